@@ -1,0 +1,1 @@
+"""Hedgerow's cloud functions, one folder a family."""

@@ -1,0 +1,1 @@
+"""The public address of /v1, which mounts every API family."""

@@ -1,0 +1,1 @@
+"""Connections and tenants: connect, test, rotate, list."""

@@ -1,0 +1,1 @@
+"""Ending a connection, and purging what it left."""

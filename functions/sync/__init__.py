@@ -1,0 +1,1 @@
+"""The sync: ticks, one connection's sync, refresh and runs."""

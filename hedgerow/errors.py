@@ -1,0 +1,171 @@
+"""The errors Hedgerow raises on purpose, and what each one means for the caller.
+
+    HedgerowError
+    ├── RefusedError                 the caller must change something; never retried
+    │   ├── UnauthorizedError        401  no key, an unknown or a revoked one
+    │   ├── ForbiddenError           403  the key's role may not do this
+    │   ├── MissingError             404  no such thing, or another tenant's
+    │   ├── MalformedError           400  the body is not what it says it is
+    │   ├── OversizedError           413  the body is too large
+    │   ├── InvalidError             422  a field's value cannot be used
+    │   ├── StateConflictError       409  the thing is in a state that forbids this
+    │   └── TooManyError             429  wait, then ask again
+    ├── ConflictError                the store: somebody else wrote first; re-read and decide again
+    ├── SecretGoneError              the vault: destroyed or never written
+    ├── TransientError               a store, vault or queue of ours failed; worth retrying
+    └── OutboundError                the far side or the way to it; `transient` says whether to retry
+
+Every error carries `code` (for programs), `detail` (what happened) and `hint` (the
+remedy, in the user's words). None ever carries a key.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HedgerowError(Exception):
+    """Something Hedgerow refuses or cannot do."""
+
+    code: str = "error"
+    hint: str = ""
+    transient: bool = False
+
+    def __init__(self, detail: str, *, code: str | None = None, hint: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        if code is not None:
+            self.code = code
+        if hint is not None:
+            self.hint = hint
+
+
+class RefusedError(HedgerowError):
+    """The request cannot be done as it stands; `status` is its HTTP answer.
+
+    `members` are further fields of the problem document, such as the `id` of the
+    connection that already exists.
+    """
+
+    status: ClassVar[int] = 400
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str | None = None,
+        hint: str | None = None,
+        members: dict[str, object] | None = None,
+    ) -> None:
+        super().__init__(detail, code=code, hint=hint)
+        self.members = members or {}
+
+
+class UnauthorizedError(RefusedError):
+    """No key was sent, or it is unknown or revoked."""
+
+    status = 401
+    code = "unauthorized"
+    hint = "Send a valid key as `Authorization: Bearer KEY`."
+
+
+class ForbiddenError(RefusedError):
+    """The key is good, its role is not enough."""
+
+    status = 403
+    code = "forbidden"
+    hint = "Use a key whose role allows this."
+
+
+class MissingError(RefusedError):
+    """No such thing, or it is another tenant's: the answer is the same."""
+
+    status = 404
+    code = "not_found"
+    hint = "Check the id; list what this key can see."
+
+
+class MalformedError(RefusedError):
+    """The body could not be read as what it claims to be."""
+
+    status = 400
+    code = "malformed"
+    hint = "Send a JSON object, UTF-8 encoded."
+
+
+class OversizedError(RefusedError):
+    """The body is larger than the call takes."""
+
+    status = 413
+    code = "too_large"
+    hint = "Send a smaller body."
+
+
+class InvalidError(RefusedError):
+    """A field is missing, unknown or has a value that cannot be used."""
+
+    status = 422
+    code = "invalid"
+    hint = "Mend the named field and send again."
+
+
+class StateConflictError(RefusedError):
+    """The thing is in a state that forbids this."""
+
+    status = 409
+    code = "conflict"
+    hint = "Look at the thing's state, then decide again."
+
+
+class TooManyError(RefusedError):
+    """More calls than this key may make; `retry_after` is in whole seconds."""
+
+    status = 429
+    code = "too_many_requests"
+    hint = "Wait as long as Retry-After says, then go on."
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class ConflictError(HedgerowError):
+    """The store refused a commit: a record was not as expected, or existed already."""
+
+    code = "write_conflict"
+
+
+class SecretGoneError(HedgerowError):
+    """The vault holds nothing under this reference."""
+
+    code = "secret_gone"
+    hint = "Give the personal API key again with `PATCH /v1/connections/{id}`."
+
+
+class TransientError(HedgerowError):
+    """Our own store, vault or queue failed; the same call may succeed later."""
+
+    code = "unavailable"
+    hint = "Try again in a moment."
+    transient = True
+
+
+class OutboundError(HedgerowError):
+    """A call out of Hedgerow failed. `retry_after` is in seconds, None when not said."""
+
+    code = "outbound_failed"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str | None = None,
+        hint: str | None = None,
+        transient: bool = False,
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(detail, code=code, hint=hint)
+        self.transient = transient
+        self.status = status
+        self.retry_after = retry_after

@@ -1,0 +1,68 @@
+"""The messages in flight. Each names its topic, and its key: what makes two of it the same, and why."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from hedgerow.records import Instant
+
+
+class Message(BaseModel):
+    """Something asked for, or something that happened. Delivered at least once, in any order."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    topic: ClassVar[str]
+
+    @property
+    def key(self) -> str:
+        """What makes two deliveries the same message."""
+        raise TypeError(f"{type(self).__name__} declares no key")
+
+
+class SyncRequested(Message):
+    """A sync is wanted: a run that exists already, or the scheduled one of a connection.
+
+    Key: the run where there is one; else connection and due time, from which the run's
+    id is derived, so that a doubled tick asks for the same run and a missed one heals.
+    """
+
+    topic = "sync-requested"
+
+    connection_id: str
+    run_id: str | None = None
+    due_at: Instant | None = None
+
+    @property
+    def key(self) -> str:
+        """Run, or connection and due time."""
+        return self.run_id or f"{self.connection_id}@{self.due_at.isoformat() if self.due_at else ''}"
+
+
+class PointsStored(Message):
+    """A run stored points that were new or had moved. Key: the run, which stores once."""
+
+    topic = "points-stored"
+
+    connection_id: str
+    run_id: str
+
+    @property
+    def key(self) -> str:
+        """The run."""
+        return self.run_id
+
+
+class PurgeRequested(Message):
+    """Remove what a disconnected connection left. Key: the connection, which is purged whole."""
+
+    topic = "purge-requested"
+
+    connection_id: str
+
+    @property
+    def key(self) -> str:
+        """The connection."""
+        return self.connection_id

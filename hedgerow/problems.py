@@ -1,0 +1,170 @@
+"""How API answers refuse: problem+json with code, detail and hint, whatever went wrong.
+
+`Guard` stands before a family's routes: key, rate, body size, then the routes; no
+exception passes it. `application` turns FastAPI's own refusals into the same form.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse, Response
+
+from hedgerow import wiring
+from hedgerow.errors import (
+    ConflictError,
+    HedgerowError,
+    InvalidError,
+    MalformedError,
+    OversizedError,
+    RefusedError,
+    TooManyError,
+)
+from hedgerow.keys import recognise
+from hedgerow.logs import log
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter, FastAPI
+    from fastapi.exceptions import RequestValidationError
+    from starlette.exceptions import HTTPException
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+def answer(error: HedgerowError, status: int) -> JSONResponse:
+    """The problem document of an error. Never holds a key: errors never do."""
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyError) else {}
+    members = error.members if isinstance(error, RefusedError) else {}
+    return JSONResponse(
+        {"type": "about:blank", "status": status, "code": error.code, "detail": error.detail, "hint": error.hint, **members},
+        status,
+        headers,
+        "application/problem+json",
+    )
+
+
+def application(name: str, router: APIRouter) -> FastAPI:
+    """A family's routes as an application whose every refusal is a problem document."""
+    from fastapi import FastAPI
+    from fastapi.exceptions import RequestValidationError
+    from starlette.exceptions import HTTPException
+
+    family = FastAPI(title=f"Hedgerow {name}", openapi_url=None, redirect_slashes=False)
+    family.include_router(router)
+    family.add_exception_handler(HedgerowError, _ours)  # type: ignore[arg-type]
+    family.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
+    family.add_exception_handler(HTTPException, _unrouted)  # type: ignore[arg-type]
+    return family
+
+
+async def _ours(_: Request, error: HedgerowError) -> Response:
+    if isinstance(error, RefusedError):
+        return answer(error, error.status)
+    if isinstance(error, ConflictError):
+        return answer(HedgerowError("Somebody else changed this at the same moment.", code=error.code, hint="Send the call again."), 409)
+    log().warning("request.failed", code=error.code, detail=error.detail)
+    return answer(error, 503 if error.transient else 502)
+
+
+async def _invalid(_: Request, error: RequestValidationError) -> Response:
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return answer(MalformedError("The body is not valid JSON."), 400)
+    # The refused value itself is left out: it may be a key.
+    where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"}) or "body"
+    return answer(InvalidError(f"`{where}`: {first['msg']}.", members={"field": where}), 422)
+
+
+async def _unrouted(_: Request, error: HTTPException) -> Response:
+    hints = {404: "Check the path; README lists the calls.", 405: "Check the method; README lists the calls."}
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    problem = HedgerowError(str(error.detail), code=codes.get(error.status_code, "refused"), hint=hints.get(error.status_code, ""))
+    response = answer(problem, error.status_code)
+    response.headers.update(error.headers or {})
+    return response
+
+
+class Guard:
+    """ASGI: recognises the key, holds rate and size, and lets no exception through."""
+
+    def __init__(self, family: ASGIApp) -> None:
+        self.family = family
+        self.calls: dict[str, tuple[float, int]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.family(scope, receive, send)
+            return
+        began = False
+
+        async def watched(message: Message) -> None:
+            nonlocal began
+            began = True
+            await send(message)
+
+        try:
+            scope["hedgerow.caller"] = caller = await recognise(wiring.current(), bearer_of(scope))
+            self._count(caller.key_id or caller.role)
+            body = await _whole_body(scope, receive)
+            await self.family(scope, _replay(body, receive), watched)
+        except RefusedError as error:
+            await answer(error, error.status)(scope, receive, watched)
+        except HedgerowError as error:
+            log().warning("request.failed", code=error.code, detail=error.detail)
+            await answer(error, 503)(scope, receive, watched)
+        except Exception:
+            log().exception("request.crashed", path=scope["path"])
+            if not began:
+                oops = HedgerowError("Hedgerow failed on this request.", code="internal", hint="Try again; if it stays, the log has the reason.")
+                await answer(oops, 500)(scope, receive, watched)
+
+    def _count(self, who: str) -> None:
+        """A fixed window of one minute per key and instance: crude, cheap, and enough to stop a loop."""
+        limit = wiring.current().settings.requests_per_minute
+        clock = wiring.current().now().timestamp()
+        began, calls = self.calls.get(who, (clock, 0))
+        if clock - began >= 60:
+            began, calls = clock, 0
+        if len(self.calls) > 10_000:
+            self.calls.clear()
+        self.calls[who] = (began, calls + 1)
+        if calls >= limit:
+            raise TooManyError(f"More than {limit} calls in a minute.", retry_after=max(1, int(60 - (clock - began)) + 1))
+
+
+def bearer_of(scope: Scope) -> str | None:
+    """The key after `Authorization: Bearer`, None where there is none."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            scheme, _, key = value.decode("latin-1").partition(" ")
+            return key.strip() if scheme.lower() == "bearer" else None
+    return None
+
+
+async def _whole_body(scope: Scope, receive: Receive) -> bytes:
+    limit = wiring.current().settings.body_bytes
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise MalformedError("The request ended before its body did.")
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise OversizedError(f"The body is over {limit} bytes.")
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    sent = False
+
+    async def again() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

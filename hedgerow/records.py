@@ -1,0 +1,51 @@
+"""What every record at rest has in common: an id, a version, a collection and its indexes."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Index:
+    """Fields a `find` may use together. A leading minus makes a field descend: `Index("tenant_id", "-at")`."""
+
+    fields: tuple[str, ...]
+
+    def __init__(self, *fields: str) -> None:
+        object.__setattr__(self, "fields", fields)
+
+
+class Record(BaseModel):
+    """A frozen document. Change it with `model_copy(update=…)` and commit a `Swap`.
+
+    Unknown fields are dropped on reading, so that an older revision may still run
+    beside a newer one during a deployment.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    collection: ClassVar[str]
+    indexes: ClassVar[tuple[Index, ...]] = ()
+
+    id: str
+    version: Annotated[int, Field(exclude=True, description="The store's mark; 0 before the first write.")] = 0
+
+
+Instant = AwareDatetime
+"""An instant with its zone; naive ones are refused."""
+
+
+def new_id(prefix: str) -> str:
+    """A random id such as `con_4f1d…`: random, so that no store sees a hot range of keys."""
+    return f"{prefix}_{secrets.token_hex(12)}"
+
+
+def derived_id(prefix: str, *parts: str) -> str:
+    """The id that the same parts always give: a doubled message then writes the same record."""
+    digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+    return f"{prefix}_{digest[:24]}"

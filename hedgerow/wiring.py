@@ -1,0 +1,101 @@
+"""Which adapters this process runs on. The only file that names them.
+
+`build` makes an App from settings; `current` is the process's own, built at first use
+because functions-framework loads the source before the server forks; `override` puts
+another in its place, for the local server and for tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+from hedgerow.app import App
+from hedgerow.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hedgerow.ports import Queue, Store, Vault
+
+_override: ContextVar[App | None] = ContextVar("hedgerow_app", default=None)
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+def build(config: Settings, now: Callable[[], datetime] = utc_now) -> App:
+    """An App on the adapters the settings name."""
+    from hedgerow.outbound import GuardedOutbound
+
+    store = _store(config)
+    return App(
+        settings=config,
+        store=store,
+        vault=_vault(config, store),
+        queue=_queue(config),
+        outbound=GuardedOutbound(config.allowed_private_hosts),
+        now=now,
+    )
+
+
+def current() -> App:
+    """The App of this request: an override, or the process's own."""
+    return _override.get() or _own()
+
+
+@contextmanager
+def override(app: App) -> Iterator[App]:
+    """Within the block, in this task and those it starts, `current()` is `app`."""
+    token = _override.set(app)
+    try:
+        yield app
+    finally:
+        _override.reset(token)
+
+
+@cache
+def _own() -> App:
+    return build(settings())
+
+
+def _store(config: Settings) -> Store:
+    if config.store == "firestore":
+        from hedgerow.adapters.firestore import FirestoreStore
+
+        return FirestoreStore(config.project, config.database)
+    from hedgerow.adapters.sqlite import SqliteStore
+
+    config.data.mkdir(parents=True, exist_ok=True)
+    return SqliteStore(config.data / "store.db")
+
+
+def _queue(config: Settings) -> Queue:
+    if config.queue == "pubsub":
+        from hedgerow.adapters.google import PubSubQueue
+
+        return PubSubQueue(config.project, config.topic_prefix)
+    from hedgerow.adapters.embedded import EmbeddedQueue
+
+    config.data.mkdir(parents=True, exist_ok=True)
+    return EmbeddedQueue(config.data / "queue.db")
+
+
+def _vault(config: Settings, store: Store) -> Vault:
+    if config.vault == "secret_manager":
+        from hedgerow.adapters.google import SecretManagerVault
+
+        return SecretManagerVault(config.project, config.secret_prefix)
+    from base64 import b64decode
+
+    from hedgerow.adapters.sealed import SealedVault, load_or_create_key
+
+    if config.sealing_key is not None:
+        return SealedVault(store, b64decode(config.sealing_key.get_secret_value()))
+    return SealedVault(store, load_or_create_key(config.data / "sealing.key"))

@@ -1,0 +1,1 @@
+"""The laptop stand-ins: what Hedgerow runs on when no cloud account is at hand."""
