@@ -26,7 +26,7 @@ CapabilityName = Literal[
 class Part(BaseModel):
     """A value inside a record."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64", val_json_bytes="base64")
 
 
 class Trouble(Part):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Annotated, ClassVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -27,7 +28,7 @@ class Record(BaseModel):
     beside a newer one during a deployment.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64", val_json_bytes="base64")
 
     collection: ClassVar[str]
     indexes: ClassVar[tuple[Index, ...]] = ()
@@ -36,8 +37,8 @@ class Record(BaseModel):
     version: Annotated[int, Field(exclude=True, description="The store's mark; 0 before the first write.")] = 0
 
 
-Instant = AwareDatetime
-"""An instant with its zone; naive ones are refused."""
+Instant = Annotated[AwareDatetime, AfterValidator(lambda instant: instant.astimezone(UTC))]
+"""An instant, kept in UTC, so that it comes back the same from every store; naive ones are refused."""
 
 
 def new_id(prefix: str) -> str:

@@ -1,0 +1,1 @@
+"""What stands behind the ports: SQLite and files on a laptop, Google's services in the cloud."""

@@ -1,0 +1,121 @@
+"""`Vault` in the store itself: secrets sealed with AES-256-GCM under one key kept elsewhere.
+
+For laptops, and for clouds where one secret per connection costs too much. Whoever has
+the store without the key has nothing; whoever moves a sealed secret to another name
+opens nothing, because name and version are sealed in.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from hedgerow.errors import HedgerowError, SecretGoneError
+from hedgerow.ports import Add, Delete, Where
+from hedgerow.records import Index, Record
+
+if TYPE_CHECKING:
+    from hedgerow.ports import Store
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+NAME = re.compile(r"[A-Za-z0-9_-]{1,200}")
+
+
+class SealedSecret(Record):
+    """One version of a secret. Its id, `name.mark`, is the reference; marks are random and never come back."""
+
+    collection = "sealed_secrets"
+    indexes = (Index("name"),)
+
+    name: str
+    nonce: bytes
+    sealed: bytes
+
+
+class SealedVault:
+    """Secrets in `store`, sealed with `key` (32 bytes). The store is the caller's to close."""
+
+    def __init__(self, store: Store, key: bytes) -> None:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"the vault's key has {KEY_BYTES} bytes, not {len(key)}")
+        self._store = store
+        self._cipher = AESGCM(key)
+
+    async def write(self, name: str, secret: SecretStr) -> str:
+        """Keep a secret as a new version of `name`; the answer is its reference."""
+        if not NAME.fullmatch(name):
+            raise ValueError("a secret's name has letters, digits, _ and - only, 200 at most")
+        reference = f"{name}.{secrets.token_hex(8)}"
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        sealed = self._cipher.encrypt(nonce, secret.get_secret_value().encode(), reference.encode())
+        await self._store.commit(Add(SealedSecret(id=reference, name=name, nonce=nonce, sealed=sealed)))
+        return reference
+
+    async def read(self, reference: str) -> SecretStr:
+        """The secret behind a reference; `SecretGoneError` when it was destroyed."""
+        from cryptography.exceptions import InvalidTag
+
+        record = await self._store.get(SealedSecret, reference)
+        if record is None:
+            raise SecretGoneError(f"The vault holds nothing under {reference}.")
+        try:
+            opened = self._cipher.decrypt(record.nonce, record.sealed, reference.encode())
+        except InvalidTag:
+            raise HedgerowError(
+                f"The vault's key does not open {reference}.",
+                code="wrong_vault_key",
+                hint="Start Hedgerow with the key that this store was written with; nothing was changed.",
+            ) from None
+        return SecretStr(opened.decode())
+
+    async def destroy(self, name: str, *, keep: str | None = None) -> None:
+        """Destroy every version of `name`, except the reference to keep. Safe to repeat."""
+        cursor: str | None = None
+        while True:
+            page = await self._store.find(SealedSecret, Where("name", "==", name), cursor=cursor)
+            await self._store.commit(*(Delete(SealedSecret, found.id) for found in page.items if found.id != keep))
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def close(self) -> None:
+        """Nothing of its own to let go of."""
+
+
+def load_or_create_key(path: Path | str) -> bytes:
+    """The vault's key from a file of one line of hex; a new file is the owner's alone (0600).
+
+    Two processes that start at once end with the same key: the first to link it wins.
+    """
+    path = Path(path)
+    if not path.exists():
+        fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            path.hardlink_to(fresh)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    try:
+        key = bytes.fromhex(path.read_text().strip())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise HedgerowError(
+            f"{path} holds no vault key.",
+            code="broken_vault_key",
+            hint=f"Put back the file this installation was started with: {KEY_BYTES * 2} hexadecimal digits.",
+        )
+    return key

@@ -1,0 +1,138 @@
+"""`Store` on one SQLite file: the laptop's, and the one the tests run on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from hedgerow.adapters.changes import check_changes, conflict, is_possible_id, subject
+from hedgerow.adapters.cursors import decode_cursor, encode_cursor
+from hedgerow.adapters.index_choice import choose_index
+from hedgerow.adapters.sqlite_tables import Table
+from hedgerow.adapters.sqlite_thread import SqliteThread, transaction
+from hedgerow.ports import Add, Committed, Delete, Page, Swap
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from hedgerow.ports import Change, Where
+    from hedgerow.records import Record
+
+R = TypeVar("R", bound="Record")
+
+NEXT_VERSION = """
+    INSERT INTO "latest version" (only, version) VALUES (1, 1)
+    ON CONFLICT DO UPDATE SET version = version + 1 RETURNING version
+"""
+
+
+class SqliteStore:
+    """Records in a file, one table for each collection; ":memory:" keeps them as long as the store.
+
+    Versions are the running number of the commit that wrote them, so that no version is
+    ever given twice, not even to a record that was deleted and added again.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._thread = SqliteThread(path)
+        self._tables: dict[type[Record], Table] = {}
+
+    async def get(self, kind: type[R], id: str) -> R | None:
+        """One record, or None."""
+        return (await self.get_many(kind, [id]))[0]
+
+    async def get_many(self, kind: type[R], ids: Sequence[str]) -> list[R | None]:
+        """Several records, in the order of `ids`; None where none is."""
+        wanted = sorted({id for id in ids if is_possible_id(id)})
+
+        def read(connection: sqlite3.Connection) -> dict[str, R]:
+            table = self._table(connection, kind)
+            rows = connection.execute(table.select_some(len(wanted)), wanted).fetchall()
+            return {id: _record(kind, version, body) for id, version, body in rows}
+
+        found = await self._thread.run(read) if wanted else {}
+        return [found.get(id) for id in ids]
+
+    async def find(
+        self,
+        kind: type[R],
+        *where: Where,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[R]:
+        """One page of the records that meet the conditions, in the order of their index."""
+        if limit < 1:
+            raise ValueError("a page has at least one record")
+        choice = choose_index(kind, where)
+        after = decode_cursor(cursor, kind, choice) if cursor is not None else None
+
+        def read(connection: sqlite3.Connection) -> list[R]:
+            # One more than asked for tells whether anything follows.
+            statement, values = self._table(connection, kind).select_page(choice, after, limit + 1)
+            rows = connection.execute(statement, values).fetchall()
+            return [_record(kind, version, body) for version, body in rows]
+
+        records = await self._thread.run(read)
+        items = tuple(records[:limit])
+        return Page(items, encode_cursor(items[-1], choice) if len(records) > limit else None)
+
+    async def count(self, kind: type[R], *where: Where) -> int:
+        """How many records meet the conditions."""
+        choice = choose_index(kind, where)
+
+        def read(connection: sqlite3.Connection) -> int:
+            statement, values = self._table(connection, kind).count(choice)
+            number: int = connection.execute(statement, values).fetchone()[0]
+            return number
+
+        return await self._thread.run(read)
+
+    async def commit(self, *changes: Change) -> Committed:
+        """Make all changes or none, on disk when it returns."""
+        check_changes(changes)
+        return await self._thread.run(lambda connection: self._write(connection, changes)) if changes else Committed()
+
+    async def close(self) -> None:
+        """Close the file."""
+        await self._thread.close()
+
+    def _table(self, connection: sqlite3.Connection, kind: type[Record]) -> Table:
+        if kind not in self._tables:
+            table = Table(kind)
+            table.prepare(connection)
+            self._tables[kind] = table
+        return self._tables[kind]
+
+    def _write(self, connection: sqlite3.Connection, changes: Sequence[Change]) -> Committed:
+        tables = {kind: self._table(connection, kind) for kind, _ in map(subject, changes)}
+        connection.execute('CREATE TABLE IF NOT EXISTS "latest version" (only INTEGER PRIMARY KEY, version INTEGER)')
+        versions: dict[tuple[str, str], int] = {}
+        with transaction(connection):
+            version: int = connection.execute(NEXT_VERSION).fetchone()[0]
+            for change in changes:
+                kind, id = subject(change)
+                if not _apply(connection, tables[kind], change, version):
+                    raise conflict(change)
+                if not isinstance(change, Delete):
+                    versions[kind.collection, id] = version
+        return Committed(versions)
+
+
+def _apply(connection: sqlite3.Connection, table: Table, change: Change, version: int) -> bool:
+    """Make one change; False when the record is not as the change expects it."""
+    match change:
+        case Add(record):
+            done = connection.execute(table.insert, (record.id, *table.row(record, version)))
+        case Swap(record):
+            done = connection.execute(table.update, (*table.row(record, version), record.id, record.version))
+        case Delete(_, id, 0):
+            connection.execute(table.delete, (id,))
+            return True
+        case Delete(_, id, expected):
+            done = connection.execute(table.delete_version, (id, expected))
+    return done.rowcount == 1
+
+
+def _record(kind: type[R], version: int, body: str) -> R:
+    return kind.model_validate_json(body).model_copy(update={"version": version})

@@ -1,0 +1,86 @@
+"""One SQLite database behind one thread: every statement of an adapter runs there, in turn.
+
+Owns how a file is opened and how a transaction ends; knows nothing of what is in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from hedgerow.errors import TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 10.0
+"""How long a second process waits for the first one's transaction."""
+
+
+class SqliteThread:
+    """A database file (or ":memory:") and the only thread that touches it.
+
+    The file is opened by the first `run`. Several processes may open the same file.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = str(path)
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
+        self._connection: sqlite3.Connection | None = None
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `work` in the thread; `TransientError` when the file does not answer."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._do, work)
+
+    async def close(self) -> None:
+        """Close the file. Safe to repeat; nothing may run afterwards."""
+        try:
+            closing = self._executor.submit(self._close)
+        except RuntimeError:
+            return
+        self._executor.shutdown(wait=False)
+        await asyncio.wrap_future(closing)
+
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            if self._connection is None:
+                self._connection = self._open()
+            return work(self._connection)
+        except sqlite3.OperationalError as error:
+            raise TransientError(f"The embedded database did not do its work: {error}.") from error
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            # A commit that was acknowledged survives the power cord, not only the process.
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All statements inside or none; waits its turn for the file's one writer."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # Some failures, such as a full disk, have rolled back by themselves.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
