@@ -31,7 +31,7 @@ def main() -> int:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         python = Path(folder, "bin", "python")
         subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "pip-tools"], check=True)
-        compiler = [python, "-m", "piptools", "compile", *OPTIONS, *upgrade]
+        compiler: list[str | Path] = [python, "-m", "piptools", "compile", *OPTIONS, *upgrade]
         print("Compiling requirements.txt: what runs in the cloud.", flush=True)
         subprocess.run([*compiler, "-o", "requirements.txt", "pyproject.toml"], cwd=ROOT, check=True)
         print("Compiling requirements-dev.txt: the laptop, tests and checks, on the same versions.", flush=True)
