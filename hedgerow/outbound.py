@@ -1,0 +1,85 @@
+"""The only way out of Hedgerow: one aiohttp session whose connector refuses what is not public, and httpx over it.
+
+Owns the lazy opening of both, and the reading of a body under a size cap. Redirects are
+never followed here: who follows one sends a new request, through the guard again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hedgerow.addresses import Allowed
+from hedgerow.errors import OutboundError
+
+if TYPE_CHECKING:
+    import aiohttp
+    import httpx
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 90.0
+TOTAL_SECONDS = 120.0
+
+
+class AddressRefusedError(OutboundError):
+    """The guard refused: not a public address, or not HTTPS. The address itself is not told: it may be internal."""
+
+    code = "address_refused"
+    hint = (
+        "Give the public https:// address of the instance. For one in a private network the operator of Hedgerow "
+        "adds its host:port to HEDGEROW_ALLOWED_PRIVATE_HOSTS."
+    )
+
+
+class AnswerTooLargeError(OutboundError):
+    """The body went over the cap; what had come was thrown away."""
+
+    code = "answer_too_large"
+    hint = "Ask for less: fewer days, fewer series."
+
+
+class GuardedOutbound:
+    """Both ways out, opened at their first use, which must be inside the event loop."""
+
+    def __init__(self, allowed_private_hosts: tuple[str, ...]) -> None:
+        self.allowed = Allowed.of(allowed_private_hosts)
+        self._session: aiohttp.ClientSession | None = None
+        self._http: httpx.AsyncClient | None = None
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The guarded session. It follows redirects only where a call asks it to, through the guard."""
+        if self._session is None:
+            from hedgerow.connector import open_session
+
+            self._session = open_session(self.allowed)
+        return self._session
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """An httpx client over the session: no redirects, no cookies, nothing from the environment."""
+        if self._http is None:
+            from hedgerow.connector import open_client
+
+            self._http = open_client(lambda: self.session)
+        return self._http
+
+    async def close(self) -> None:
+        """Close what was opened; the next use opens anew."""
+        http, self._http = self._http, None
+        session, self._session = self._session, None
+        if http is not None:
+            await http.aclose()
+        if session is not None:
+            await session.close()
+
+
+async def read_capped(response: httpx.Response, limit: int) -> bytes:
+    """The decoded body of a streamed response; `AnswerTooLargeError` when it goes over `limit` bytes."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.aiter_bytes():
+        size += len(chunk)
+        if size > limit:
+            raise AnswerTooLargeError(f"The answer is over {limit} bytes.")
+        chunks.append(chunk)
+    return b"".join(chunks)
