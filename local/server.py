@@ -1,0 +1,250 @@
+"""`hedgerow dev`: every target of the manifest on one port, ticks on a clock, messages pushed.
+
+It plays the parts of Cloud Scheduler and Pub/Sub, and holds what it needs to go on after a
+kill in one folder. What it serves is the same code that the cloud runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import uvicorn
+from pydantic import SecretStr
+from starlette.requests import Request
+
+from functions.api.routes import function, targets
+from hedgerow import wiring
+from hedgerow.outbound import GuardedOutbound
+from hedgerow.settings import Settings
+from local.environment import emulators
+from local.private import PrivateTargets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from starlette.types import Receive, Scope, Send
+
+    from hedgerow.app import App
+
+# Together below the five seconds in which a SIGTERM must have ended everything.
+GRACE_SECONDS = 2
+CLOSE_SECONDS = 1.5
+LAST_SECONDS = 4.5
+LOOK_SECONDS = 1.0
+
+
+class CannotStartError(Exception):
+    """The server cannot start; the message is one line for the person at the terminal."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `hedgerow dev` was asked for."""
+
+    port: int
+    data: Path
+    now: datetime | None = None
+    emulators: bool = False
+
+
+class Doors:
+    """ASGI: the public API for everyone; pushes by their secret path; nothing else."""
+
+    def __init__(self, app: App, private: PrivateTargets) -> None:
+        self._app = app
+        self._private = private
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or await self._private.push(scope, receive, send):
+            return
+        with wiring.override(self._app):
+            family = await function(targets()["api"])(Request(scope, receive))
+            await family(scope, receive, send)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the port, and say so."""
+        await super().startup(sockets)
+        self.listens.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The signals are ours: uvicorn would raise them again at the end, and exit as killed."""
+        yield
+
+
+def serve(options: Options) -> None:
+    """Serve until SIGTERM or SIGINT. `CannotStartError` when the port, the folder or an emulator is not to be had."""
+    with _listen(options.port) as listener:
+        _own(options.data)
+        settings = _settings(options)
+        app = wiring.build(settings, _clock(options.now))
+        asyncio.run(_serve(app, listener))
+
+
+async def _serve(app: App, listener: socket.socket) -> None:
+    private = PrivateTargets(app)
+    config = uvicorn.Config(
+        Doors(app, private),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = _Server(config)
+    _stop_on_signals(server)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    await server.listens.wait()
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    parts = [asyncio.create_task(_tick(app, private)), await _carrier(app, private, address)]
+    print(f"ready {address}", flush=True)
+    try:
+        await serving
+    finally:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await _close(app, private, [part for part in parts if part is not None])
+
+
+async def _carrier(app: App, private: PrivateTargets, address: str) -> asyncio.Task[None] | None:
+    """Begin to carry messages: our own courier, or the emulator's pushes."""
+    if app.settings.queue == "pubsub":
+        from local.emulated import subscribe
+
+        endpoints = {
+            topic: f"{address}{private.push_path}/{target.name}" for topic, target in private.subscribers.items()
+        }
+        await subscribe(emulators().pubsub or "", app.settings, endpoints)
+        return None
+    from hedgerow.adapters.courier import Courier
+    from hedgerow.adapters.embedded import EmbeddedQueue
+
+    if not isinstance(app.queue, EmbeddedQueue):
+        raise TypeError("the courier carries for the embedded queue alone")
+    return asyncio.create_task(Courier(app.queue, private.deliver, private.subscribers).run())
+
+
+async def _tick(app: App, private: PrivateTargets) -> None:
+    """Fire every schedule at once, then each at its minutes of the app's clock."""
+    before: datetime | None = None
+    while True:
+        now = app.now()
+        if before is None or now - before >= timedelta(seconds=LOOK_SECONDS) or now < before:
+            await private.fire(before if before is None or before <= now else now, now)
+            before = now
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _close(app: App, private: PrivateTargets, parts: list[asyncio.Task[None]]) -> None:
+    for part in parts:
+        part.cancel()
+    await asyncio.gather(*parts, return_exceptions=True)
+    await private.close()
+    if isinstance(app.outbound, GuardedOutbound):
+        await app.outbound.close()
+    for seam in (app.queue, app.vault, app.store):
+        await seam.close()
+
+
+def _stop_on_signals(server: uvicorn.Server) -> None:
+    def stop() -> None:
+        server.should_exit = True
+        # A target stuck in a thread or a closing that hangs must not hold the terminal.
+        last = threading.Timer(LAST_SECONDS, os._exit, (0,))
+        last.daemon = True
+        last.start()
+
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        raise CannotStartError(f"Port {port} cannot be used ({error.strerror}); choose another with --port.") from error
+    return listener
+
+
+def _own(data: Path) -> None:
+    """Two servers on one folder would deliver every message twice and call every tick twice."""
+    import fcntl
+
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        handle = os.open(data / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise CannotStartError(
+            f"Another server runs on {data}; stop it, or choose another folder with --data."
+        ) from error
+    except OSError as error:
+        raise CannotStartError(f"The folder {data} cannot be used: {error.strerror}.") from error
+
+
+def _settings(options: Options) -> Settings:
+    asked = Settings()
+    invoker = SecretStr(secrets.token_urlsafe(32))
+    update: dict[str, object] = {
+        "data": options.data,
+        "invoker": invoker,
+        "vault": "sealed",
+        "store": "sqlite",
+        "queue": "embedded",
+    }
+    if options.emulators:
+        there = emulators()
+        if not there.firestore or not there.pubsub:
+            raise CannotStartError(
+                "--emulators needs FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST, each the host:port of a running "
+                "emulator: gcloud emulators firestore start, gcloud beta emulators pubsub start."
+            )
+        update |= {"store": "firestore", "queue": "pubsub", "project": asked.project or "hedgerow-local"}
+    if asked.admin_key is None:
+        update["admin_key"] = SecretStr(_admin_key(options.data))
+    return asked.model_copy(update=update)
+
+
+def _admin_key(data: Path) -> str:
+    """The key made for this folder, printed at every start; it stays, so that a restart breaks no terminal."""
+    file = data / "admin.key"
+    if not file.exists():
+        with os.fdopen(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as handle:
+            handle.write(f"hdg_admin_{secrets.token_urlsafe(32)}")
+    key = file.read_text().strip()
+    print(f"HEDGEROW_ADMIN_KEY={key}", flush=True)
+    return key
+
+
+def _clock(starts_at: datetime | None) -> Callable[[], datetime]:
+    if starts_at is None:
+        return wiring.utc_now
+    offset = starts_at - wiring.utc_now()
+    return lambda: wiring.utc_now() + offset
+
+
+def complain(error: CannotStartError) -> None:
+    """Say why the server did not start."""
+    print(error, file=sys.stderr)
