@@ -8,13 +8,13 @@ opens nothing, because name and version are sealed in.
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from hedgerow.adapters.secret_names import check_name
 from hedgerow.errors import HedgerowError, SecretGoneError
 from hedgerow.ports import Add, Delete, Where
 from hedgerow.records import Index, Record
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-NAME = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
 class SealedSecret(Record):
@@ -51,9 +50,7 @@ class SealedVault:
 
     async def write(self, name: str, secret: SecretStr) -> str:
         """Keep a secret as a new version of `name`; the answer is its reference."""
-        if not NAME.fullmatch(name):
-            raise ValueError("a secret's name has letters, digits, _ and - only, 200 at most")
-        reference = f"{name}.{secrets.token_hex(8)}"
+        reference = f"{check_name(name)}.{secrets.token_hex(8)}"
         nonce = secrets.token_bytes(NONCE_BYTES)
         sealed = self._cipher.encrypt(nonce, secret.get_secret_value().encode(), reference.encode())
         await self._store.commit(Add(SealedSecret(id=reference, name=name, nonce=nonce, sealed=sealed)))

@@ -7,7 +7,7 @@ the table is next touched.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from hedgerow.adapters.index_choice import indexed_fields, ordered_fields
@@ -106,8 +106,6 @@ def sort_key(value: object) -> object:
             return value.astimezone(UTC).isoformat(timespec="microseconds")
         case date():
             return value.isoformat()
-        case timedelta():
-            return value / timedelta(microseconds=1)
     raise ValueError(f"a {type(value).__name__} cannot be indexed")
 
 
