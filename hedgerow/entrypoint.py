@@ -42,12 +42,17 @@ DEAD_BODY_CHARACTERS = 64_000
 
 def api(name: str, router: APIRouter) -> Target:
     """The HTTP target of a family: its routes behind authentication, limits and problem answers."""
+    return api_from(name, lambda: router)
+
+
+def api_from(name: str, routes: Callable[[], APIRouter]) -> Target:
+    """As `api`, for a family whose other targets should start without FastAPI: `routes` imports them."""
 
     @functools.cache
     def built() -> ASGIApp:
         from hedgerow.problems import application
 
-        return Guard(application(name, router))
+        return Guard(application(name, routes()))
 
     async def target(request: Request) -> ASGIApp:
         return built()

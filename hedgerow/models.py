@@ -17,7 +17,7 @@ Tier = Literal["starter", "basic", "pro", "scale"]
 Role = Literal["read", "write", "capture"]
 ConnectionState = Literal["connected", "paused", "needs_attention", "disconnecting", "disconnected"]
 RunState = Literal["pending", "running", "succeeded", "failed"]
-RunKind = Literal["first", "refresh", "scheduled"]
+RunKind = Literal["first", "refresh", "scheduled", "rezone"]
 CapabilityName = Literal[
     "reach", "authenticate", "project", "query", "feature_flags", "event_definitions", "capture"
 ]

@@ -1,0 +1,230 @@
+"""The combined query: every metric and day a run needs in one answer of day, metric, value. Pure.
+
+The text depends only on which families are asked; days, zone and names are values, so
+that `explain` can show a text kept once. Two kinds of row are not points: the ranking
+of event and flag names (day `RANK_DAY`), and the last row (`END_DAY`), without which
+an answer is not whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from functions.sync.windows import Span
+from hedgerow import days
+from hedgerow.catalogue import EVENT_PREFIX, FLAG_PREFIX, TOP_EVENTS, TOP_FLAGS, Family, Metric, fixed, metric_of
+from hedgerow.months import QueryValue
+
+LIMIT = 50_000
+RANK_DAY = date(2099, 12, 30)
+END_DAY = date(2099, 12, 31)
+END_METRIC = "~end"
+# PostHog ends a session after 24 hours; two days also cover a day of 23 hours.
+SESSION_DAYS = timedelta(days=2)
+
+LIGHT: tuple[Family, ...] = ("day", "session", "event", "flag")
+HEAVY: tuple[Family, ...] = ("trailing", "new_users")
+
+_DAY = "toDate(toTimeZone(timestamp, {zone}))"
+_IN_DAYS = (
+    "(timestamp >= fromUnixTimestamp({from}) and timestamp < fromUnixTimestamp({to})"
+    " or timestamp >= fromUnixTimestamp({again_from}) and timestamp < fromUnixTimestamp({again_to}))"
+)
+_IN_RANK = "timestamp >= fromUnixTimestamp({rank_from}) and timestamp < fromUnixTimestamp({rank_to})"
+_KEY = "ifNull(toString(properties.$feature_flag), '')"
+_VARIANT = "ifNull(toString(properties.$feature_flag_response), 'null')"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One HogQL query to be: its families and the days they are asked about.
+
+    `window` and `again` are the light families' days, `heavy` the others'. `names` and
+    `flags` are measured besides the ranked ones; `rank` False leaves the ranking out.
+    """
+
+    families: tuple[Family, ...]
+    zone: str
+    window: Span
+    again: Span | None
+    heavy: Span | None
+    ranked: Span
+    names: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    rank: bool = True
+    new_users_days: int = 365
+
+    def covers(self, name: str, day: date) -> bool:
+        """Does the answer to this question say what this metric was on this day?"""
+        metric = metric_of(name)
+        if metric is None or metric.family not in self.families:
+            return False
+        spans = [self.heavy] if metric.family in HEAVY else [self.window, self.again]
+        return any(span is not None and span.first <= day <= span.last for span in spans)
+
+    def only(self, *families: Family) -> Question:
+        """The same question for some of its families."""
+        return replace(self, families=families)
+
+
+def text_of(question: Question) -> str:
+    """The HogQL of a question; the same text for the same families."""
+    arms = [_ARMS[family](question.rank) for family in question.families]
+    arms.append(f"select toDate('{END_DAY}') as day, '{END_METRIC}' as metric, toFloat(0) as value")
+    union = "\nunion all\n".join(arms)
+    return f"select day, metric, value from (\n{union}\n) order by day asc, metric asc limit {LIMIT}"
+
+
+def values_of(question: Question) -> dict[str, QueryValue]:
+    """The placeholders' values: the zone, days as epoch seconds of their local midnights, names."""
+    zone = question.zone
+    heavy = question.heavy or question.window
+    again = _epochs(question.again, zone) if question.again else (0, 0)
+    window, ranked = _epochs(question.window, zone), _epochs(question.ranked, zone)
+    day, last = question.window.first, question.window.last
+    everything: dict[str, QueryValue] = {
+        "zone": zone,
+        "from": window[0],
+        "to": window[1],
+        "again_from": again[0],
+        "again_to": again[1],
+        "first_day": str(day),
+        "last_day": str(last),
+        "again_first_day": str(question.again.first) if question.again else "1970-01-01",
+        "again_last_day": str(question.again.last) if question.again else "1970-01-01",
+        "session_from": _epoch(day - SESSION_DAYS, zone),
+        "session_to": _epoch(last + SESSION_DAYS + timedelta(days=1), zone),
+        "session_again_from": _epoch(question.again.first - SESSION_DAYS, zone) if question.again else 0,
+        "session_again_to": _epoch(question.again.last + SESSION_DAYS + timedelta(days=1), zone) if question.again else 0,
+        "rank_from": ranked[0],
+        "rank_to": ranked[1],
+        "names": ["", *question.names],
+        "flags": ["", *question.flags],
+        "heavy_first_day": str(heavy.first),
+        "heavy_last_day": str(heavy.last),
+        "trailing_from": _epoch(heavy.first - timedelta(days=_LONGEST_TRAIL - 1), zone),
+        "earlier_from": _epoch(heavy.first - timedelta(days=question.new_users_days), zone),
+        "heavy_to": _epoch(heavy.last + timedelta(days=1), zone),
+        "new_users_days": question.new_users_days,
+    }
+    text = text_of(question)
+    return {name: value for name, value in everything.items() if f"{{{name}}}" in text}
+
+
+def rank_text(family: Family) -> str:
+    """The ranking alone, for when the combined query is too heavy: name, how often, most frequent first."""
+    name, condition = ("event", "1 = 1") if family == "event" else (_KEY, "event = '$feature_flag_called'")
+    return (
+        f"select {name} as name, count() as times from events\n"
+        f"where {_IN_RANK} and {condition} group by name order by times desc, name asc limit {LIMIT}"
+    )
+
+
+def rank_values(span: Span, zone: str) -> Mapping[str, QueryValue]:
+    """The values of `rank_text` for a span of days."""
+    begin, end = _epochs(span, zone)
+    return {"rank_from": begin, "rank_to": end}
+
+
+def _epochs(span: Span, zone: str) -> tuple[int, int]:
+    return _epoch(span.first, zone), _epoch(span.last + timedelta(days=1), zone)
+
+
+def _epoch(day: date, zone: str) -> int:
+    return int(days.begins(day, zone).timestamp())
+
+
+def _pairs(metrics: tuple[Metric, ...]) -> str:
+    return ", ".join(f"tuple('{metric.name}', toFloat({metric.hogql}))" for metric in metrics)
+
+
+def _day(_: bool) -> str:
+    return (
+        "select day, pair.1 as metric, pair.2 as value from (\n"
+        f"  select {_DAY} as day, arrayJoin([{_pairs(fixed('day'))}]) as pair\n"
+        f"  from events where {_IN_DAYS} group by day)"
+    )
+
+
+def _session(_: bool) -> str:
+    widened = _IN_DAYS.replace("{", "{session_")
+    return (
+        "select day, pair.1 as metric, pair.2 as value from (\n"
+        f"  select toDate(toTimeZone(began, {{zone}})) as day, arrayJoin([{_pairs(fixed('session'))}]) as pair from (\n"
+        "    select $session_id as session, min(timestamp) as began,\n"
+        "      dateDiff('microsecond', min(timestamp), max(timestamp)) as lasted\n"
+        f"    from events where {widened} and $session_id != '' group by session)\n"
+        "  group by day)\n"
+        "where day >= toDate({first_day}) and day <= toDate({last_day})\n"
+        "  or day >= toDate({again_first_day}) and day <= toDate({again_last_day})"
+    )
+
+
+def _event(rank: bool) -> str:
+    counted = f"select event, count() as times from events where {_IN_RANK} group by event order by times desc, event asc limit {TOP_EVENTS}"
+    ranked = f" or event in (select event from ({counted}))" if rank else ""
+    arm = (
+        f"select {_DAY} as day, concat('{EVENT_PREFIX}', event) as metric, toFloat(count()) as value\n"
+        f"from events where {_IN_DAYS} and (event in {{names}}{ranked}) group by day, metric"
+    )
+    listed = f"select toDate('{RANK_DAY}') as day, concat('{EVENT_PREFIX}', event) as metric, toFloat(times) as value from (\n  {counted})"
+    return f"{arm}\nunion all\n{listed}" if rank else arm
+
+
+def _flag(rank: bool) -> str:
+    called = "event = '$feature_flag_called'"
+    counted = (
+        f"select {_KEY} as flag, count() as times from events where {_IN_RANK} and {called}\n"
+        f"  group by flag order by times desc, flag asc limit {TOP_FLAGS}"
+    )
+    ranked = f" or flag in (select flag from ({counted}))" if rank else ""
+    arm = (
+        f"select day, concat('{FLAG_PREFIX}', flag, ':', variant) as metric, toFloat(uniqExact(person)) as value from (\n"
+        f"  select {_DAY} as day, {_KEY} as flag, {_VARIANT} as variant, person_id as person\n"
+        f"  from events where {_IN_DAYS} and {called})\n"
+        f"where flag != '' and (flag in {{flags}}{ranked}) group by day, metric"
+    )
+    listed = f"select toDate('{RANK_DAY}') as day, concat('{FLAG_PREFIX}', flag) as metric, toFloat(times) as value from (\n  {counted})"
+    return f"{arm}\nunion all\n{listed}" if rank else arm
+
+
+def _trailing(_: bool) -> str:
+    pairs = ", ".join(
+        f"tuple('{metric.name}', toFloat(uniqExactIf(person, ahead < {metric.trailing_days})))" for metric in fixed("trailing")
+    )
+    return (
+        "select day, pair.1 as metric, pair.2 as value from (\n"
+        f"  select day, arrayJoin([{pairs}]) as pair from (\n"
+        f"    select addDays(active, ahead) as day, ahead, person from (\n"
+        f"      select active, person, arrayJoin(range({_LONGEST_TRAIL})) as ahead from (\n"
+        f"        select distinct {_DAY} as active, person_id as person from events\n"
+        "        where timestamp >= fromUnixTimestamp({trailing_from}) and timestamp < fromUnixTimestamp({heavy_to})))\n"
+        "    where day >= toDate({heavy_first_day}) and day <= toDate({heavy_last_day}))\n"
+        "  group by day)"
+    )
+
+
+def _new_users(_: bool) -> str:
+    metric = fixed("new_users")[0]
+    return (
+        f"select day, '{metric.name}' as metric, toFloat(count()) as value from (\n"
+        "  select arrayJoin(arrayFilter((d, i) -> i = 1 or dateDiff('day', active[i - 1], d) > {new_users_days},\n"
+        "    active, arrayEnumerate(active))) as day from (\n"
+        f"    select person_id as person, arraySort(groupUniqArray({_DAY})) as active from events\n"
+        "    where timestamp >= fromUnixTimestamp({earlier_from}) and timestamp < fromUnixTimestamp({heavy_to})\n"
+        "    group by person))\n"
+        "where day >= toDate({heavy_first_day}) and day <= toDate({heavy_last_day}) group by day"
+    )
+
+
+_LONGEST_TRAIL = max(metric.trailing_days for metric in fixed("trailing"))
+_ARMS: dict[Family, Callable[[bool], str]] = {
+    "day": _day,
+    "session": _session,
+    "event": _event,
+    "flag": _flag,
+    "trailing": _trailing,
+    "new_users": _new_users,
+}

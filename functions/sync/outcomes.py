@@ -1,0 +1,150 @@
+"""What a run's end means for the run, its connection and its project's slot. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from functions.sync.asking import Asked
+from functions.sync.windows import Ask
+from hedgerow import days, slots, tiers
+from hedgerow.errors import HedgerowError, OutboundError
+from hedgerow.models import Connection, ProjectSlot, SyncRun, Tier, Trouble
+from hedgerow.tiers import TierRules
+
+# These end every attempt until a person acts: the key, the project or its permissions are wrong.
+NEEDS_ATTENTION = frozenset(
+    {"key_refused", "scope_missing", "project_forbidden", "personal_keys_forbidden", "project_missing", "secret_gone"}
+)
+ASKED_FOR_QUIET = frozenset({"rate_limited", "concurrency_limited"})
+MOST_ATTEMPTS = 6
+FIRST_BACKOFF = timedelta(minutes=1)
+LONGEST_BACKOFF = timedelta(minutes=30)
+QUIET_UNSAID = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The records as they should be after a run; `slot` None leaves it as it is."""
+
+    run: SyncRun
+    connection: Connection
+    slot: ProjectSlot | None = None
+
+
+def succeeded(
+    run: SyncRun, connection: Connection, ask: Ask, asked: Asked, rules: dict[Tier, TierRules], now: datetime
+) -> Ended:
+    """The run is done; the connection's next due time and what the next run needs to know."""
+    began = run.began_at or now
+    today = days.today(began, ask.zone)
+    progress = connection.progress.model_copy(
+        update={
+            "last_success_at": began,
+            "last_success_day": _newest(connection.progress.last_success_day, ask.window.last),
+            "failures": 0,
+            "by_family": asked.by_family,
+            "days_per_query": asked.days_per_query,
+            **({"heavy_at": began} if ask.heavy is not None and ask.heavy.last >= today else {}),
+            **({"recheck_day": today, "rechecked": ask.rechecked} if run.kind == "scheduled" else {}),
+        }
+    )
+    planned = connection.model_copy(update={"progress": progress, "trouble": None})
+    if run.kind == "scheduled" or connection.due_at is None:
+        planned = planned.model_copy(update={"due_at": tiers.next_due(planned, rules, now)})
+    done = run.model_copy(
+        update={
+            "state": "succeeded",
+            "finished_at": now,
+            "due_at": None,
+            "rows": asked.facts.rows,
+            "error": None,
+            "next_due_at": planned.due_at,
+        }
+    )
+    return Ended(done, planned)
+
+
+def failed(
+    run: SyncRun, connection: Connection, slot: ProjectSlot, error: HedgerowError, rules: dict[Tier, TierRules], now: datetime
+) -> Ended:
+    """The run waits for another try, or has failed; the connection says why and when it goes on."""
+    trouble = Trouble(code=error.code, detail=error.detail, hint=error.hint)
+    if error.code in ASKED_FOR_QUIET:
+        until = now + _quiet(error)
+        waiting = run.model_copy(update={"state": "pending", "due_at": until, "error": trouble, "attempts": run.attempts - 1})
+        return Ended(waiting, connection.model_copy(update={"trouble": trouble}), slots.closed(slot, until))
+    if error.code in NEEDS_ATTENTION:
+        stopped = connection.model_copy(
+            update={"state": "needs_attention", "state_since": now, "trouble": trouble, "due_at": None}
+        )
+        return Ended(_over(run, trouble, None, now), stopped)
+    failures = connection.progress.failures + 1
+    held = connection.model_copy(
+        update={"trouble": trouble, "progress": connection.progress.model_copy(update={"failures": failures})}
+    )
+    if run.kind == "scheduled":
+        due = _next_try(held, rules, failures, now) if error.transient else tiers.next_due(held, rules, now)
+        return Ended(_over(run, trouble, due, now), held.model_copy(update={"due_at": due}))
+    if error.transient and run.attempts < MOST_ATTEMPTS:
+        again = run.model_copy(update={"state": "pending", "due_at": now + backoff(run.attempts), "error": trouble})
+        return Ended(again, held)
+    return Ended(_over(run, trouble, connection.due_at, now), held)
+
+
+def stopped(run: SyncRun, connection: Connection, now: datetime) -> SyncRun:
+    """The run, ended because its connection was paused, disconnected or moved to another zone meanwhile."""
+    trouble = Trouble(
+        code="activity_off" if not connection.activity_tracking else f"connection_{connection.state}",
+        detail=(
+            "Activity tracking is off for this tenant: nothing is synced."
+            if not connection.activity_tracking
+            else f"The connection is {connection.state}; the run wrote nothing more."
+        ),
+        hint="Bring the connection back to `connected`, then refresh.",
+    )
+    return _over(run, trouble, connection.due_at, now)
+
+
+def backoff(attempts: int) -> timedelta:
+    """One minute, doubling, never more than half an hour."""
+    return min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(attempts - 1, 10)) if attempts > 0 else FIRST_BACKOFF
+
+
+def whole_after(whole: SyncRun, part: SyncRun, now: datetime) -> SyncRun:
+    """The run the user asked for, after one of its parts ended; the last part closes it."""
+    is_last = part.next_part_id is None
+    lost = whole.error or (part.error if part.state == "failed" else None)
+    return whole.model_copy(
+        update={
+            "state": ("failed" if lost else "succeeded") if is_last else "running",
+            "began_at": whole.began_at or part.began_at,
+            "finished_at": now if is_last else None,
+            "rows": whole.rows + part.rows,
+            "points": whole.points + part.points,
+            "days_changed": tuple(sorted({*whole.days_changed, *part.days_changed})),
+            "requests": whole.requests + part.requests,
+            "error": lost,
+            "next_due_at": part.next_due_at,
+        }
+    )
+
+
+def _over(run: SyncRun, trouble: Trouble, next_due: datetime | None, now: datetime) -> SyncRun:
+    return run.model_copy(
+        update={"state": "failed", "finished_at": now, "due_at": None, "error": trouble, "next_due_at": next_due}
+    )
+
+
+def _next_try(connection: Connection, rules: dict[Tier, TierRules], failures: int, now: datetime) -> datetime | None:
+    due = tiers.next_due(connection, rules, now)
+    return None if due is None else min(due, now + backoff(failures))
+
+
+def _quiet(error: HedgerowError) -> timedelta:
+    said = error.retry_after if isinstance(error, OutboundError) else None
+    return QUIET_UNSAID if said is None else timedelta(seconds=max(1.0, said))
+
+
+def _newest(held: date | None, day: date) -> date:
+    return day if held is None else max(held, day)

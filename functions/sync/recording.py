@@ -1,0 +1,175 @@
+"""Writing what a run found: the months that moved, the query texts, what changed; then the run's end."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import date
+
+from functions.sync import outcomes, storing
+from functions.sync.asking import Asked
+from functions.sync.hogql import Question, text_of, values_of
+from functions.sync.storing import Stored
+from functions.sync.visit import TRIES, Visit, following
+from hedgerow import days, months, tiers
+from hedgerow.errors import ConflictError, HedgerowError
+from hedgerow.logs import log
+from hedgerow.models import ChangeSet, Connection, MetricMonth, QueryText, SyncRun
+from hedgerow.months import Month, Write
+from hedgerow.ports import Add, Change, Swap
+from hedgerow.records import derived_id
+
+
+async def store(visit: Visit, asked: Asked, active: int | None) -> None:
+    """Write the points that moved, guarded by the run and the connection; nothing when none did."""
+    for _ in range(TRIES):
+        stored, changes = await _changes(visit, asked, active)
+        if not changes:
+            return
+        run = visit.run.model_copy(
+            update={
+                "points": visit.run.points + stored.points,
+                "days_changed": tuple(sorted({*visit.run.days_changed, *stored.days_changed})),
+            }
+        )
+        try:
+            done = await visit.app.store.commit(*changes, Swap(run), Swap(visit.connection))
+        except ConflictError as conflict:
+            await visit.still_ours(conflict)
+            await visit.read_months()
+            continue
+        visit.held = replace(visit.held, run=done.of(run), connection=done.of(visit.connection))
+        return
+    raise ConflictError("The connection changed too often while its points were stored.")
+
+
+async def finish(visit: Visit, outcome: Asked | HedgerowError, active: int | None = None) -> None:
+    """Announce, then commit the end of the run together with the connection's next due time."""
+    app = visit.app
+    rules = tiers.load(app.settings.tiers_file)
+    for _ in range(TRIES):
+        run = visit.run.model_copy(update={"requests": visit.run.requests + visit.requests})
+        connection = _with_listing(visit.connection, run, active)
+        if isinstance(outcome, HedgerowError):
+            ended = outcomes.failed(run, connection, visit.held.slot, outcome, rules, app.now())
+        else:
+            ended = outcomes.succeeded(run, connection, visit.ask, outcome, rules, app.now())
+        await app.queue.publish(*following(ended.run))
+        changes: list[Change] = [Swap(ended.run), Swap(ended.connection)]
+        if ended.slot is not None:
+            changes.append(Swap(ended.slot))
+        changes += await _whole(visit, ended.run)
+        try:
+            await app.store.commit(*changes)
+        except ConflictError as conflict:
+            await visit.still_ours(conflict)
+            continue
+        _tell(ended.run)
+        return
+    raise ConflictError("The connection changed too often while its run was ended.")
+
+
+async def _whole(visit: Visit, run: SyncRun) -> list[Change]:
+    if run.whole_id is None or run.state not in ("succeeded", "failed"):
+        return []
+    whole = await visit.app.store.get(SyncRun, run.whole_id)
+    return [Swap(outcomes.whole_after(whole, run, visit.app.now()))] if whole is not None else []
+
+
+async def _changes(visit: Visit, asked: Asked, active: int | None) -> tuple[Stored, list[Change]]:
+    connection, run = visit.connection, visit.run
+    began = run.began_at or visit.app.now()
+    held = visit.months()
+    known = {query for month in held.values() for query in month.queries()}
+    writes = [(question, _write(visit, question)) for question in asked.questions]
+    listing = Write(run.id, began, visit.ask.zone)
+
+    def write_of(name: str, day: date) -> Write:
+        return next((write for question, write in writes if question.covers(name, day)), listing)
+
+    points = storing.wanted(visit.ask, asked.facts, held, connection.events)
+    today = days.today(began, visit.ask.zone)
+    if visit.ask.window.last >= today:
+        points.update(storing.flags_points(active, today, held))
+    stored = storing.merge(held, points, write_of)
+    changes: list[Change] = [_month_change(visit, held[name]) for name in sorted(stored.months)]
+    if changes:
+        changes += await _texts(visit, writes, known)
+        changes += _change_sets(visit, stored)
+    return stored, changes
+
+
+def _write(visit: Visit, question: Question) -> Write:
+    began = visit.run.began_at or visit.app.now()
+    return Write(visit.run.id, began, visit.ask.zone, _query_id(visit.connection, text_of(question)), values_of(question))
+
+
+async def _texts(visit: Visit, writes: list[tuple[Question, Write]], known: set[str]) -> list[Change]:
+    changes: list[Change] = []
+    for question, write in writes:
+        if write.query in known:
+            continue
+        known.add(write.query)
+        if await visit.app.store.get(QueryText, write.query) is None:
+            text = QueryText(id=write.query, connection_id=visit.connection.id, text=text_of(question))
+            changes.append(Add(text))
+    return changes
+
+
+def _change_sets(visit: Visit, stored: Stored) -> list[Change]:
+    sets: list[Change] = []
+    for month, moved in stored.changes.items():
+        # The id says which values: should a second visit move others, that is another change set.
+        told = derived_id("chg", visit.run.id, month, *(f"{change.metric}@{change.day}={change.new}" for change in moved))
+        record = ChangeSet(
+            id=told,
+            connection_id=visit.connection.id,
+            run_id=visit.run.id,
+            at=visit.app.now(),
+            reason="timezone" if stored.rezoned else "late_events_or_merges",
+            changes=tuple(moved),
+        )
+        sets.append(Add(record))
+    return sets
+
+
+def _month_change(visit: Visit, month: Month) -> Change:
+    packed, now = months.pack(month), visit.app.now()
+    record = visit.records.get(month.month)
+    if record is not None:
+        return Swap(record.model_copy(update={"packed": packed, "updated_at": now}))
+    connection_id = visit.connection.id
+    return Add(
+        MetricMonth(
+            id=months.record_id(connection_id, month.month),
+            connection_id=connection_id,
+            month=month.month,
+            packed=packed,
+            updated_at=now,
+        )
+    )
+
+
+def _with_listing(connection: Connection, run: SyncRun, active: int | None) -> Connection:
+    if active is None:
+        return connection
+    listed = {"flags_at": run.began_at, "flags_active": active}
+    return connection.model_copy(update={"progress": connection.progress.model_copy(update=listed)})
+
+
+def _query_id(connection: Connection, text: str) -> str:
+    return derived_id("qry", connection.id, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _tell(run: SyncRun) -> None:
+    log().info(
+        "sync.ended",
+        run_id=run.id,
+        connection_id=run.connection_id,
+        state=run.state,
+        rows=run.rows,
+        points=run.points,
+        days_changed=len(run.days_changed),
+        requests=run.requests,
+        code=run.error.code if run.error else None,
+    )

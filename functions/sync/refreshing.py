@@ -1,0 +1,96 @@
+"""Refresh by hand, and reading runs."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from hedgerow import days, runs
+from hedgerow.app import App
+from hedgerow.errors import InvalidError, MissingError, StateConflictError
+from hedgerow.messages import SyncRequested
+from hedgerow.models import Connection, SyncRun
+from hedgerow.ports import Add, Page, Where
+
+# A person may press the button often; what waits already will bring the same numbers.
+MOST_WAITING = 20
+
+
+async def refresh(app: App, connection: Connection, first: date | None, last: date | None) -> SyncRun:
+    """Begin a run for the window, seven days where none is given; every part is pending before this returns."""
+    _may_sync(connection)
+    today = days.today(app.now(), connection.timezone)
+    last = last or today
+    first = first or last - timedelta(days=runs.REFRESH_DAYS - 1)
+    _check(first, last, today)
+    await _check_waiting(app, connection)
+    planned = runs.plan(connection, "refresh", first, last, app.now())
+    await app.store.commit(*(Add(run) for run in planned))
+    begin = planned[0] if len(planned) == 1 else planned[1]
+    await app.queue.publish(SyncRequested(connection_id=connection.id, run_id=begin.id))
+    return planned[0]
+
+
+async def runs_of(app: App, connection: Connection, limit: int, cursor: str | None) -> Page[SyncRun]:
+    """A connection's runs, newest first."""
+    return await app.store.find(SyncRun, Where("connection_id", "==", connection.id), limit=limit, cursor=cursor)
+
+
+async def run_of(app: App, connection: Connection, run_id: str) -> SyncRun:
+    """One run of this connection."""
+    run = await app.store.get(SyncRun, run_id)
+    if run is None or run.connection_id != connection.id:
+        raise MissingError("There is no such run.", code="run_not_found")
+    return run
+
+
+def _may_sync(connection: Connection) -> None:
+    if not connection.activity_tracking:
+        raise StateConflictError(
+            "Activity tracking is off for this tenant: nothing is synced.",
+            code="activity_off",
+            hint="The operator switches it on with PATCH /v1/tenants/{id} {\"activity_tracking\": true}.",
+        )
+    if connection.state != "connected":
+        hints = {
+            "paused": "Resume it with POST /v1/connections/{id}/resume.",
+            "needs_attention": "Give a working personal API key with PATCH /v1/connections/{id}.",
+        }
+        raise StateConflictError(
+            f"The connection is {connection.state}.",
+            code=f"connection_{connection.state}",
+            hint=hints.get(connection.state, "Connect the project again."),
+        )
+    if connection.secret_ref is None or connection.project_id is None:
+        raise StateConflictError(
+            "The connection is capture-only: without a personal API key there is nothing to sync with.",
+            code="capture_only",
+            hint="Add a personal API key (phx_…) with PATCH /v1/connections/{id}.",
+        )
+
+
+def _check(first: date, last: date, today: date) -> None:
+    if first > last:
+        raise InvalidError("`from` is after `to`.", code="window_reversed", hint="Give the older day as `from`.")
+    if last > today:
+        raise InvalidError(
+            f"`to` is after today, {today} in the project's time zone.",
+            code="window_in_future",
+            hint="Leave `to` out, or give today or a day before it.",
+        )
+    if (last - first).days >= runs.LONGEST_DAYS:
+        raise InvalidError(
+            f"The window has {(last - first).days + 1} days; a refresh takes up to {runs.LONGEST_DAYS}.",
+            code="window_too_long",
+            hint="Refresh two years at a time.",
+        )
+
+
+async def _check_waiting(app: App, connection: Connection) -> None:
+    page = await runs_of(app, connection, 2 * MOST_WAITING, None)
+    waiting = [run for run in page.items if run.state == "pending" and run.whole_id is None]
+    if len(waiting) >= MOST_WAITING:
+        raise StateConflictError(
+            f"{len(waiting)} runs of this connection wait already.",
+            code="runs_waiting",
+            hint="Wait until they are done; GET …/runs shows them.",
+        )

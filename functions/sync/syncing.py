@@ -1,0 +1,94 @@
+"""One sync run, from the claim to the commit that ends it.
+
+Claim the run and the project's slot; one round trip to PostHog; store only what moved;
+announce; then commit the run and the connection's next due time together. Every line
+may die: the message or a tick brings the run back, and a second visit finds the points
+stored and only finishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from functions.sync import asking, claiming, recording, rezoning, storing
+from functions.sync.answers import Facts
+from functions.sync.asking import Answer, Asked
+from functions.sync.visit import LostError, Visit
+from functions.sync.windows import ask_of
+from hedgerow import days, tiers
+from hedgerow.app import App
+from hedgerow.catalogue import EVENT_PREFIX, FLAG_PREFIX
+from hedgerow.errors import ConflictError, OutboundError, SecretGoneError
+from hedgerow.logs import log
+from hedgerow.messages import SyncRequested
+from hedgerow.posthog.client import PostHog
+
+
+async def sync(app: App, message: SyncRequested) -> None:
+    """Do what the message asks, if it is still to be done."""
+    held = await claiming.take(app, message)
+    if held is None:
+        return
+    every = tiers.interval(held.connection, tiers.load(app.settings.tiers_file))
+    visit = Visit(app, held, ask_of(held.connection, held.run, app.now(), every))
+    try:
+        try:
+            await _run(visit)
+        except (OutboundError, SecretGoneError) as error:
+            await recording.finish(visit, error)
+    except LostError as lost:
+        log().info("sync.lost", run_id=held.run.id, connection_id=held.connection.id, detail=lost.detail)
+
+
+async def _run(visit: Visit) -> None:
+    app, connection = visit.app, visit.connection
+    key = await app.vault.read(connection.secret_ref or "")
+    posthog = PostHog(app.http, connection.host, key, seconds=app.settings.query_seconds)
+    try:
+        asked = await _answers(visit, posthog)
+        active = await posthog.active_flags(connection.project_id or "") if visit.ask.list_flags else None
+    finally:
+        visit.requests = posthog.requests
+    if asked is not None:
+        await recording.store(visit, asked, active)
+    await recording.finish(visit, asked or Asked(Facts()), active)
+
+
+async def _answers(visit: Visit, posthog: PostHog) -> Asked | None:
+    """What PostHog said; None when a re-sync finds that PostHog has nothing left of its days."""
+    if visit.run.kind == "rezone":
+        clipped = await rezoning.clip(visit, posthog)
+        if clipped is None:
+            return None
+        visit.ask = clipped
+    await visit.read_months()
+    asked = await _ask(visit, posthog)
+    zone = asked.timezone
+    if zone is None or zone == visit.ask.zone or not days.zone_exists(zone):
+        return asked
+    log().info("sync.zone_moved", connection_id=visit.connection.id, old=visit.ask.zone, new=zone)
+    await rezoning.move(visit, zone)
+    every = tiers.interval(visit.connection, tiers.load(visit.app.settings.tiers_file))
+    visit.ask = ask_of(visit.connection, visit.run, visit.app.now(), every)
+    await visit.read_months()
+    return await _ask(visit, posthog)
+
+
+async def _ask(visit: Visit, posthog: PostHog) -> Asked:
+    connection, held = visit.connection, visit.months()
+    spans = [span for span in (visit.ask.window, visit.ask.again) if span is not None]
+    names = dict.fromkeys((*connection.events, *storing.tracked(held, spans, EVENT_PREFIX)))
+    flags = storing.flag_keys(storing.tracked(held, spans, FLAG_PREFIX))
+    question = asking.question_of(visit.ask, tuple(names), flags, visit.app.settings.new_users_days)
+
+    async def send(hogql: str, values: Mapping[str, object], /) -> Answer:
+        return await posthog.query(connection.project_id or "", hogql, values, name=asking.QUERY_NAME)
+
+    async def renew() -> None:
+        try:
+            visit.held = await claiming.renew(visit.app, visit.held)
+        except ConflictError as conflict:
+            await visit.still_ours(conflict)
+
+    progress = connection.progress
+    return await asking.ask_all(send, question, progress.by_family, progress.days_per_query, renew)

@@ -1,0 +1,79 @@
+"""A run under way: what it holds and has read, and whether it is still ours after a conflict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from functions.sync import claiming, outcomes
+from functions.sync.claiming import Held
+from functions.sync.windows import Ask
+from hedgerow import months, tiers
+from hedgerow.app import App
+from hedgerow.errors import ConflictError, HedgerowError
+from hedgerow.messages import Message, PointsStored, SyncRequested
+from hedgerow.models import Connection, MetricMonth, SyncRun
+from hedgerow.months import Month
+from hedgerow.ports import Swap
+
+TRIES = 5
+
+
+class LostError(HedgerowError):
+    """The run is no longer ours, or its connection may not sync any more: write nothing."""
+
+    code = "run_lost"
+
+
+@dataclass(slots=True)
+class Visit:
+    """One attempt at a run. `records` are the months it may write, as they were read."""
+
+    app: App
+    held: Held
+    ask: Ask
+    records: dict[str, MetricMonth] = field(default_factory=dict)
+    requests: int = 0
+
+    @property
+    def connection(self) -> Connection:
+        """The connection as last read or written."""
+        return self.held.connection
+
+    @property
+    def run(self) -> SyncRun:
+        """The run as last written."""
+        return self.held.run
+
+    def months(self) -> dict[str, Month]:
+        """The months read, unpacked anew: merging changes them in place."""
+        return {name: months.unpack(name, record.packed) for name, record in self.records.items()}
+
+    async def read_months(self) -> None:
+        """Read every month the ask may touch, in one round trip."""
+        ids = [months.record_id(self.connection.id, month) for month in self.ask.months()]
+        found = await self.app.store.get_many(MetricMonth, ids)
+        self.records = {record.month: record for record in found if record is not None}
+
+    async def still_ours(self, conflict: ConflictError) -> None:
+        """Read again what a conflict moved; `LostError` when the run may not go on."""
+        connection = await self.app.store.get(Connection, self.connection.id)
+        run = await self.app.store.get(SyncRun, self.run.id)
+        if connection is None or run is None or run.claimed_by != self.run.claimed_by or run.state != "running":
+            raise LostError("The run was taken over or ended.") from conflict
+        if not tiers.is_syncable(connection) or not connection.activity_tracking or connection.timezone != self.ask.zone:
+            over = outcomes.stopped(run, connection, self.app.now())
+            await self.app.queue.publish(*following(over))
+            await self.app.store.commit(Swap(over))
+            raise LostError("The connection may not sync any more.") from conflict
+        self.held = Held(connection, run, await claiming.slot_of(self.app, self.held))
+
+
+def following(run: SyncRun) -> list[Message]:
+    """What a run's end announces: its points, the next part, and the runs that waited for it."""
+    if run.state not in ("succeeded", "failed"):
+        return []
+    after = ((run.next_part_id,) if run.next_part_id else ()) + run.waiting
+    messages: list[Message] = [SyncRequested(connection_id=run.connection_id, run_id=run_id) for run_id in after]
+    if run.points:
+        messages.append(PointsStored(connection_id=run.connection_id, run_id=run.id))
+    return messages

@@ -1,0 +1,125 @@
+"""A month of metric points, packed into one record: values by day, and which write each came from.
+
+A write is one run's visit to the month: when it began, in which zone, with which query.
+A day is complete when the write that set it began after the day had closed in that
+write's zone. Packed as compressed JSON; pure, no store.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from calendar import monthrange
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from hedgerow import days
+
+Value = int | float
+QueryValue = str | int | float | list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One run's visit to a month. `query` is the SHA-256 of its HogQL text, empty where none was sent."""
+
+    run_id: str
+    began_at: datetime
+    zone: str
+    query: str = ""
+    values: Mapping[str, QueryValue] = field(default_factory=dict)
+
+    def completes(self, day: date) -> bool:
+        """Had the day closed when this write's sync began?"""
+        return self.began_at >= days.ends(day, self.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of one day, and the write that set it."""
+
+    value: Value
+    write: Write
+
+
+@dataclass(slots=True)
+class Month:
+    """A month being read or changed: series name -> day of the month -> point."""
+
+    month: str
+    series: dict[str, dict[int, Point]] = field(default_factory=dict)
+
+    def date_of(self, day: int) -> date:
+        """The date of a day of this month."""
+        return date.fromisoformat(f"{self.month}-{day:02d}")
+
+    def point(self, name: str, day: date) -> Point | None:
+        """The point of a series on a day of this month."""
+        return self.series.get(name, {}).get(day.day)
+
+    def put(self, name: str, day: date, point: Point) -> None:
+        """Set a point."""
+        self.series.setdefault(name, {})[day.day] = point
+
+    def queries(self) -> set[str]:
+        """The ids of the query texts that wrote points of this month."""
+        return {point.write.query for points in self.series.values() for point in points.values()}
+
+    def drop_before(self, oldest: date) -> bool:
+        """Forget the days before `oldest`; True when anything went."""
+        dropped = False
+        for name, points in list(self.series.items()):
+            for day in [day for day in points if self.date_of(day) < oldest]:
+                del points[day]
+                dropped = True
+            if not points:
+                del self.series[name]
+        return dropped
+
+
+def record_id(connection_id: str, month: str) -> str:
+    """The id of a connection's month."""
+    return f"{connection_id}:{month}"
+
+
+def pack(month: Month) -> bytes:
+    """Compressed JSON: `w` the writes still referred to, `s` per series its values and write numbers."""
+    length = monthrange(int(month.month[:4]), int(month.month[5:]))[1]
+    numbers: dict[int, int] = {}
+    writes: list[list[object]] = []
+    series: dict[str, list[list[Value | None]]] = {}
+    for name, points in sorted(month.series.items()):
+        values: list[Value | None] = [None] * length
+        refs: list[Value | None] = [None] * length
+        for day, point in points.items():
+            write = point.write
+            if id(write) not in numbers:
+                numbers[id(write)] = len(writes)
+                writes.append([write.run_id, write.began_at.isoformat(), write.zone, write.query, dict(write.values)])
+            values[day - 1] = point.value
+            refs[day - 1] = numbers[id(write)]
+        series[name] = [values, refs]
+    text = json.dumps({"w": writes, "s": series}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return zlib.compress(text.encode("utf-8", "surrogatepass"), 6)
+
+
+def unpack(month: str, packed: bytes) -> Month:
+    """The month as it was packed."""
+    raw = load(packed)
+    writes = [Write(run, datetime.fromisoformat(began), zone, query, values) for run, began, zone, query, values in raw["w"]]
+    series = {
+        name: {
+            day: Point(value, writes[ref])
+            for day, (value, ref) in enumerate(zip(values, refs, strict=True), start=1)
+            if ref is not None
+        }
+        for name, (values, refs) in raw["s"].items()
+    }
+    return Month(month, series)
+
+
+def load(packed: bytes) -> dict[str, list]:  # type: ignore[type-arg]
+    """The packed form itself, for readers in a hurry: `w` the writes, `s` the series (see `pack`)."""
+    loaded: dict[str, list] = json.loads(zlib.decompress(packed))  # type: ignore[type-arg]
+    return loaded

@@ -1,0 +1,72 @@
+"""The one query slot of a PostHog project, whichever tenant asks: decided here, committed by the caller.
+
+The good path costs one read and one write: the holder is a run, and a run that is over
+holds nothing, so nobody has to let go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hedgerow import claims
+from hedgerow.app import App
+from hedgerow.models import Connection, ProjectSlot, SyncRun
+from hedgerow.ports import Add, Change, Swap
+from hedgerow.records import derived_id
+
+LEASE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """The slot is ours once `change` is committed."""
+
+    change: Change
+    slot: ProjectSlot
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another run holds the slot."""
+
+    holder_run_id: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """PostHog asked this project for quiet."""
+
+    until: datetime
+
+
+def slot_id(connection: Connection) -> str:
+    """The same for every connection to one project, whoever's."""
+    return derived_id("slot", connection.host, connection.project_id or "")
+
+
+async def look(app: App, connection: Connection, run_id: str) -> Take | Busy | Closed:
+    """What a run that wants the slot may do now."""
+    now = app.now()
+    slot = await app.store.get(ProjectSlot, slot_id(connection))
+    if slot is None:
+        mine = ProjectSlot(id=slot_id(connection), holder_run_id=run_id, until=now + LEASE)
+        return Take(Add(mine), mine)
+    if slot.closed_until is not None and slot.closed_until > now:
+        return Closed(slot.closed_until)
+    if claims.claim(slot.holder_run_id, slot.until, run_id, now) == "busy" and await _is_running(app, slot):
+        return Busy(slot.holder_run_id or "", slot.until or now)
+    mine = slot.model_copy(update={"holder_run_id": run_id, "until": now + LEASE, "closed_until": None})
+    return Take(Swap(mine), mine)
+
+
+def closed(slot: ProjectSlot, until: datetime) -> ProjectSlot:
+    """The slot, free of its holder and closed until PostHog's time."""
+    return slot.model_copy(update={"holder_run_id": None, "until": None, "closed_until": until})
+
+
+async def _is_running(app: App, slot: ProjectSlot) -> bool:
+    holder = await app.store.get(SyncRun, slot.holder_run_id) if slot.holder_run_id else None
+    # A holder that is no run of ours (a proof) is over when its lease is.
+    return holder is None or holder.state == "running"
