@@ -1,0 +1,123 @@
+"""Reading series out of a connection's months: points with completeness, and the zones they were cut in.
+
+Works on the packed form of the months, because a chart of two years is nine thousand
+points. One round trip to the store, one document for each month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import cast
+
+from functions.metrics.names import FIXED, shown_in_order
+from functions.metrics.window import Window
+from hedgerow import days, months
+from hedgerow.app import App
+from hedgerow.models import Connection, MetricMonth
+from hedgerow.months import QueryValue, Value
+
+Points = list[tuple[str, Value, bool]]
+# As `months.pack` writes them: run, instant, zone, query and values; values and write numbers by day.
+Writes = list[tuple[str, str, str, str, dict[str, QueryValue]]]
+Packed = dict[str, tuple[list[Value], list[int | None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneSpan:
+    """Days, both included, that were cut in this zone."""
+
+    zone: str
+    first: date
+    last: date
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read: series name -> (date, value, complete) by day, and the zones of those days."""
+
+    series: dict[str, Points] = field(default_factory=dict)
+    zones: tuple[ZoneSpan, ...] = ()
+
+
+async def read(app: App, connection: Connection, window: Window, names: Sequence[str]) -> Reading:
+    """The named series over the window's days; without names the fixed metrics and every series with a point."""
+    asked = days.months_between(window.first, window.last) if window.length else []
+    held = await app.store.get_many(MetricMonth, [months.record_id(connection.id, month) for month in asked])
+    return reading(window, names, [month for month in held if month is not None])
+
+
+def reading(window: Window, names: Sequence[str], held: Iterable[MetricMonth]) -> Reading:
+    """The same, from months already at hand, oldest first. Pure."""
+    read = Reading({name: [] for name in names or FIXED})
+    zoned: dict[str, set[date]] = {}
+    for month in held:
+        packed = months.load(month.packed)
+        writes = cast("Writes", packed["w"])
+        _take(read, zoned, window, month.month, writes, cast("Packed", packed["s"]), everything=not names)
+    if not names:
+        read.series = {name: read.series[name] for name in shown_in_order(read.series)}
+    read.zones = _spans(zoned)
+    return read
+
+
+def complete_through(began_at: datetime, zone: str) -> date:
+    """The newest local day that had closed when a write began: it and all before it are complete."""
+    day = days.today(began_at, zone)
+    return day if began_at >= days.ends(day, zone) else day - timedelta(days=1)
+
+
+def _take(
+    read: Reading,
+    zoned: dict[str, set[date]],
+    window: Window,
+    month: str,
+    writes: Writes,
+    packed: Packed,
+    *,
+    everything: bool,
+) -> None:
+    """Add one month's points, from the packed form."""
+    begin = date.fromisoformat(f"{month}-01")
+    length = (begin.replace(day=28) + timedelta(days=4)).replace(day=1) - begin
+    low, high = max(0, (window.first - begin).days), min(length.days, (window.last - begin).days + 1)
+    if low >= high:
+        return
+    zones = [write[2] for write in writes]
+    texts = [f"{month}-{day:02d}" for day in range(1, length.days + 1)]
+    closed = [(complete_through(datetime.fromisoformat(write[1]), write[2]) - begin).days + 1 for write in writes]
+    seen: set[tuple[int, int]] = set()
+    for name, (values, refs) in packed.items():
+        points = read.series.get(name)
+        if points is None:
+            if not everything:
+                continue
+            points = []
+        before = len(points)
+        for at in range(low, high):
+            ref = refs[at]
+            if ref is not None:
+                points.append((texts[at], values[at], at < closed[ref]))
+                seen.add((at, ref))
+        if len(points) > before:
+            read.series[name] = points
+    for at, ref in seen:
+        zoned.setdefault(zones[ref], set()).add(begin + timedelta(days=at))
+
+
+def _spans(zoned: dict[str, set[date]]) -> tuple[ZoneSpan, ...]:
+    """Each zone's days as spans, by day; a day cut in two zones is in a span of each."""
+    spans: list[ZoneSpan] = []
+    every = sorted(set().union(*zoned.values()))
+    for zone in sorted(zoned):
+        first = last = None
+        for day in every:
+            if day in zoned[zone]:
+                first, last = first or day, day
+            elif first and last:
+                spans.append(ZoneSpan(zone, first, last))
+                first = None
+        if first and last:
+            spans.append(ZoneSpan(zone, first, last))
+    return tuple(sorted(spans, key=lambda span: (span.first, span.last, span.zone)))
