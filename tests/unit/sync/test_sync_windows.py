@@ -1,0 +1,105 @@
+"""What a run asks about: look-back, the slow re-check of the older month, heavy days, listings."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from functions.sync.windows import Ask, Span, ask_of, scheduled_window
+from hedgerow.models import Connection, SyncProgress, SyncRun
+
+NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+
+
+def connection(**progress: object) -> Connection:
+    return Connection(
+        id="con_1",
+        tenant_id="ten_1",
+        name="shop",
+        host="https://us.posthog.com",
+        project_id="1",
+        secret_ref="con_1/1",
+        state="connected",
+        state_since=NOW,
+        tier="pro",
+        created_at=NOW,
+        progress=SyncProgress.model_validate(progress),
+    )
+
+
+def run(kind: str, first: date, last: date) -> SyncRun:
+    return SyncRun.model_validate(
+        {
+            "id": "run_1",
+            "connection_id": "con_1",
+            "tenant_id": "ten_1",
+            "kind": kind,
+            "state": "running",
+            "from_day": first,
+            "to_day": last,
+            "created_at": NOW,
+        }
+    )
+
+
+def day_of_asks(every: timedelta) -> list[Ask]:
+    """A whole local day of scheduled runs, each leaving its progress to the next."""
+    here = connection(last_success_day=date(2026, 11, 20), flags_at=NOW - timedelta(days=1))
+    asks: list[Ask] = []
+    now = datetime(2026, 11, 21, 0, 7, tzinfo=UTC)
+    while now.date() == date(2026, 11, 21):
+        window = scheduled_window(here, now)
+        ask = ask_of(here, run("scheduled", window.first, window.last), now, every)
+        asks.append(ask)
+        update = {"recheck_day": now.date(), "rechecked": ask.rechecked, "last_success_day": now.date()}
+        if ask.heavy:
+            update["heavy_at"] = now
+        if ask.list_flags:
+            update["flags_at"] = now
+        here = here.model_copy(update={"progress": here.progress.model_copy(update=update)})
+        now += every
+    return asks
+
+
+def test_scheduled_window_looks_back_three_days_from_the_last_success() -> None:
+    assert scheduled_window(connection(last_success_day=date(2026, 11, 21)), NOW) == Span(date(2026, 11, 18), date(2026, 11, 21))
+    assert scheduled_window(connection(last_success_day=date(2026, 11, 10)), NOW) == Span(date(2026, 11, 7), date(2026, 11, 21))
+
+
+def test_first_scheduled_window_is_thirty_days_and_a_long_sleep_is_bounded() -> None:
+    assert scheduled_window(connection(), NOW).length == 30
+    assert scheduled_window(connection(last_success_day=date(2025, 1, 1)), NOW).length == 90
+
+
+def test_a_day_of_runs_re_checks_every_day_of_the_older_month_once() -> None:
+    for every in (timedelta(hours=3), timedelta(minutes=30), timedelta(hours=24)):
+        asks = day_of_asks(every)
+        again = [day for ask in asks if ask.again for day in ask.again.days()]
+        assert len(again) == len(set(again))
+        assert set(again) | set(asks[0].window.days()) | set(asks[-1].window.days()) == set(
+            Span(date(2026, 10, 23), date(2026, 11, 21)).days()
+        )
+
+
+def test_heavy_families_run_over_the_month_after_midnight_then_for_today_every_three_hours() -> None:
+    heavies = [ask.heavy for ask in day_of_asks(timedelta(minutes=30))]
+    asked = [heavy for heavy in heavies if heavy is not None]
+    assert asked[0] == Span(date(2026, 10, 23), date(2026, 11, 21))
+    assert set(asked[1:]) == {Span(date(2026, 11, 21), date(2026, 11, 21))}
+    assert len(asked) == 8
+
+
+def test_flags_are_listed_at_most_every_six_hours_and_only_for_today() -> None:
+    assert sum(ask.list_flags for ask in day_of_asks(timedelta(minutes=30))) == 4
+    past = ask_of(connection(), run("refresh", date(2026, 10, 1), date(2026, 10, 7)), NOW, None)
+    assert not past.list_flags
+
+
+def test_refresh_asks_every_family_for_its_whole_window() -> None:
+    ask = ask_of(connection(), run("refresh", date(2026, 10, 1), date(2026, 10, 7)), NOW, None)
+    assert ask.heavy == ask.window == Span(date(2026, 10, 1), date(2026, 10, 7))
+    assert ask.again is None
+
+
+def test_months_of_an_ask_hold_every_day_it_may_write() -> None:
+    ask = day_of_asks(timedelta(hours=3))[0]
+    assert ask.months() == ["2026-10", "2026-11"]
