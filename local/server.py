@@ -115,13 +115,19 @@ async def _serve(app: App, listener: socket.socket) -> None:
     await server.listens.wait()
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     parts = [asyncio.create_task(_tick(app, private)), await _carrier(app, private, address)]
+    working = [part for part in parts if part is not None]
     print(f"ready {address}", flush=True)
     try:
+        # The clock or the courier only end by a bug; without them the server would lie about working.
+        done, _ = await asyncio.wait([serving, *working], return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
         await serving
+        for part in done:
+            part.result()
     finally:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
-                await _close(app, private, [part for part in parts if part is not None])
+                await _close(app, private, working)
 
 
 async def _carrier(app: App, private: PrivateTargets, address: str) -> asyncio.Task[None] | None:

@@ -58,11 +58,15 @@ def targets(manifest: Path = MANIFEST) -> dict[str, Target]:
     }
 
 
-@cache
 def function(target: Target) -> Callable[[Request], Awaitable[ASGIApp]]:
     """The target's function, its module imported now: `functions/sync/main.py` is `functions.sync.main`."""
-    module = importlib.import_module(target.source.removesuffix(".py").replace("/", "."))
-    found: Callable[[Request], Awaitable[ASGIApp]] = getattr(module, target.name)
+    return _imported(target.source, target.name)
+
+
+@cache
+def _imported(source: str, name: str) -> Callable[[Request], Awaitable[ASGIApp]]:
+    module = importlib.import_module(source.removesuffix(".py").replace("/", "."))
+    found: Callable[[Request], Awaitable[ASGIApp]] = getattr(module, name)
     return found
 
 

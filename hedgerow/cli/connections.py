@@ -1,0 +1,129 @@
+"""`hedgerow connections`: look at connections, and change them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hedgerow.cli import screen
+from hedgerow.cli.calls import tenant_server, the_connection
+from hedgerow.cli.connect import show_verdicts
+from hedgerow.cli.keys import posthog_keys
+from hedgerow.cli.options import ConnectionArgument, JsonOption
+from hedgerow.cli.stops import USAGE, Stop
+
+if TYPE_CHECKING:
+    from hedgerow.cli.calls import Shown
+
+connections = typer.Typer()
+
+
+@connections.callback(invoke_without_command=True)
+def begin(context: typer.Context) -> None:
+    """Look at connections and change them; without a verb, the list."""
+    if context.invoked_subcommand is None:
+        list_connections(as_json=False)
+
+
+@connections.command("list")
+def list_connections(as_json: JsonOption = False) -> None:
+    """Every connection, with why there is no data or why it is old."""
+    items = tenant_server().pages("/v1/connections")
+    if as_json:
+        return screen.say_json({"items": items, "next_cursor": None})
+    made = screen.table("connection", "name", "state", "project", "host", "diagnosis")
+    for each in items:
+        screen.row(
+            made, each["id"], each["name"], each["state"], each.get("project_id"), each["host"], _diagnosis(each)
+        )
+    return screen.show(made)
+
+
+@connections.command("show")
+def show_connection(connection: ConnectionArgument = None, as_json: JsonOption = False) -> None:
+    """One connection: state, capabilities, schedule, diagnosis."""
+    server = tenant_server()
+    _show(server.get(f"/v1/connections/{the_connection(server, connection)}"), as_json=as_json)
+
+
+@connections.command("rename")
+def rename(connection: str, name: str, as_json: JsonOption = False) -> None:
+    """Give a connection another name."""
+    _change(connection, {"name": name}, as_json=as_json)
+
+
+@connections.command("rotate")
+def rotate(connection: ConnectionArgument = None, as_json: JsonOption = False) -> None:
+    """Replace a key. The new one is tested first; it comes from the environment, standard input or a prompt."""
+    keys = posthog_keys().fields()
+    if not keys:
+        raise Stop(
+            USAGE, "No PostHog key was given.", hint="Give the new personal API key, the new project token, or both."
+        )
+    _change(connection, keys, as_json=as_json)
+
+
+@connections.command("slow")
+def slow(
+    connection: str,
+    every: Annotated[
+        str, typer.Option(help="ISO 8601 duration such as PT6H; `tier` goes back to the tier's schedule.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Sync less often than the tier would; never more often."""
+    _change(connection, {"every": None if every == "tier" else every}, as_json=as_json)
+
+
+@connections.command("pin")
+def pin(
+    connection: str,
+    events: Annotated[list[str] | None, typer.Argument(help="The events to keep a series of; none unpins all.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep series of these custom events, however rare they are."""
+    _change(connection, {"events": events or []}, as_json=as_json)
+
+
+@connections.command("pause")
+def pause(connection: ConnectionArgument = None, as_json: JsonOption = False) -> None:
+    """Stop syncing until `resume`; the keys and the history stay."""
+    server = tenant_server()
+    _show(server.post(f"/v1/connections/{the_connection(server, connection)}/pause"), as_json=as_json)
+
+
+@connections.command("resume")
+def resume(connection: ConnectionArgument = None, as_json: JsonOption = False) -> None:
+    """Go on syncing."""
+    server = tenant_server()
+    _show(server.post(f"/v1/connections/{the_connection(server, connection)}/resume"), as_json=as_json)
+
+
+def _change(connection: str | None, fields: Shown, *, as_json: bool) -> None:
+    server = tenant_server()
+    _show(server.patch(f"/v1/connections/{the_connection(server, connection)}", fields), as_json=as_json)
+
+
+def _show(connection: Shown, *, as_json: bool) -> None:
+    if as_json:
+        return screen.say_json(connection)
+    screen.say(f"{connection['name']} ({connection['id']}): {connection['state']}")
+    screen.say(f"  {_diagnosis(connection)}")
+    made = screen.table("", "")
+    made.show_header = False
+    for label, field in (("host", "host"), ("project", "project_id"), ("time zone", "timezone"), ("tier", "tier")):
+        if connection.get(field) is not None:
+            screen.row(made, f"  {label}", connection[field])
+    for label, field in (("next sync due", "due_at"), ("last success", "last_success_at")):
+        if connection.get(field):
+            screen.row(made, f"  {label}", screen.instant(connection[field]))
+    screen.show(made)
+    return show_verdicts(connection.get("capabilities") or [])
+
+
+def _diagnosis(connection: Shown) -> str:
+    diagnosis = connection.get("diagnosis")
+    if not isinstance(diagnosis, dict):
+        return str(diagnosis or "")
+    return " → ".join(str(diagnosis[part]) for part in ("detail", "hint") if diagnosis.get(part))

@@ -1,0 +1,88 @@
+"""Follows a sync run to its end: a progress bar at a terminal, a line a step elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from hedgerow.cli import screen
+from hedgerow.cli.stops import FAILED, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hedgerow.cli.calls import Server, Shown
+
+LOOK_SECONDS = 0.4
+# A run that waits for PostHog goes on without anybody watching.
+PATIENCE_SECONDS = 45.0
+ENDED = frozenset({"succeeded", "failed"})
+
+
+def follow(server: Server, connection: str, run: Shown) -> Shown:
+    """Watch the run until it ended; it is the last thing printed. A failed one is exit code 1."""
+    window = f"{run['from']} to {run['to']}"
+    if sys.stdout.isatty():
+        run = _under_a_bar(server, connection, run, f"Syncing {window}")
+    else:
+        screen.say(f"Syncing {window} (run {run['id']}).")
+        for seen in _states(server, connection, run):
+            run = seen
+    if run["state"] == "succeeded":
+        screen.say(_summary(run))
+        return run
+    trouble = run.get("error") or {}
+    code, detail = str(trouble.get("code", "")), str(trouble.get("detail", "It has not ended yet."))
+    if run["state"] == "failed":
+        raise Stop(FAILED, f"The sync failed: {detail}", code=code, hint=str(trouble.get("hint", "")))
+    again = (
+        f" It goes on by itself at {screen.instant(run['retry_at'])}."
+        if run.get("retry_at")
+        else " It goes on by itself."
+    )
+    raise Stop(
+        FAILED, f"The sync is {run['state']}: {detail}", code=code, hint=f"{trouble.get('hint', '')}{again}".strip()
+    )
+
+
+def _states(server: Server, connection: str, run: Shown) -> Iterator[Shown]:
+    """The run, each time it was looked at; ends with the run, or when patience does."""
+    patience = time.monotonic() + PATIENCE_SECONDS
+    path = f"/v1/connections/{connection}/runs/{run['id']}"
+    seen = run
+    while seen["state"] not in ENDED and time.monotonic() < patience:
+        time.sleep(LOOK_SECONDS)
+        now = server.get(path)
+        if _progress(now) != _progress(seen):
+            patience = time.monotonic() + PATIENCE_SECONDS
+        seen = now
+        yield seen
+
+
+def _under_a_bar(server: Server, connection: str, run: Shown, title: str) -> Shown:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=screen.console()) as progress:
+        bar = progress.add_task(title, total=max(run["parts"], 1) if run["parts"] > 1 else None)
+        for seen in _states(server, connection, run):
+            run = seen
+            progress.update(bar, completed=run.get("parts_done", 0), description=f"{title}: {run['state']}")
+        if run["state"] == "succeeded":
+            progress.update(bar, total=1, completed=1, description=title)
+    return run
+
+
+def _progress(run: Shown) -> tuple[object, ...]:
+    return (run["state"], run.get("attempts"), run.get("requests"), run.get("rows"), run.get("parts_done"))
+
+
+def _summary(run: Shown) -> str:
+    days = run.get("days_changed") or []
+    points = f"{run['points']:,} point{'' if run['points'] == 1 else 's'}"
+    asked = f"{run['requests']} request{'' if run['requests'] == 1 else 's'} to PostHog"
+    if not run["points"]:
+        return f"Nothing had changed ({asked})."
+    which = f"{len(days)} days, {days[0]} to {days[-1]}" if len(days) > 7 else ", ".join(days)
+    return f"{points} new or moved, on {which or 'no past day'} ({asked})."

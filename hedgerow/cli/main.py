@@ -1,0 +1,56 @@
+"""The `hedgerow` command: its verbs, and how an early end becomes an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from hedgerow.cli.connect import connect
+from hedgerow.cli.connections import connections
+from hedgerow.cli.disconnect import disconnect
+from hedgerow.cli.keys import refuse_on_command_line
+from hedgerow.cli.laptop import dev, posthog
+from hedgerow.cli.metrics import metrics
+from hedgerow.cli.operator import tenants, tick
+from hedgerow.cli.runs import runs, sync
+from hedgerow.cli.screen import complain
+from hedgerow.cli.stops import Stop
+from hedgerow.cli.trust import changes, explain, prove
+
+HELP = """PostHog wired into everything else a company runs.
+
+Commands speak to HEDGEROW_URL (http://127.0.0.1:8080 when unset) with HEDGEROW_API_KEY;
+tick and tenants with HEDGEROW_ADMIN_KEY. Keys are never arguments.
+
+Exit codes: 0 done, 1 the thing failed, 2 wrong usage, 3 cannot reach the server, 4 refused."""
+
+COMMANDS = (dev, posthog, tick, connect, sync, metrics, runs, changes, prove, explain, disconnect)
+
+
+def command() -> typer.Typer:
+    """The command with all its verbs."""
+    made = typer.Typer(
+        name="hedgerow",
+        help=HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    for verb in COMMANDS:
+        made.command()(verb)
+    made.add_typer(tenants, name="tenants")
+    made.add_typer(connections, name="connections")
+    return made
+
+
+def main() -> int:
+    """Run the command of `sys.argv`; the answer is the exit code."""
+    try:
+        refuse_on_command_line(sys.argv[1:])
+        command()(prog_name="hedgerow")
+    except Stop as stop:
+        complain(stop)
+        return stop.exit_code
+    return 0

@@ -1,0 +1,97 @@
+"""`hedgerow metrics`: what was synced, as a table with sparklines, day by day, as CSV or JSON."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hedgerow.cli import screen
+from hedgerow.cli.calls import tenant_server, the_connection
+from hedgerow.cli.options import ConnectionArgument, FromOption, JsonOption, ToOption
+from hedgerow.cli.stops import USAGE, Stop
+
+if TYPE_CHECKING:
+    from hedgerow.cli.calls import Server, Shown
+
+# As many days as fit a line beside the numbers.
+TREND_DAYS = 30
+
+
+def metrics(
+    connection: ConnectionArgument = None,
+    name: Annotated[
+        list[str] | None, typer.Option(help="A series; repeat it for more. One alone is shown day by day.")
+    ] = None,
+    begin: FromOption = None,
+    to: ToOption = None,
+    catalog: Annotated[bool, typer.Option("--catalog", help="What each metric means, instead of values.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print the API's CSV as it is.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Daily metrics of a connection, from what was synced."""
+    if csv and as_json:
+        raise Stop(USAGE, "--csv and --json exclude each other.")
+    server = tenant_server()
+    if catalog:
+        return _catalog(server, as_json=as_json)
+    path = f"/v1/connections/{the_connection(server, connection)}/metrics"
+    query: Shown = {"name": tuple(name or ()), "from": begin, "to": to}
+    if csv:
+        sys.stdout.write(server.text(path, "text/csv", **query))
+        return None
+    answer = server.get(path, **query)
+    if as_json:
+        return screen.say_json(answer)
+    series = answer["series"]
+    if len(series) == 1 and name:
+        return _day_by_day(series[0])
+    return _overview(series)
+
+
+def _overview(series: list[Shown]) -> None:
+    days = sorted({point["date"] for each in series for point in each["points"]})
+    if not days:
+        return screen.say("Nothing was synced for these days yet. → hedgerow sync, then hedgerow connections show")
+    shown = days[-TREND_DAYS:]
+    today = next((day for day in reversed(days) if not _is_complete(series, day)), None)
+    numbers = ("last complete day", "average", "highest") + ((f"{today}*",) if today else ())
+    made = screen.table("metric", f"{shown[0]} to {shown[-1]}", *numbers, right=numbers)
+    for each in series:
+        by_day = {point["date"]: point for point in each["points"]}
+        line = screen.sparkline([by_day[day]["value"] if day in by_day else None for day in shown])
+        whole = [point["value"] for point in each["points"] if point["complete"] and point["value"] is not None]
+        average = sum(whole) / len(whole) if whole else None
+        values = [whole[-1] if whole else None, average, max(whole, default=None)]
+        if today:
+            values.append(by_day[today]["value"] if today in by_day else None)
+        screen.row(made, each["name"], line, *(screen.number(value, each["unit"]) for value in values))
+    screen.show(made)
+    if today:
+        screen.say("* not complete yet: the day had not closed when it was synced.")
+    return None
+
+
+def _day_by_day(series: Shown) -> None:
+    made = screen.table("day", series["name"], "", right=(series["name"],))
+    for point in series["points"]:
+        mark = "" if point["complete"] else "not complete yet"
+        screen.row(made, point["date"], screen.number(point["value"], series["unit"]), mark)
+    screen.show(made)
+    screen.say(screen.sparkline([point["value"] for point in series["points"]]))
+
+
+def _catalog(server: Server, *, as_json: bool) -> None:
+    answer = server.get("/v1/metrics/catalog")
+    if as_json:
+        return screen.say_json(answer)
+    for each in answer["items"]:
+        screen.say(f"{each['name']} ({each['unit']}): {each['description']}")
+        screen.say(f"    {each['definition']}")
+    return None
+
+
+def _is_complete(series: list[Shown], day: str) -> bool:
+    points = [point for each in series for point in each["points"] if point["date"] == day]
+    return all(point["complete"] for point in points)

@@ -1,0 +1,151 @@
+"""What the operator of an installation does, with the admin key: ticks and tenants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hedgerow.cli import screen
+from hedgerow.cli.calls import admin_server
+from hedgerow.cli.options import JsonOption, YesOption
+from hedgerow.cli.stops import USAGE, Stop
+
+if TYPE_CHECKING:
+    from hedgerow.cli.calls import Shown
+
+tenants = typer.Typer(help="Hedgerow's customers and their keys (with HEDGEROW_ADMIN_KEY).")
+TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's id, ten_….")]
+TierOption = Annotated[str | None, typer.Option(help="starter, basic, pro or scale.")]
+
+
+def tick(tier: Annotated[str, typer.Argument(metavar="TIER")], as_json: JsonOption = False) -> None:
+    """Publish the syncs of a tier that are due, as Cloud Scheduler does every five minutes."""
+    ticked = admin_server().post(f"/v1/ticks/{tier}")
+    if as_json:
+        screen.say_json(ticked)
+    else:
+        screen.say(f"Tier {ticked['tier']}: {ticked['due']} connection(s) due and published.")
+
+
+@tenants.callback(invoke_without_command=True)
+def tenants_begin(context: typer.Context) -> None:
+    """Hedgerow's customers and their keys (with HEDGEROW_ADMIN_KEY); without a verb, the list."""
+    if context.invoked_subcommand is None:
+        list_tenants(as_json=False)
+
+
+@tenants.command("list")
+def list_tenants(as_json: JsonOption = False) -> None:
+    """Every tenant, newest first."""
+    items = admin_server().pages("/v1/tenants")
+    if as_json:
+        return screen.say_json({"items": items, "next_cursor": None})
+    made = screen.table("tenant", "name", "tier", "syncs", "since")
+    for each in items:
+        syncs = "on" if each.get("activity_tracking", True) else "off"
+        screen.row(made, each["id"], each["name"], each["tier"], syncs, screen.instant(each.get("created_at")))
+    return screen.show(made)
+
+
+@tenants.command("create")
+def create_tenant(
+    name: str,
+    tier: Annotated[str, typer.Option(help="starter, basic, pro or scale.")] = "pro",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a tenant; its first key, role write, is printed once."""
+    tenant = admin_server().post("/v1/tenants", {"name": name, "tier": tier})
+    if as_json:
+        return screen.say_json(tenant)
+    screen.say(f"Tenant {tenant['name']} ({tenant['id']}) on tier {tenant['tier']}. Its key, shown this once:")
+    return screen.say(f"HEDGEROW_API_KEY={tenant['api_key']}")
+
+
+@tenants.command("show")
+def show_tenant(tenant: TenantArgument, as_json: JsonOption = False) -> None:
+    """One tenant."""
+    _show(admin_server().get(f"/v1/tenants/{tenant}"), as_json=as_json)
+
+
+@tenants.command("change")
+def change_tenant(
+    tenant: TenantArgument,
+    tier: TierOption = None,
+    activity_tracking: Annotated[
+        bool | None, typer.Option("--activity-tracking/--no-activity-tracking", help="Off: no syncs, no queries.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change the tier, or turn syncing off and on; both take effect at once."""
+    asked = {"tier": tier, "activity_tracking": activity_tracking}
+    wanted = {name: value for name, value in asked.items() if value is not None}
+    if not wanted:
+        raise Stop(USAGE, "Nothing to change.", hint="Say --tier TIER, --activity-tracking or --no-activity-tracking.")
+    _show(admin_server().patch(f"/v1/tenants/{tenant}", wanted), as_json=as_json)
+
+
+@tenants.command("keys")
+def tenant_keys(tenant: TenantArgument, as_json: JsonOption = False) -> None:
+    """A tenant's keys: label, role, last use. The keys themselves are kept hashed."""
+    items = admin_server().pages(f"/v1/tenants/{tenant}/keys")
+    if as_json:
+        return screen.say_json({"items": items, "next_cursor": None})
+    made = screen.table("key", "label", "role", "made", "last used")
+    for each in items:
+        used = screen.instant(each.get("last_used_at")) or "never"
+        screen.row(made, each["id"], each["label"], each["role"], screen.instant(each.get("created_at")), used)
+    return screen.show(made)
+
+
+@tenants.command("add-key")
+def add_key(
+    tenant: TenantArgument,
+    label: Annotated[str, typer.Option(help="What the key is for.")],
+    role: Annotated[str, typer.Option(help="read, write or capture.")] = "read",
+    as_json: JsonOption = False,
+) -> None:
+    """Make another key; it is printed once."""
+    key = admin_server().post(f"/v1/tenants/{tenant}/keys", {"label": label, "role": role})
+    if as_json:
+        return screen.say_json(key)
+    screen.say(f"Key {key['id']} ({key['label']}, {key['role']}), shown this once:")
+    return screen.say(f"HEDGEROW_API_KEY={key['api_key']}")
+
+
+@tenants.command("revoke-key")
+def revoke_key(
+    tenant: TenantArgument, key: Annotated[str, typer.Argument(metavar="KEY", help="The key's id, key_….")]
+) -> None:
+    """Revoke a key at once."""
+    admin_server().delete(f"/v1/tenants/{tenant}/keys/{key}")
+    screen.say(f"Key {key} is revoked.")
+
+
+@tenants.command("delete")
+def delete_tenant(tenant: TenantArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
+    """Disconnect and purge everything of a tenant, its keys included; one receipt."""
+    if not yes:
+        typer.confirm(f"Disconnect and purge everything of {tenant}?", abort=True)
+    receipt = admin_server().delete(f"/v1/tenants/{tenant}")
+    if as_json:
+        return screen.say_json(receipt)
+    return screen.say(f"Tenant {tenant} is deleted." + receipt_lines(receipt))
+
+
+def receipt_lines(answer: Shown) -> str:
+    """What a purge removed, as further lines of text."""
+    receipt = answer.get("receipt") or answer
+    removed = receipt.get("removed") or {}
+    remaining = receipt.get("remaining") or {}
+    lines = [
+        f"  {collection}: {count} removed, {remaining.get(collection, 0)} left" for collection, count in removed.items()
+    ]
+    return "".join(f"\n{line}" for line in lines)
+
+
+def _show(tenant: Shown, *, as_json: bool) -> None:
+    if as_json:
+        return screen.say_json(tenant)
+    syncs = "syncs" if tenant.get("activity_tracking", True) else "does not sync: activity tracking is off"
+    return screen.say(f"Tenant {tenant['name']} ({tenant['id']}), tier {tenant['tier']}, {syncs}.")

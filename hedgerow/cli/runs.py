@@ -1,0 +1,69 @@
+"""`hedgerow sync` and `hedgerow runs`: ask for a sync, and see what ran."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hedgerow.cli import screen
+from hedgerow.cli.calls import tenant_server, the_connection
+from hedgerow.cli.following import follow
+from hedgerow.cli.options import ConnectionArgument, FromOption, JsonOption, ToOption
+
+
+def sync(
+    connection: ConnectionArgument = None,
+    begin: FromOption = None,
+    to: ToOption = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not follow the run.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Sync now: the last 7 days, or a window of up to two years; says which days changed."""
+    server = tenant_server()
+    id = the_connection(server, connection)
+    window = {name: day for name, day in (("from", begin), ("to", to)) if day is not None}
+    run = server.post(f"/v1/connections/{id}/refresh", window)
+    if as_json:
+        screen.say_json(run)
+    elif no_wait:
+        screen.say(f"Run {run['id']} is {run['state']}: {run['from']} to {run['to']}.")
+    else:
+        follow(server, id, run)
+
+
+def runs(
+    connection: ConnectionArgument = None,
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="Only this run, in full.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """What ran, newest first: window, rows, days changed, requests, error with remedy."""
+    server = tenant_server()
+    path = f"/v1/connections/{the_connection(server, connection)}/runs"
+    if run is not None:
+        answer = server.get(f"{path}/{run}")
+        items = [answer]
+    else:
+        answer = server.get(path, limit=limit)
+        items = answer["items"]
+    if as_json:
+        return screen.say_json(answer)
+    numbers = ("rows", "points", "days changed", "requests")
+    made = screen.table("run", "kind", "state", "from", "to", *numbers, "ended", "error", right=numbers)
+    for each in items:
+        error = each.get("error") or {}
+        said = f"{error['code']}: {error['detail']} → {error['hint']}" if error else ""
+        cells = (
+            each["rows"],
+            each["points"],
+            len(each["days_changed"]),
+            each["requests"],
+            screen.instant(each["finished_at"]),
+        )
+        style = "red" if each["state"] == "failed" else None
+        screen.row(made, each["id"], each["kind"], each["state"], each["from"], each["to"], *cells, said, style=style)
+    screen.show(made)
+    if items and items[0].get("next_due_at"):
+        screen.say(f"Next sync due {screen.instant(items[0]['next_due_at'])} UTC.")
+    return None
