@@ -7,7 +7,6 @@ neither repeat nor hide others. Callers get it from users, so everything in it i
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,7 +43,7 @@ def decode_cursor(cursor: str, kind: type[Record], choice: IndexChoice) -> Place
         if order != _order_of(kind, choice) or len(values) != len(choice.order):
             raise ValueError
         place = Place(values=tuple(_decode(value) for value in values), id=id)
-    except (ValueError, TypeError, binascii.Error, RecursionError):
+    except (ValueError, TypeError, LookupError, RecursionError):
         raise _broken() from None
     if not isinstance(id, str) or not is_possible_id(id):
         raise _broken()

@@ -25,7 +25,7 @@ MARK = "_mark"
 """A random field of every write: Firestore keeps the update time of a write that changes nothing,
 and two equal swaps would then both win."""
 
-NANOSECONDS = 1_000_000_000
+MICROSECONDS = 1_000_000
 
 
 def encode_record(record: Record, name: str) -> Any:
@@ -71,14 +71,14 @@ def encode_value(value: object) -> Any:
 
 
 def to_version(update_time: Any) -> int:
-    """An update time as an integer: nanoseconds since 1970, nothing rounded."""
-    return int(update_time.seconds) * NANOSECONDS + int(update_time.nanos)
+    """An update time as an integer: microseconds since 1970, as fine as Firestore's preconditions are."""
+    return int(update_time.seconds) * MICROSECONDS + int(update_time.nanos) // 1000
 
 
 def to_update_time(version: int) -> dict[str, int]:
     """The update time that a version stands for, as the fields of a protobuf `Timestamp`."""
-    seconds, nanos = divmod(version, NANOSECONDS)
-    return {"seconds": seconds, "nanos": nanos}
+    seconds, microseconds = divmod(version, MICROSECONDS)
+    return {"seconds": seconds, "nanos": microseconds * 1000}
 
 
 def _fill(target: Any, value: object) -> None:
