@@ -41,12 +41,13 @@ class Tenant(Record):
     """A customer of this installation."""
 
     collection = "tenants"
-    indexes = (Index("-created_at"),)
+    indexes = (Index("-created_at"), Index("closing_since"))
 
     name: str
     tier: Tier
     activity_tracking: bool = True
     created_at: Instant
+    closing_since: Instant | None = Field(default=None, description="It is being deleted: its connections are purged, then it goes.")
 
 
 class ApiKey(Record):
@@ -97,6 +98,7 @@ class Connection(Record):
         Index("tenant_id", "-created_at"),
         Index("tier", "due_at"),
         Index("state", "-created_at"),
+        Index("tier"),
     )
 
     tenant_id: str
@@ -120,6 +122,7 @@ class Connection(Record):
     progress: SyncProgress = SyncProgress()
     disconnect_purge: bool = False
     refuse_traffic: bool = False
+    finishing_until: Instant | None = Field(default=None, description="Disconnecting: until when somebody is at it; then a tick takes over.")
 
 
 class TokenClaim(Record):
@@ -217,17 +220,31 @@ class ValueChange(Part):
     new: float | None
 
 
+def _month_changed(fields: dict[str, tuple[ValueChange, ...]]) -> str:
+    changes = fields.get("changes", ())
+    return f"{changes[0].day:%Y-%m}" if changes else ""
+
+
 class ChangeSet(Record):
     """What one run changed in one month of complete days. Kept 400 days."""
 
     collection = "change_sets"
-    indexes = (Index("connection_id", "-at"), Index("at"))
+    indexes = (Index("connection_id", "-at"), Index("connection_id", "month", "-at"), Index("at"))
 
     connection_id: str
     run_id: str
     at: Instant
     reason: Literal["late_events_or_merges", "timezone"] = "late_events_or_merges"
     changes: tuple[ValueChange, ...]
+    month: str = Field(default_factory=_month_changed, description="The month of the changed days, from the changes themselves.")
+
+
+class RetentionWalk(Record):
+    """How far `retention_tick` has come on a walk over connections; the next call goes on from there."""
+
+    collection = "retention_walks"
+
+    cursor: str
 
 
 class DeadMessage(Record):
@@ -254,3 +271,5 @@ class PurgeReceipt(Record):
     removed: dict[str, int]
     remaining: dict[str, int] = Field(description="Counted again afterwards: every number is 0.")
     secret_destroyed: bool
+    of: Instant | None = Field(default=None, description="Since when the purged thing was disconnecting: a later purge of it is another one.")
+    complete: bool = Field(default=True, description="False while the purge is under way.")

@@ -1,0 +1,163 @@
+"""Disconnecting a connection: the state first, then the credential, then what the state forbids.
+
+Begun by the store: the swap to `disconnecting` decides, everything after it may run
+twice or die, and `sweep` takes up what was left lying. Removing history is not done
+here: it is announced as `PurgeRequested`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hedgerow.app import App
+from hedgerow.errors import ConflictError, HedgerowError
+from hedgerow.logs import log
+from hedgerow.messages import PurgeRequested
+from hedgerow.models import Connection, SyncRun, TokenClaim, Trouble
+from hedgerow.ports import Change, Delete, Swap, Where
+from hedgerow.tokens import claim_id
+
+# One finisher at a time: a second one, late, might destroy the credential of a connection that came back meanwhile.
+LEASE = timedelta(seconds=90)
+PAGE = 100
+RUN_PAGES = 4
+_TRIES = 8
+
+
+async def begin(app: App, connection: Connection, *, purge: bool, refuse_traffic: bool) -> Connection:
+    """Swap to `disconnecting`, due never, and hold the finishing; what is asked for already is not asked again.
+
+    The answer is the connection as it stands. Raises `ConflictError` when others keep
+    writing it.
+    """
+    for _ in range(_TRIES):
+        wanted = _begun(app, connection, purge=purge, refuse_traffic=refuse_traffic)
+        if wanted is None:
+            return connection
+        try:
+            return (await app.store.commit(Swap(wanted))).of(wanted)
+        except ConflictError:
+            current = await app.store.get(Connection, connection.id)
+            if current is None:
+                return connection
+            connection = current
+    raise ConflictError(f"Connection {connection.id} changed too often while it was disconnected.")
+
+
+async def finish(app: App, connection: Connection) -> Connection:
+    """Carry out what `begin` decided; the connection as it then stands.
+
+    The credential goes first. A purge stays `disconnecting` until it is done; else the
+    connection is `disconnected`, its history kept as the tier says.
+    """
+    if connection.state != "disconnecting":
+        return connection
+    await app.vault.destroy(connection.id)
+    if not connection.disconnect_purge:
+        await _fail_pending_runs(app, connection)
+    for _ in range(_TRIES):
+        over = _finished(app, connection)
+        try:
+            connection = (await app.store.commit(Swap(over), *await _token(app, over))).of(over)
+            break
+        except ConflictError:
+            current = await app.store.get(Connection, connection.id)
+            if current is None or current.state != "disconnecting":
+                return current or connection
+            connection = current
+    else:
+        raise ConflictError(f"Connection {connection.id} changed too often while it was disconnected.")
+    if connection.disconnect_purge:
+        await app.queue.publish(PurgeRequested(connection_id=connection.id))
+    return connection
+
+
+async def sweep(app: App) -> int:
+    """Finish the connections that somebody began to disconnect and left; how many there were.
+
+    A connection whose finishing fails is logged and does not stop the others.
+    """
+    swept = 0
+    cursor: str | None = None
+    while True:
+        page = await app.store.find(Connection, Where("state", "==", "disconnecting"), limit=PAGE, cursor=cursor)
+        for connection in page.items:
+            if connection.finishing_until is not None and connection.finishing_until > app.now():
+                continue
+            held = connection.model_copy(update={"finishing_until": app.now() + LEASE})
+            try:
+                await finish(app, (await app.store.commit(Swap(held))).of(held))
+                swept += 1
+            except HedgerowError as error:
+                log().warning(
+                    "disconnect.unfinished", connection_id=connection.id, code=error.code, detail=error.detail
+                )
+        cursor = page.next_cursor
+        if cursor is None:
+            return swept
+
+
+async def release_token(app: App, connection: Connection) -> list[Change]:
+    """The change that frees the project token, if it is still this connection's."""
+    if connection.project_token is None:
+        return []
+    claim = await app.store.get(TokenClaim, claim_id(connection.project_token))
+    if claim is None or claim.connection_id != connection.id:
+        return []
+    return [Delete(TokenClaim, claim.id, claim.version)]
+
+
+def _begun(app: App, connection: Connection, *, purge: bool, refuse_traffic: bool) -> Connection | None:
+    """The connection to write; None when nothing is left to decide."""
+    more = (purge and not connection.disconnect_purge) or (refuse_traffic and not connection.refuse_traffic)
+    if connection.state in ("disconnecting", "disconnected") and not more:
+        return None
+    now = app.now()
+    return connection.model_copy(
+        update={
+            "state": "disconnecting",
+            "state_since": connection.state_since if connection.state == "disconnecting" else now,
+            "due_at": None,
+            "trouble": None,
+            "disconnect_purge": purge or (connection.disconnect_purge and connection.state == "disconnecting"),
+            "refuse_traffic": refuse_traffic or (connection.refuse_traffic and connection.state != "connected"),
+            "finishing_until": now + LEASE,
+        }
+    )
+
+
+def _finished(app: App, connection: Connection) -> Connection:
+    update: dict[str, object] = {"secret_ref": None}
+    if not connection.disconnect_purge:
+        update |= {"state": "disconnected", "state_since": app.now(), "finishing_until": None}
+    return connection.model_copy(update=update)
+
+
+async def _token(app: App, connection: Connection) -> list[Change]:
+    # Kept for whoever still sends: traffic passes straight through until it is refused. A purge frees and counts it.
+    return await release_token(app, connection) if connection.refuse_traffic and not connection.disconnect_purge else []
+
+
+async def _fail_pending_runs(app: App, connection: Connection) -> None:
+    """End the runs that wait, newest first. One that runs loses at its next write; one missed here fails when its turn comes."""
+    trouble = Trouble(
+        code="disconnected",
+        detail="The connection was disconnected before this run began.",
+        hint="Connect the project again, then refresh.",
+    )
+    cursor: str | None = None
+    for _ in range(RUN_PAGES):
+        page = await app.store.find(SyncRun, Where("connection_id", "==", connection.id), limit=PAGE, cursor=cursor)
+        for run in page.items:
+            if run.state != "pending":
+                continue
+            over = run.model_copy(
+                update={"state": "failed", "error": trouble, "finished_at": app.now(), "due_at": None}
+            )
+            try:
+                await app.store.commit(Swap(over))
+            except ConflictError:
+                continue  # It was claimed just now, and will find the connection gone.
+        cursor = page.next_cursor
+        if cursor is None:
+            return
