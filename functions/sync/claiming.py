@@ -67,12 +67,15 @@ async def _try(app: App, message: SyncRequested, *, exists: bool) -> Held | None
     if run is None or _is_elsewhere(run, app.now()):
         return None
     if not tiers.is_syncable(connection) or not connection.activity_tracking:
-        return await _give_up(app, connection, run)
+        await _give_up(app, connection, run)
+        return None
     looked = await slots.look(app, connection, run.id)
     if isinstance(looked, slots.Closed):
-        return await _wait(app, run, looked.until)
+        await _wait(app, run, looked.until)
+        return None
     if isinstance(looked, slots.Busy):
-        return await _queue_behind(app, run, looked)
+        await _queue_behind(app, run, looked)
+        return None
     mine = run.model_copy(
         update={
             "state": "running",

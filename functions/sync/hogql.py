@@ -71,9 +71,10 @@ class Question:
 
 def text_of(question: Question) -> str:
     """The HogQL of a question; the same text for the same families."""
-    arms = [_ARMS[family](question.rank) for family in question.families]
+    arms = [arm for family in question.families for arm in _ARMS[family](question.rank)]
     arms.append(f"select toDate('{END_DAY}') as day, '{END_METRIC}' as metric, toFloat(0) as value")
-    union = "\nunion all\n".join(arms)
+    # PostHog puts a LIMIT of 100 on an arm that has none, so every arm has one.
+    union = "\nunion all\n".join(f"{arm} limit {LIMIT}" for arm in arms)
     return f"select day, metric, value from (\n{union}\n) order by day asc, metric asc limit {LIMIT}"
 
 
@@ -140,17 +141,17 @@ def _pairs(metrics: tuple[Metric, ...]) -> str:
     return ", ".join(f"tuple('{metric.name}', toFloat({metric.hogql}))" for metric in metrics)
 
 
-def _day(_: bool) -> str:
-    return (
+def _day(_: bool) -> list[str]:
+    return [
         "select day, pair.1 as metric, pair.2 as value from (\n"
         f"  select {_DAY} as day, arrayJoin([{_pairs(fixed('day'))}]) as pair\n"
         f"  from events where {_IN_DAYS} group by day)"
-    )
+    ]
 
 
-def _session(_: bool) -> str:
+def _session(_: bool) -> list[str]:
     widened = _IN_DAYS.replace("{", "{session_")
-    return (
+    return [
         "select day, pair.1 as metric, pair.2 as value from (\n"
         f"  select toDate(toTimeZone(began, {{zone}})) as day, arrayJoin([{_pairs(fixed('session'))}]) as pair from (\n"
         "    select $session_id as session, min(timestamp) as began,\n"
@@ -159,10 +160,10 @@ def _session(_: bool) -> str:
         "  group by day)\n"
         "where day >= toDate({first_day}) and day <= toDate({last_day})\n"
         "  or day >= toDate({again_first_day}) and day <= toDate({again_last_day})"
-    )
+    ]
 
 
-def _event(rank: bool) -> str:
+def _event(rank: bool) -> list[str]:
     counted = f"select event, count() as times from events where {_IN_RANK} group by event order by times desc, event asc limit {TOP_EVENTS}"
     ranked = f" or event in (select event from ({counted}))" if rank else ""
     arm = (
@@ -170,10 +171,10 @@ def _event(rank: bool) -> str:
         f"from events where {_IN_DAYS} and (event in {{names}}{ranked}) group by day, metric"
     )
     listed = f"select toDate('{RANK_DAY}') as day, concat('{EVENT_PREFIX}', event) as metric, toFloat(times) as value from (\n  {counted})"
-    return f"{arm}\nunion all\n{listed}" if rank else arm
+    return [arm, listed] if rank else [arm]
 
 
-def _flag(rank: bool) -> str:
+def _flag(rank: bool) -> list[str]:
     called = "event = '$feature_flag_called'"
     counted = (
         f"select {_KEY} as flag, count() as times from events where {_IN_RANK} and {called}\n"
@@ -187,14 +188,14 @@ def _flag(rank: bool) -> str:
         f"where flag != '' and (flag in {{flags}}{ranked}) group by day, metric"
     )
     listed = f"select toDate('{RANK_DAY}') as day, concat('{FLAG_PREFIX}', flag) as metric, toFloat(times) as value from (\n  {counted})"
-    return f"{arm}\nunion all\n{listed}" if rank else arm
+    return [arm, listed] if rank else [arm]
 
 
-def _trailing(_: bool) -> str:
+def _trailing(_: bool) -> list[str]:
     pairs = ", ".join(
         f"tuple('{metric.name}', toFloat(uniqExactIf(person, ahead < {metric.trailing_days})))" for metric in fixed("trailing")
     )
-    return (
+    return [
         "select day, pair.1 as metric, pair.2 as value from (\n"
         f"  select day, arrayJoin([{pairs}]) as pair from (\n"
         f"    select addDays(active, ahead) as day, ahead, person from (\n"
@@ -203,12 +204,12 @@ def _trailing(_: bool) -> str:
         "        where timestamp >= fromUnixTimestamp({trailing_from}) and timestamp < fromUnixTimestamp({heavy_to})))\n"
         "    where day >= toDate({heavy_first_day}) and day <= toDate({heavy_last_day}))\n"
         "  group by day)"
-    )
+    ]
 
 
-def _new_users(_: bool) -> str:
+def _new_users(_: bool) -> list[str]:
     metric = fixed("new_users")[0]
-    return (
+    return [
         f"select day, '{metric.name}' as metric, toFloat(count()) as value from (\n"
         "  select arrayJoin(arrayFilter((d, i) -> i = 1 or dateDiff('day', active[i - 1], d) > {new_users_days},\n"
         "    active, arrayEnumerate(active))) as day from (\n"
@@ -216,11 +217,11 @@ def _new_users(_: bool) -> str:
         "    where timestamp >= fromUnixTimestamp({earlier_from}) and timestamp < fromUnixTimestamp({heavy_to})\n"
         "    group by person))\n"
         "where day >= toDate({heavy_first_day}) and day <= toDate({heavy_last_day}) group by day"
-    )
+    ]
 
 
 _LONGEST_TRAIL = max(metric.trailing_days for metric in fixed("trailing"))
-_ARMS: dict[Family, Callable[[bool], str]] = {
+_ARMS: dict[Family, Callable[[bool], list[str]]] = {
     "day": _day,
     "session": _session,
     "event": _event,

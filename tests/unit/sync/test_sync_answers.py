@@ -1,0 +1,187 @@
+"""Which answers of the combined query are believed, and why the others are not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import pytest
+
+
+from functions.sync.answers import AnswerCutError, AnswerMalformedError, read
+from functions.sync.asking import Answer, Asked, ask_all
+from functions.sync.hogql import HEAVY, LIGHT, LIMIT, Question
+from functions.sync.windows import Span
+from hedgerow.errors import OutboundError
+
+COLUMNS = ("day", "metric", "value")
+END = ["2099-12-31", "~end", 0.0]
+MONTH = Span(date(2026, 10, 1), date(2026, 10, 30))
+
+
+def test_points_and_rankings_are_told_apart() -> None:
+    rows = [
+        ["2026-10-01", "posthog_dau", 3.0],
+        ["2026-10-01", "posthog_session_duration", 12.3456789],
+        ["2099-12-30", "event:sign up", 7.0],
+        ["2099-12-30", "flag:a:b", 2.0],
+        END,
+    ]
+    facts = read(COLUMNS, rows, has_more=False)
+    assert facts.values == {
+        ("posthog_dau", date(2026, 10, 1)): 3,
+        ("posthog_session_duration", date(2026, 10, 1)): 12.345679,
+    }
+    assert (facts.events, facts.flags, facts.rows) == ({"sign up": 7}, {"a:b": 2}, 5)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [["2026-10-01", "posthog_dau", 3.0]],
+        [["2026-10-01", "posthog_dau", 3.0]] * LIMIT,
+        [["2026-10-01", "posthog_dau", 3.0]] * (LIMIT - 1) + [END],
+    ],
+    ids=["empty", "last row missing", "exactly the limit", "the limit with its end"],
+)
+def test_an_answer_that_may_be_cut_is_not_believed(rows: list[list[object]]) -> None:
+    with pytest.raises(AnswerCutError):
+        read(COLUMNS, rows, has_more=False)
+
+
+@pytest.mark.parametrize(
+    ("columns", "row"),
+    [
+        (("day", "value", "metric"), ["2026-10-01", "posthog_dau", 3.0]),
+        (COLUMNS, ["yesterday", "posthog_dau", 3.0]),
+        (COLUMNS, ["2026-10-01", "posthog_dau", "3"]),
+        (COLUMNS, ["2026-10-01", "posthog_dau", None]),
+        (COLUMNS, ["2026-10-01", "posthog_dau", -1.0]),
+        (COLUMNS, ["2026-10-01", "posthog_dau", float("nan")]),
+        (COLUMNS, ["2026-10-01", "posthog_dau", True]),
+        (COLUMNS, ["2026-10-01", "visitors", 3.0]),
+        (COLUMNS, [20261001, "posthog_dau", 3.0]),
+    ],
+)
+def test_an_answer_of_another_form_is_refused(columns: Sequence[str], row: list[object]) -> None:
+    with pytest.raises(AnswerMalformedError):
+        read(columns, [row, END], has_more=False)
+
+
+def test_doubled_rows_are_refused() -> None:
+    row: list[object] = ["2026-10-01", "posthog_dau", 3.0]
+    with pytest.raises(AnswerMalformedError, match="doubled"):
+        read(COLUMNS, [row, row, END], has_more=False)
+
+
+@dataclass
+class Told:
+    """One answer of a PostHog that can take only so much at a time."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    timezone: str | None = "UTC"
+    has_more: bool = False
+
+
+class SmallPostHog:
+    """Refuses what spans more than `most_days` days or, where `one_family`, several families."""
+
+    def __init__(self, most_days: int, *, one_family: bool = False, refusal: str = "query_too_heavy") -> None:
+        self.most_days = most_days
+        self.one_family = one_family
+        self.refusal = refusal
+        self.asked: list[tuple[str, Mapping[str, object]]] = []
+
+    async def __call__(self, hogql: str, values: Mapping[str, object], /) -> Answer:
+        self.asked.append((hogql, values))
+        if hogql.startswith("select event as name"):
+            return Told(("name", "times"), [["a", 2], ["b", 1]])
+        if hogql.startswith("select ifNull"):
+            return Told(("name", "times"), [["new-checkout", 2]])
+        days = max(self._days(values, *names) for names in (("from", "to"), ("again_from", "again_to")))
+        heavy = self._days(values, "heavy_first_day", "heavy_last_day")
+        arms = hogql.count("union all")
+        if days > self.most_days or heavy > self.most_days or (self.one_family and arms > 2):
+            raise OutboundError("too heavy", code=self.refusal, transient=False)
+        return Told(COLUMNS, [END])
+
+    def _days(self, values: Mapping[str, object], first: str, last: str) -> int:
+        if first not in values:
+            return 0
+        begin, end = values[first], values[last]
+        if isinstance(begin, str) and isinstance(end, str):
+            return Span(date.fromisoformat(begin), date.fromisoformat(end)).length
+        assert isinstance(begin, int)
+        assert isinstance(end, int)
+        return (end - begin) // 86_400
+
+
+def question(**fields: object) -> Question:
+    parts = {"families": LIGHT + HEAVY, "zone": "UTC", "window": MONTH, "again": None, "heavy": MONTH, "ranked": MONTH}
+    return Question(**{**parts, **fields})  # type: ignore[arg-type]
+
+
+async def ask(posthog: SmallPostHog, asked_for: Question, **memory: object) -> Asked:
+    async def nothing() -> None:
+        return None
+
+    known = {"by_family": False, "days_per_query": None, **memory}
+    return await ask_all(posthog, asked_for, known["by_family"], known["days_per_query"], nothing)  # type: ignore[arg-type]
+
+
+def covered(asked: Asked) -> dict[str, list[date]]:
+    """For one metric of each family, the days that some answered question covers, with repeats."""
+    names = ("posthog_dau", "posthog_sessions", "event:a", "flag:new-checkout:test", "posthog_wau", "posthog_new_users")
+    return {name: [day for piece in asked.questions for day in MONTH.days() if piece.covers(name, day)] for name in names}
+
+
+async def test_one_round_trip_when_posthog_can_take_it() -> None:
+    posthog = SmallPostHog(most_days=30)
+    asked = await ask(posthog, question())
+    assert len(posthog.asked) == 1
+    assert (asked.by_family, asked.days_per_query) == (False, None)
+
+
+@pytest.mark.parametrize("most_days", [1, 4, 7, 29])
+async def test_splits_cover_every_day_of_every_family_exactly_once(most_days: int) -> None:
+    asked = await ask(SmallPostHog(most_days, one_family=True), question())
+    assert covered(asked) == dict.fromkeys(covered(asked), MONTH.days())
+    assert asked.by_family
+    assert asked.days_per_query is not None
+    assert asked.days_per_query <= most_days
+
+
+async def test_the_split_that_worked_is_where_the_next_run_begins() -> None:
+    first = SmallPostHog(most_days=7, one_family=True)
+    learned = await ask(first, question())
+    again = SmallPostHog(most_days=7, one_family=True)
+    await ask(again, question(), by_family=learned.by_family, days_per_query=learned.days_per_query)
+    assert len(again.asked) < len(first.asked)
+    refused = [hogql for hogql, values in again.asked if again._days(values, "from", "to") > 7]
+    assert refused == []
+
+
+async def test_a_split_by_days_ranks_names_over_the_whole_window_first() -> None:
+    posthog = SmallPostHog(most_days=10, one_family=True)
+    asked = await ask(posthog, question(names=("pinned",)))
+    assert set(asked.facts.events) == {"a", "b"}
+    events = [values for hogql, values in posthog.asked if "concat('event:'" in hogql and "rank_from" not in values]
+    assert events
+    assert all(values["names"] == ["", "pinned", "a", "b"] for values in events)
+
+
+async def test_a_single_day_that_is_too_heavy_is_an_error() -> None:
+    with pytest.raises(OutboundError, match="too heavy"):
+        await ask(SmallPostHog(most_days=0), question())
+
+
+async def test_other_refusals_are_not_split() -> None:
+    posthog = SmallPostHog(most_days=0, refusal="rate_limited")
+    with pytest.raises(OutboundError):
+        await ask(posthog, question())
+    assert len(posthog.asked) == 1
+
+
