@@ -19,6 +19,7 @@ Code = Literal[
     "blocked_before_posthog",
     "not_posthog",
     "redirected",
+    "call_missing",
     "malformed_answer",
     "key_refused",
     "scope_missing",
@@ -67,6 +68,7 @@ REMEDIES: dict[Code, Remedy] = {
     "not_posthog": Remedy(
         "Give the address you open PostHog at, without a path: https://us.posthog.com, https://eu.posthog.com or your own instance."
     ),
+    "call_missing": Remedy("This PostHog is too old, or its API is only partly served at this address: update it."),
     "redirected": Remedy("Give the address the redirect points to."),
     "malformed_answer": Remedy(
         "Try again. If it stays, something between Hedgerow and PostHog changes answers, or this PostHog is too old: update it.",

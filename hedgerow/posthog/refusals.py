@@ -44,13 +44,8 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> PostHogErro
         return _forbidden(said, quoted)
     if status in {504, 512} or any(words in lower for words in _TOO_HEAVY):
         return PostHogError(f"PostHog gave up on the query: {quoted}", code="query_too_heavy", status=status)
-    if status == 404 and "endpoint" in lower:
-        return PostHogError(
-            f"This PostHog does not have the call: {quoted}",
-            code="not_posthog",
-            status=status,
-            hint="Update this self-hosted PostHog.",
-        )
+    if status == 405 or (status == 404 and "endpoint" in lower):
+        return PostHogError(f"This PostHog does not have the call: {quoted}", code="call_missing", status=status)
     code = _BY_STATUS.get(status, "server_error" if status >= 500 else "query_invalid")
     return PostHogError(f"{_LEAD[code]}: {quoted}", code=code, status=status)
 
