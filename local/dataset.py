@@ -24,8 +24,8 @@ def write(file: Path, ends_at: datetime) -> int:
     for name, about in sources.items():
         align = timedelta(days=about["align_days"])
         with gzip.open(DATA / name, "rt", encoding="utf-8") as lines:
-            for event in map(json.loads, lines):
-                events.append((datetime.fromisoformat(event["timestamp"]) + align, event))
+            parsed = map(json.loads, lines)
+            events += [(datetime.fromisoformat(event["timestamp"]) + align, event) for event in parsed]
     events.sort(key=itemgetter(0))
     shift = ends_at.astimezone(UTC).replace(microsecond=0) - events[-1][0]
     with file.open("w", encoding="utf-8") as lines:

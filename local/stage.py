@@ -11,7 +11,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Self
 
 from local.environment import with_variables
 
@@ -46,7 +46,7 @@ class Stage:
     stays: bool = False
     servers: list[Running] = field(default_factory=list)
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Self:
         signal.signal(signal.SIGTERM, _interrupt)
         return self
 
