@@ -1,12 +1,12 @@
 """A project's rows: arrivals in, one part for a batch, and the ledger read back after a restart.
 
-Persons are written before the events that name them: a process killed in between has stored
-nothing that a repeated request would not store again.
+Distinct ids are written first, then persons, then the events that name them: a process killed
+in between has stored nothing that a repeated request would not store again.
 """
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import islice
 
@@ -30,6 +30,8 @@ class Storage:
         for statement in tables.statements(database):
             engine.execute(statement)
         self.ledger = Ledger(Persons(project_id), Groups(), Definitions())
+        # Whether any distinct id belongs to another person than its events were stored with.
+        self.has_moved_ids = False
         self._read_ledger()
 
     def store(self, arrivals: Iterable[Arrival], now: datetime) -> int:
@@ -80,10 +82,6 @@ class Storage:
     def compact(self) -> None:
         self._engine.execute(f"OPTIMIZE TABLE {self.database}.events FINAL")
 
-    def has_moved_ids(self) -> bool:
-        """Whether any distinct id belongs to another person than its events were stored with."""
-        return bool(self._rows(f"SELECT 1 FROM {self.database}.person_distinct_ids WHERE moved LIMIT 1"))
-
     def has_events(self) -> bool:
         return bool(self.ledger.definitions.events)
 
@@ -93,21 +91,11 @@ class Storage:
     def _write_changes(self) -> None:
         ledger, version = self.ledger, self.ledger.arrivals + 1
         ledger.arrivals = version
-        persons, moved = ledger.persons.take_changes()
+        persons, assigned = ledger.persons.take_changes()
+        rows = [_distinct_id_row(d, person, ledger, version) for d, person in assigned.items()]
+        self._write("person_distinct_ids", tables.DISTINCT_ID_COLUMNS, rows)
+        self.has_moved_ids = self.has_moved_ids or any(line["moved"] for line in rows)
         self._write("persons", tables.PERSON_COLUMNS, (_person_row(p, version) for p in persons))
-        self._write(
-            "person_distinct_ids",
-            tables.DISTINCT_ID_COLUMNS,
-            (
-                {
-                    "distinct_id": distinct_id,
-                    "person_id": str(person.id),
-                    "moved": int(person.id != ledger.persons.id_for(distinct_id)),
-                    "version": version,
-                }
-                for distinct_id, person in moved.items()
-            ),
-        )
         events, properties = ledger.definitions.take_changes()
         self._write("event_definitions", tables.EVENT_DEFINITION_COLUMNS, map(_event_row, events))
         self._write(
@@ -147,11 +135,11 @@ class Storage:
             definitions.properties[kind, str(name)] = property_type  # type: ignore[index,assignment]
         groups = self.ledger.groups
         for name, index in self._rows(
-            f"SELECT name, index FROM {self.database}.group_types FINAL ORDER BY index"
+            f"SELECT name, `index` FROM {self.database}.group_types FINAL ORDER BY `index`"
         ):
             groups.types[str(name)] = int(str(index))
         for index, key, since, updated, properties in self._rows(
-            "SELECT index, key, created_at, updated_at, properties "
+            "SELECT `index`, key, created_at, updated_at, properties "
             f"FROM {self.database}.groups FINAL"
         ):
             number = int(str(index))
@@ -184,16 +172,28 @@ class Storage:
                 json.loads(str(properties)),
                 is_identified=bool(identified),
             )
-        for distinct_id, identity in self._rows(
-            f"SELECT distinct_id, person_id FROM {self.database}.person_distinct_ids FINAL"
+        for distinct_id, identity, moved in self._rows(
+            f"SELECT distinct_id, person_id, moved FROM {self.database}.person_distinct_ids FINAL"
         ):
+            self.has_moved_ids = self.has_moved_ids or bool(moved)
             if person := found.get(str(identity)):
                 person.distinct_ids.add(str(distinct_id))
         for person in found.values():
             self.ledger.persons.restore(person)
 
-    def _rows(self, statement: str) -> Iterator[list[object]] | list[list[object]]:
+    def _rows(self, statement: str) -> list[list[object]]:
         return [json.loads(line) for line in self._engine.execute(statement).splitlines() if line]
+
+
+def _distinct_id_row(
+    distinct_id: str, person: Person, ledger: Ledger, version: int
+) -> dict[str, object]:
+    return {
+        "distinct_id": distinct_id,
+        "person_id": str(person.id),
+        "moved": int(person.id != ledger.persons.id_for(distinct_id)),
+        "version": version,
+    }
 
 
 def _person_row(person: Person, version: int) -> dict[str, object]:

@@ -14,8 +14,8 @@ PERSON_COLUMNS = "id, created_at, properties, is_identified, is_deleted, version
 DISTINCT_ID_COLUMNS = "distinct_id, person_id, moved, version"
 EVENT_DEFINITION_COLUMNS = "name, created_at, last_seen_at"
 PROPERTY_DEFINITION_COLUMNS = "name, kind, property_type, version"
-GROUP_COLUMNS = "index, key, created_at, updated_at, properties, version"
-GROUP_TYPE_COLUMNS = "name, index"
+GROUP_COLUMNS = "`index`, key, created_at, updated_at, properties, version"
+GROUP_TYPE_COLUMNS = "name, `index`"
 
 _STATEMENTS = (
     """CREATE TABLE IF NOT EXISTS {database}.events (
@@ -41,10 +41,10 @@ _STATEMENTS = (
         name String, kind String, property_type String, version UInt64
     ) ENGINE = ReplacingMergeTree(version) ORDER BY (kind, name)""",
     """CREATE TABLE IF NOT EXISTS {database}.groups (
-        index UInt8, key String, created_at DateTime64(6, 'UTC'),
+        `index` UInt8, key String, created_at DateTime64(6, 'UTC'),
         updated_at DateTime64(6, 'UTC'), properties String, version UInt64
-    ) ENGINE = ReplacingMergeTree(version) ORDER BY (index, key)""",
-    """CREATE TABLE IF NOT EXISTS {database}.group_types (name String, index UInt8)
+    ) ENGINE = ReplacingMergeTree(version) ORDER BY (`index`, key)""",
+    """CREATE TABLE IF NOT EXISTS {database}.group_types (name String, `index` UInt8)
     ENGINE = ReplacingMergeTree ORDER BY name""",
 )
 

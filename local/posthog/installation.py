@@ -1,0 +1,90 @@
+"""One local PostHog: its engine, clock, projects, limits and faults, and the ways to feed it.
+
+`LocalPostHog` in the package's front is this with the ASGI app beside it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from local.posthog.arrivals import Arrival
+from local.posthog.clock import Clock
+from local.posthog.engine import open_engine
+from local.posthog.faults import Faults
+from local.posthog.limits import Limits
+from local.posthog.project import Directory, Project
+from local.posthog.query_status import QueryStatuses
+from local.posthog.storage import Storage
+
+_TEMPORARY: Counter[str] = Counter()
+
+
+class Installation:
+    """Everything behind the app. `data` is its directory; without one, nothing outlives it."""
+
+    def __init__(self, data: Path | None = None, *, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
+        self.engine = open_engine(data)
+        self.directory = Directory(data)
+        self.limits = Limits(self.clock)
+        self.faults = Faults()
+        self.queries = QueryStatuses(self.clock)
+        self.requests: Counter[str] = Counter()
+        self._storages: dict[int, Storage] = {}
+        _TEMPORARY["opened"] += 1
+        # Installations without a directory share the process's ClickHouse, each in its own name.
+        self._prefix = "project" if data else f"local{_TEMPORARY['opened']}_project"
+        for project in self.directory.contents.projects:
+            self._open_storage(project.id)
+
+    def add_project(
+        self, name: str, *, timezone: str = "UTC", organization_id: str | None = None
+    ) -> Project:
+        """A further project; in the first organisation unless another is named."""
+        known = self.directory.contents.organizations
+        if organization_id is None:
+            organization_id = (
+                known[0] if known else self.directory.add_organization("Local organisation")
+            ).id
+        project = self.directory.add_project(name, organization_id, timezone, self.clock.now())
+        self._open_storage(project.id)
+        return project
+
+    async def add_project_soon(
+        self, name: str, *, timezone: str = "UTC", organization_id: str | None = None
+    ) -> Project:
+        """As `add_project`, without holding up the event loop."""
+        return await asyncio.to_thread(
+            self.add_project, name, timezone=timezone, organization_id=organization_id
+        )
+
+    def storage(self, project_id: int) -> Storage:
+        return self._storages[project_id]
+
+    async def take_in(self, token: str, arrivals: list[Arrival]) -> None:
+        """Store a batch for the project of a token; for an unknown token, nothing."""
+        project = self.directory.by_token(token)
+        if project is not None and arrivals:
+            storage, now = self.storage(project.id), self.clock.now()
+            await self.engine.run(lambda: storage.store(arrivals, now))
+
+    def load(self, project_id: int, arrivals: Iterable[Arrival]) -> int:
+        """Store a stream of events at their own timestamps, in large parts."""
+        storage, now = self.storage(project_id), self.clock.now()
+        return self.engine.run_here(lambda: storage.store_many(arrivals, now))
+
+    def fill(self, project_id: int, select: str, now: datetime | None = None) -> None:
+        """Store what a ClickHouse SELECT gives; see Storage.fill."""
+        storage, at = self.storage(project_id), now or self.clock.now()
+        self.engine.run_here(lambda: storage.fill(select, at))
+
+    def close(self) -> None:
+        self.engine.close()
+
+    def _open_storage(self, project_id: int) -> None:
+        database = f"{self._prefix}_{project_id}"
+        self._storages[project_id] = self.engine.run_here(
+            lambda: Storage(self.engine, database, project_id)
+        )

@@ -1,0 +1,64 @@
+"""The local PostHog on a port: loads events, says its keys on the first line, serves until SIGTERM."""
+
+import json
+import signal
+import socket
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from local.posthog import LocalPostHog
+
+# Well under the five seconds that a SIGTERM may take.
+SECONDS_TO_FINISH = 2
+
+
+def serve(
+    port: int,
+    data: Path,
+    now: datetime | None = None,
+    timezone: str | None = None,
+    events: Path | None = None,
+) -> None:
+    """Serve on 127.0.0.1 until told to end; port 0 picks a free one.
+
+    Raises ValueError for an unknown time zone or a line of `events` that is no event, OSError for
+    a port that is taken.
+    """
+    import uvicorn
+
+    listener = _listener(port)
+    posthog = LocalPostHog(data, now=now, timezone=timezone)
+    try:
+        if events is not None:
+            posthog.load(events)
+        host = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        first_line = {
+            "host": host,
+            "project_id": posthog.project_id,
+            "project_token": posthog.project_token,
+            "personal_api_key": posthog.personal_api_key,
+        }
+        config = uvicorn.Config(
+            posthog.app,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=SECONDS_TO_FINISH,
+        )
+        sys.stdout.write(json.dumps(first_line) + "\n")
+        sys.stdout.flush()
+        # uvicorn raises the signal it ended by once more; here the end is a clean one.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        posthog.close()
+
+
+def _listener(port: int) -> socket.socket:
+    """Listening before the first line is printed, so that whoever reads it can connect at once."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(2048)
+    return listener
