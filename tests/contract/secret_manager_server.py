@@ -2,7 +2,7 @@
 
 It keeps what the service is known to do: names with the project's number in them,
 destroyed versions that stay listed, deleted secrets that count from 1 again. `unavailable`
-counts down calls to refuse first.
+counts down calls to refuse first; `forbidden` refuses all for want of rights.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class SecretManager:
 
     secrets: dict[tuple[str, str], list[bytes | None]] = field(default_factory=dict)
     unavailable: int = 0
+    forbidden: bool = False
     calls: list[str] = field(default_factory=list)
 
     async def create_secret(self, request: types.CreateSecretRequest, context: Any) -> types.Secret:
@@ -94,6 +95,8 @@ class SecretManager:
 
     async def _begin(self, call: str, context: Any) -> None:
         self.calls.append(call)
+        if self.forbidden:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "Permission denied on resource.")
         if self.unavailable:
             self.unavailable -= 1
             await context.abort(grpc.StatusCode.UNAVAILABLE, "Come back in a moment.")
