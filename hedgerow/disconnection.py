@@ -7,7 +7,8 @@ here: it is announced as `PurgeRequested`.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from hedgerow.app import App
 from hedgerow.errors import ConflictError, HedgerowError
@@ -15,37 +16,47 @@ from hedgerow.logs import log
 from hedgerow.messages import PurgeRequested
 from hedgerow.models import Connection, SyncRun, TokenClaim, Trouble
 from hedgerow.ports import Change, Delete, Swap, Where
+from hedgerow.records import derived_id
 from hedgerow.tokens import claim_id
 
 # One finisher at a time: a second one, late, might destroy the credential of a connection that came back meanwhile.
-LEASE = timedelta(seconds=90)
+LEASE = timedelta(seconds=30)
 PAGE = 100
 RUN_PAGES = 4
 _TRIES = 8
 
 
-async def begin(app: App, connection: Connection, *, purge: bool, refuse_traffic: bool) -> Connection:
-    """Swap to `disconnecting`, due never, and hold the finishing; what is asked for already is not asked again.
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A connection on its way out. `mine`: whoever began it here is the one to `finish` it."""
 
-    The answer is the connection as it stands. Raises `ConflictError` when others keep
-    writing it.
+    connection: Connection
+    mine: bool
+
+
+async def begin(app: App, connection: Connection, *, purge: bool = False, refuse_traffic: bool = False) -> Begun:
+    """Swap to `disconnecting`, due never, and take the finishing, unless somebody has it.
+
+    Safe to repeat: what was asked for before stays asked for. Raises `ConflictError` when
+    others keep writing the connection.
     """
     for _ in range(_TRIES):
-        wanted = _begun(app, connection, purge=purge, refuse_traffic=refuse_traffic)
-        if wanted is None:
-            return connection
+        begun = _begun(app.now(), connection, purge=purge, refuse_traffic=refuse_traffic)
+        if begun.connection == connection:
+            return begun
         try:
-            return (await app.store.commit(Swap(wanted))).of(wanted)
+            written = await app.store.commit(Swap(begun.connection))
+            return Begun(written.of(begun.connection), begun.mine)
         except ConflictError:
             current = await app.store.get(Connection, connection.id)
             if current is None:
-                return connection
+                return Begun(connection, mine=False)
             connection = current
     raise ConflictError(f"Connection {connection.id} changed too often while it was disconnected.")
 
 
 async def finish(app: App, connection: Connection) -> Connection:
-    """Carry out what `begin` decided; the connection as it then stands.
+    """Carry out what `begin` decided, by the one whose it is; the connection as it then stands.
 
     The credential goes first. A purge stays `disconnecting` until it is done; else the
     connection is `disconnected`, its history kept as the tier says.
@@ -82,12 +93,11 @@ async def sweep(app: App) -> int:
     while True:
         page = await app.store.find(Connection, Where("state", "==", "disconnecting"), limit=PAGE, cursor=cursor)
         for connection in page.items:
-            if connection.finishing_until is not None and connection.finishing_until > app.now():
-                continue
-            held = connection.model_copy(update={"finishing_until": app.now() + LEASE})
             try:
-                await finish(app, (await app.store.commit(Swap(held))).of(held))
-                swept += 1
+                begun = await begin(app, connection)
+                if begun.mine:
+                    await finish(app, begun.connection)
+                    swept += 1
             except HedgerowError as error:
                 log().warning(
                     "disconnect.unfinished", connection_id=connection.id, code=error.code, detail=error.detail
@@ -95,6 +105,11 @@ async def sweep(app: App) -> int:
         cursor = page.next_cursor
         if cursor is None:
             return swept
+
+
+def receipt_id(purged_id: str) -> str:
+    """The id of the receipt of a connection's, or a tenant's, latest purge."""
+    return derived_id("rcp", purged_id)
 
 
 async def release_token(app: App, connection: Connection) -> list[Change]:
@@ -107,23 +122,19 @@ async def release_token(app: App, connection: Connection) -> list[Change]:
     return [Delete(TokenClaim, claim.id, claim.version)]
 
 
-def _begun(app: App, connection: Connection, *, purge: bool, refuse_traffic: bool) -> Connection | None:
-    """The connection to write; None when nothing is left to decide."""
-    more = (purge and not connection.disconnect_purge) or (refuse_traffic and not connection.refuse_traffic)
-    if connection.state in ("disconnecting", "disconnected") and not more:
-        return None
-    now = app.now()
-    return connection.model_copy(
-        update={
-            "state": "disconnecting",
-            "state_since": connection.state_since if connection.state == "disconnecting" else now,
-            "due_at": None,
-            "trouble": None,
-            "disconnect_purge": purge or (connection.disconnect_purge and connection.state == "disconnecting"),
-            "refuse_traffic": refuse_traffic or (connection.refuse_traffic and connection.state != "connected"),
-            "finishing_until": now + LEASE,
-        }
-    )
+def _begun(now: datetime, connection: Connection, *, purge: bool, refuse_traffic: bool) -> Begun:
+    """What to write, the same record when nothing. Who finishes keeps the finishing until its lease ends."""
+    purge, refuse = purge or connection.disconnect_purge, refuse_traffic or connection.refuse_traffic
+    wishes = {"disconnect_purge": purge, "refuse_traffic": refuse}
+    is_more = (purge, refuse) != (connection.disconnect_purge, connection.refuse_traffic)
+    if connection.state == "disconnected" and not is_more:
+        return Begun(connection, mine=False)
+    if connection.state == "disconnecting":
+        if connection.finishing_until is not None and connection.finishing_until > now:
+            return Begun(connection.model_copy(update=wishes), mine=False)
+        return Begun(connection.model_copy(update={**wishes, "finishing_until": now + LEASE}), mine=True)
+    begun: dict[str, object] = {"state": "disconnecting", "state_since": now, "due_at": None, "trouble": None}
+    return Begun(connection.model_copy(update={**wishes, **begun, "finishing_until": now + LEASE}), mine=True)
 
 
 def _finished(app: App, connection: Connection) -> Connection:

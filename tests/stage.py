@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from starlette.requests import Request
 
 from hedgerow import keys, months, wiring
-from hedgerow.adapters.embedded import EmbeddedQueue, Wanted
+from hedgerow.adapters.embedded import EmbeddedQueue, Waiting, Wanted
 from hedgerow.adapters.sealed import SealedVault
 from hedgerow.adapters.sqlite import SqliteStore
 from hedgerow.app import App
@@ -27,8 +27,10 @@ from hedgerow.records import new_id
 from hedgerow.settings import Settings
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from hedgerow.messages import Message
     from hedgerow.models import ConnectionState
     from hedgerow.records import Record
 
@@ -124,6 +126,20 @@ class Stage:
         """The keys of the messages that wait in these topics, oldest first."""
         wanted = [Wanted(topic, 0, 1_000) for topic in topics]
         return [waiting.key for waiting in await self.queue.exchange([], wanted)]
+
+    async def deliver(self, target: Target, message: Message) -> int:
+        """Push a message to a topic target as Pub/Sub does; the status of its answer."""
+        body = Waiting(1, message.topic, message.key, message.model_dump_json(), "2026-11-20T15:30:00Z").envelope(
+            "test"
+        )
+
+        async def receive() -> dict[str, object]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
+        with wiring.override(self.app):
+            answer = cast("Response", await target(Request(scope, receive)))
+        return answer.status_code
 
     @asynccontextmanager
     async def calling(self, target: Target, key: str | None) -> AsyncIterator[httpx.AsyncClient]:

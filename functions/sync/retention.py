@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
-from hedgerow import days, disconnection, months, tiers
+from hedgerow import closing, days, disconnection, months, tiers
 from hedgerow.app import App
 from hedgerow.errors import ConflictError, InvalidError
 from hedgerow.models import (
@@ -73,6 +73,7 @@ async def retain(app: App) -> dict[str, int]:
     for tier in tiers.TIERS:
         if rules[tier].kept_days is not None:
             removed += await _walk(app, "tier", tier, _trim, Budget(app, until))
+    await closing.sweep(app)
     removed += await _walk(app, "state", "disconnected", _let_token_go, Budget(app, until))
     return dict(removed)
 

@@ -1,0 +1,32 @@
+"""The disconnect family's targets: its API, and the purge of one connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functions.disconnect import purging
+from hedgerow import closing
+from hedgerow.app import App
+from hedgerow.entrypoint import api_from, on_message
+from hedgerow.messages import PurgeRequested
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+
+def _routes() -> APIRouter:
+    # The topic shares this file and starts twice as fast without FastAPI.
+    from functions.disconnect.routes import router
+
+    return router
+
+
+disconnect = api_from("disconnect", _routes)
+
+
+@on_message(PurgeRequested)
+async def purge_connection(app: App, message: PurgeRequested) -> None:
+    """Purge one connection; with a tenant's last one the tenant goes."""
+    tenant_id = await purging.purge(app, message.connection_id)
+    if tenant_id is not None:
+        await closing.settle(app, tenant_id)

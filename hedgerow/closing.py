@@ -1,0 +1,125 @@
+"""Deleting a tenant: no key opens it any more, every connection is purged, one receipt remains.
+
+Begun by the store as a disconnection is: the mark on the tenant decides, the rest may
+run twice or die, and `sweep` goes on with what was left lying. Removing history itself
+is `PurgeRequested`'s work; whoever does it calls `settle` afterwards.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hedgerow import disconnection
+from hedgerow.app import App
+from hedgerow.disconnection import receipt_id
+from hedgerow.errors import ConflictError, HedgerowError
+from hedgerow.logs import log
+from hedgerow.models import ApiKey, Connection, PurgeReceipt, Tenant
+from hedgerow.ports import Add, Change, Delete, Swap, Where
+
+PAGE = 90
+_TRIES = 50
+
+
+async def begin(app: App, tenant: Tenant) -> Tenant:
+    """Mark the tenant as going, and take its keys away."""
+    if tenant.closing_since is None:
+        closing = tenant.model_copy(update={"closing_since": app.now()})
+        tenant = (await app.store.commit(Swap(closing))).of(closing)
+    while await _drop_keys(app, tenant):
+        pass
+    return tenant
+
+
+async def disconnect_all(app: App, tenant: Tenant) -> None:
+    """Begin the purge of every connection that is left."""
+    cursor: str | None = None
+    while True:
+        page = await app.store.find(Connection, Where("tenant_id", "==", tenant.id), limit=PAGE, cursor=cursor)
+        for connection in page.items:
+            begun = await disconnection.begin(app, connection, purge=True, refuse_traffic=True)
+            if begun.mine:
+                await disconnection.finish(app, begun.connection)
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+async def settle(app: App, tenant_id: str) -> PurgeReceipt | None:
+    """When no connection of a closing tenant is left: one receipt of all, and the tenant goes. Else None."""
+    for _ in range(_TRIES):
+        tenant = await app.store.get(Tenant, tenant_id)
+        if tenant is None:
+            return await app.store.get(PurgeReceipt, receipt_id(tenant_id))
+        if tenant.closing_since is None or await app.store.count(Connection, Where("tenant_id", "==", tenant_id)):
+            return None
+        try:
+            if not await _drop_keys(app, tenant):
+                await _fold(app, tenant)
+        except ConflictError:
+            continue  # Another call settles too.
+    return None
+
+
+async def sweep(app: App) -> int:
+    """Go on with the tenants somebody began to delete; how many there were."""
+    page = await app.store.find(Tenant, Where("closing_since", "<=", app.now()), limit=PAGE)
+    for tenant in page.items:
+        try:
+            await disconnect_all(app, await begin(app, tenant))
+            await settle(app, tenant.id)
+        except HedgerowError as error:
+            log().warning("tenant.unfinished", tenant_id=tenant.id, code=error.code, detail=error.detail)
+    return len(page.items)
+
+
+async def _drop_keys(app: App, tenant: Tenant) -> bool:
+    """Remove a page of keys and count them; False when there was none."""
+    page = await app.store.find(ApiKey, Where("tenant_id", "==", tenant.id), limit=PAGE)
+    if not page.items:
+        return False
+    own = await _own(app, tenant)
+    counted = {**own.removed, ApiKey.collection: own.removed.get(ApiKey.collection, 0) + len(page.items)}
+    own = own.model_copy(update={"removed": counted})
+    await app.store.commit(_write(own), *(Delete(ApiKey, key.id, key.version) for key in page.items))
+    return True
+
+
+async def _fold(app: App, tenant: Tenant) -> None:
+    """A page of the connections' receipts into the tenant's own; with the last page the tenant goes."""
+    own = await _own(app, tenant)
+    page = await app.store.find(PurgeReceipt, Where("tenant_id", "==", tenant.id), limit=PAGE)
+    others = [receipt for receipt in page.items if receipt.connection_id is not None]
+    removed, remaining = Counter(own.removed), dict(own.remaining)
+    for receipt in others:
+        removed.update(receipt.removed)
+        remaining |= receipt.remaining
+    is_last = page.next_cursor is None
+    if is_last:
+        removed[Tenant.collection] = 1
+        left = await app.store.count(ApiKey, Where("tenant_id", "==", tenant.id))
+        remaining |= {ApiKey.collection: left, Connection.collection: 0, Tenant.collection: 0}
+    folded = own.model_copy(
+        update={"removed": dict(removed), "remaining": remaining, "at": app.now(), "complete": is_last}
+    )
+    end: Change = Delete(Tenant, tenant.id, tenant.version) if is_last else Swap(tenant)
+    gone = [Delete(PurgeReceipt, receipt.id, receipt.version) for receipt in others]
+    await app.store.commit(_write(folded), end, *gone)
+
+
+async def _own(app: App, tenant: Tenant) -> PurgeReceipt:
+    held = await app.store.get(PurgeReceipt, receipt_id(tenant.id))
+    return held or PurgeReceipt(
+        id=receipt_id(tenant.id),
+        tenant_id=tenant.id,
+        at=app.now(),
+        removed={},
+        remaining={},
+        secret_destroyed=True,
+        of=tenant.closing_since,
+        complete=False,
+    )
+
+
+def _write(receipt: PurgeReceipt) -> Change:
+    return Swap(receipt) if receipt.version else Add(receipt)

@@ -1,0 +1,73 @@
+"""A connection with everything a connection can leave behind, and what is left of it. For the endings' tests."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from hedgerow.adapters.sealed import SealedSecret
+from hedgerow.models import (
+    ChangeSet,
+    Connection,
+    MetricMonth,
+    QueryText,
+    RunState,
+    SyncRun,
+    Tenant,
+    TokenClaim,
+    ValueChange,
+)
+from hedgerow.ports import Add, Where
+from hedgerow.records import Record, new_id
+from hedgerow.tokens import claim_id
+from tests.stage import Stage
+
+TODAY = date(2026, 11, 20)
+TOKEN = "phc_of_the_shop"
+LEAVINGS: tuple[type[Record], ...] = (SyncRun, MetricMonth, QueryText, ChangeSet)
+
+
+def run_of(
+    stage: Stage, connection: Connection, state: RunState = "succeeded", age: timedelta = timedelta()
+) -> SyncRun:
+    """A run of the connection, created so long ago; a pending one waits for its time."""
+    return SyncRun(
+        id=new_id("run"),
+        connection_id=connection.id,
+        tenant_id=connection.tenant_id,
+        kind="scheduled",
+        state=state,
+        from_day=TODAY,
+        to_day=TODAY,
+        created_at=stage.clock() - age,
+        due_at=stage.clock() + timedelta(minutes=1) if state in ("pending", "running") else None,
+    )
+
+
+def change_of(stage: Stage, connection: Connection, *changed: date, age: timedelta = timedelta()) -> ChangeSet:
+    """A change set of the connection about days of one month."""
+    changes = tuple(ValueChange(metric="posthog_dau", day=day, old=1, new=2) for day in changed)
+    return ChangeSet(
+        id=new_id("chg"), connection_id=connection.id, run_id="run_x", at=stage.clock() - age, changes=changes
+    )
+
+
+async def lived_in(stage: Stage, tenant: Tenant, runs: int = 3, token: str = TOKEN) -> Connection:
+    """A connection that has synced two months, been changed, and whose token is claimed."""
+    connection = await stage.connection(tenant, token=token)
+    await stage.points(connection, {("posthog_dau", TODAY - timedelta(days=back)): 1 for back in range(40)})
+    text = QueryText(id=new_id("qry"), connection_id=connection.id, text="select 1")
+    claim = TokenClaim(id=claim_id(token), connection_id=connection.id, proved=True)
+    await stage.store.commit(Add(text), Add(claim), Add(change_of(stage, connection, TODAY)))
+    await stage.store.commit(Add(run_of(stage, connection, "pending")), Add(run_of(stage, connection, "running")))
+    for begin in range(0, runs, 200):
+        await stage.store.commit(*(Add(run_of(stage, connection)) for _ in range(min(200, runs - begin))))
+    return connection
+
+
+async def left_of(stage: Stage, connection_id: str) -> dict[str, int]:
+    """How many records of each kind are left of a connection; kinds with none are left out."""
+    mine = Where("connection_id", "==", connection_id)
+    counts = {kind.collection: await stage.store.count(kind, mine) for kind in LEAVINGS}
+    counts["connections"] = int(await stage.store.get(Connection, connection_id) is not None)
+    counts["sealed_secrets"] = await stage.store.count(SealedSecret, Where("name", "==", connection_id))
+    return {collection: number for collection, number in counts.items() if number}
