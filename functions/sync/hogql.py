@@ -137,30 +137,40 @@ def _epoch(day: date, zone: str) -> int:
     return int(days.begins(day, zone).timestamp())
 
 
-def _pairs(metrics: tuple[Metric, ...]) -> str:
-    return ", ".join(f"tuple('{metric.name}', toFloat({metric.hogql}))" for metric in metrics)
+def _aggregates(metrics: tuple[Metric, ...]) -> str:
+    return ",\n    ".join(f"toFloat({metric.hogql}) as {metric.name}" for metric in metrics)
+
+
+def _long(metrics: tuple[Metric, ...], wide: str) -> str:
+    """A row a day with a column a metric, turned into a row a day and metric."""
+    pairs = ", ".join(f"('{metric.name}', {metric.name})" for metric in metrics)
+    return (
+        "select day, pair.1 as metric, pair.2 as value from (\n"
+        f"  select day, arrayJoin([{pairs}]) as pair from (\n{wide}))"
+    )
 
 
 def _day(_: bool) -> list[str]:
-    return [
-        "select day, pair.1 as metric, pair.2 as value from (\n"
-        f"  select {_DAY} as day, arrayJoin([{_pairs(fixed('day'))}]) as pair\n"
-        f"  from events where {_IN_DAYS} group by day)"
-    ]
+    metrics = fixed("day")
+    wide = f"  select {_DAY} as day,\n    {_aggregates(metrics)}\n  from events where {_IN_DAYS} group by day"
+    return [_long(metrics, wide)]
 
 
 def _session(_: bool) -> list[str]:
+    metrics = fixed("session")
     widened = _IN_DAYS.replace("{", "{session_")
-    return [
-        "select day, pair.1 as metric, pair.2 as value from (\n"
-        f"  select toDate(toTimeZone(began, {{zone}})) as day, arrayJoin([{_pairs(fixed('session'))}]) as pair from (\n"
-        "    select $session_id as session, min(timestamp) as began,\n"
-        "      dateDiff('microsecond', min(timestamp), max(timestamp)) as lasted\n"
+    wide = (
+        f"  select toDate(toTimeZone(began, {{zone}})) as day,\n    {_aggregates(metrics)}\n  from (\n"
+        "    select $session_id as session, min(timestamp) as began, max(timestamp) as ended,\n"
+        "      dateDiff('microsecond', began, ended) as lasted\n"
         f"    from events where {widened} and $session_id != '' group by session)\n"
-        "  group by day)\n"
+        "  group by day"
+    )
+    in_days = (
         "where day >= toDate({first_day}) and day <= toDate({last_day})\n"
         "  or day >= toDate({again_first_day}) and day <= toDate({again_last_day})"
-    ]
+    )
+    return [f"{_long(metrics, wide)}\n{in_days}"]
 
 
 def _event(rank: bool) -> list[str]:
@@ -192,19 +202,18 @@ def _flag(rank: bool) -> list[str]:
 
 
 def _trailing(_: bool) -> list[str]:
-    pairs = ", ".join(
-        f"tuple('{metric.name}', toFloat(uniqExactIf(person, ahead < {metric.trailing_days})))" for metric in fixed("trailing")
+    metrics = fixed("trailing")
+    counts = ",\n    ".join(
+        f"toFloat(uniqExactIf(person, ahead < {metric.trailing_days})) as {metric.name}" for metric in metrics
     )
-    return [
-        "select day, pair.1 as metric, pair.2 as value from (\n"
-        f"  select day, arrayJoin([{pairs}]) as pair from (\n"
-        f"    select addDays(active, ahead) as day, ahead, person from (\n"
-        f"      select active, person, arrayJoin(range({_LONGEST_TRAIL})) as ahead from (\n"
-        f"        select distinct {_DAY} as active, person_id as person from events\n"
-        "        where timestamp >= fromUnixTimestamp({trailing_from}) and timestamp < fromUnixTimestamp({heavy_to})))\n"
-        "    where day >= toDate({heavy_first_day}) and day <= toDate({heavy_last_day}))\n"
-        "  group by day)"
-    ]
+    wide = (
+        f"  select addDays(active, ahead) as day,\n    {counts}\n  from (\n"
+        f"    select active, person, arrayJoin(range({_LONGEST_TRAIL})) as ahead from (\n"
+        f"      select distinct {_DAY} as active, person_id as person from events\n"
+        "      where timestamp >= fromUnixTimestamp({trailing_from}) and timestamp < fromUnixTimestamp({heavy_to})))\n"
+        "  where day >= toDate({heavy_first_day}) and day <= toDate({heavy_last_day}) group by day"
+    )
+    return [_long(metrics, wide)]
 
 
 def _new_users(_: bool) -> list[str]:
@@ -213,8 +222,9 @@ def _new_users(_: bool) -> list[str]:
         f"select day, '{metric.name}' as metric, toFloat(count()) as value from (\n"
         "  select arrayJoin(arrayFilter((d, i) -> i = 1 or dateDiff('day', active[i - 1], d) > {new_users_days},\n"
         "    active, arrayEnumerate(active))) as day from (\n"
-        f"    select person_id as person, arraySort(groupUniqArray({_DAY})) as active from events\n"
-        "    where timestamp >= fromUnixTimestamp({earlier_from}) and timestamp < fromUnixTimestamp({heavy_to})\n"
+        f"    select person, arraySort(groupUniqArray(seen)) as active from (\n"
+        f"      select person_id as person, {_DAY} as seen from events\n"
+        "      where timestamp >= fromUnixTimestamp({earlier_from}) and timestamp < fromUnixTimestamp({heavy_to}))\n"
         "    group by person))\n"
         "where day >= toDate({heavy_first_day}) and day <= toDate({heavy_last_day}) group by day"
     ]
