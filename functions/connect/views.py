@@ -9,8 +9,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
 
 from functions.connect.diagnosis import Diagnosis
+from functions.connect.testing import Findings
 from hedgerow import tiers
-from hedgerow.models import Capability, Connection, ConnectionState, Role, Tenant, Tier
+from hedgerow.models import ApiKey, Capability, Connection, ConnectionState, Role, Tenant, Tier
 from hedgerow.posthog.hosts import ingestion_of
 from hedgerow.records import Instant
 from hedgerow.runs import RunView
@@ -73,7 +74,7 @@ class KeyWanted(Wanted):
     role: Role
 
 
-class TestWanted(Wanted):
+class ConnectionTest(Wanted):
     """What to test; at least one of the keys."""
 
     host: Address
@@ -83,7 +84,7 @@ class TestWanted(Wanted):
     ingestion_host: Address | None = None
 
 
-class ConnectionWanted(TestWanted):
+class ConnectionWanted(ConnectionTest):
     """What to connect."""
 
     name: Name | None = None
@@ -140,7 +141,7 @@ class ProjectSeen(BaseModel):
     name: str
 
 
-class TestView(BaseModel):
+class ConnectionTested(BaseModel):
     """The verdicts on a host and its keys."""
 
     ok: bool
@@ -188,25 +189,30 @@ def tenant_view(tenant: Tenant) -> TenantView:
     return TenantView.model_validate(tenant, from_attributes=True)
 
 
+def key_view(key: ApiKey) -> KeyView:
+    """What the API shows of a key."""
+    return KeyView.model_validate(key, from_attributes=True)
+
+
+def tested_view(host: str, ingestion_host: str, findings: Findings) -> ConnectionTested:
+    """What the API shows of a test."""
+    return ConnectionTested(
+        ok=findings.ok,
+        capabilities=findings.capabilities,
+        host=host,
+        ingestion_host=ingestion_host,
+        project_id=findings.project_id,
+        timezone=findings.timezone if findings.project_id else None,
+        projects=tuple(ProjectSeen(id=one.id, name=one.name) for one in findings.projects),
+    )
+
+
 def connection_view(connection: Connection, diagnosis: Diagnosis, rules: dict[Tier, TierRules]) -> ConnectionView:
     """What the API shows of a connection."""
     return ConnectionView(
         **connection.model_dump(
-            include={
-                "id",
-                "name",
-                "host",
-                "project_id",
-                "state",
-                "state_since",
-                "timezone",
-                "tier",
-                "activity_tracking",
-                "events",
-                "created_at",
-                "due_at",
-            }
-        ),  # fmt: skip
+            include=set(ConnectionView.model_fields) & set(Connection.model_fields) - {"every", "capabilities"}
+        ),
         ingestion_host=connection.ingestion_host or ingestion_of(connection.host),
         project_token_ends=_ends(connection.project_token),
         has_personal_api_key=connection.secret_ref is not None,

@@ -1,0 +1,88 @@
+"""Whose a project token is: the changes a commit needs so that a connection holds its claim, or the refusal.
+
+A claim that a personal key proved displaces one that only knew the public token. The
+refusal never says whose the token is.
+"""
+
+from __future__ import annotations
+
+from hedgerow.app import App
+from hedgerow.errors import StateConflictError
+from hedgerow.models import Connection, TokenClaim, Trouble
+from hedgerow.ports import Add, Change, Delete, Swap, Where
+from hedgerow.posthog.keys import claim_id
+
+ACTIVE = frozenset({"connected", "paused", "needs_attention"})
+PAGE = 500
+
+LOST = Trouble(
+    code="project_token_lost",
+    detail="Somebody showed, with a personal API key of the project, that the project token is theirs; this connection only knew it.",
+    hint="If the project is yours, give a personal API key with project:read; else disconnect.",
+)
+
+
+async def changes_for(app: App, mine: Connection, token: str | None, *, proved: bool) -> list[Change]:
+    """What gives `mine` the claim on `token`, and lets go of the one it had on another."""
+    changes: list[Change] = []
+    if mine.project_token is not None and mine.project_token != token:
+        old = await app.store.get(TokenClaim, claim_id(mine.project_token))
+        if old is not None and old.connection_id == mine.id:
+            changes.append(Delete(TokenClaim, old.id, old.version))
+    return changes if token is None else [*changes, *await _taking(app, mine, token, proved=proved)]
+
+
+async def _taking(app: App, mine: Connection, token: str, *, proved: bool) -> list[Change]:
+    claim = await app.store.get(TokenClaim, claim_id(token))
+    if claim is None:
+        return [Add(TokenClaim(id=claim_id(token), connection_id=mine.id, proved=proved))]
+    holder = None if claim.connection_id == mine.id else await app.store.get(Connection, claim.connection_id)
+    taken = Swap(claim.model_copy(update={"connection_id": mine.id, "proved": proved}))
+    if claim.connection_id == mine.id:
+        # What was proved once stays proved: the token did not change.
+        return [] if claim.proved or not proved else [taken]
+    if holder is None or holder.state not in ACTIVE:
+        return [taken]
+    if holder.tenant_id == mine.tenant_id:
+        raise already_connected(holder)
+    if not proved or claim.proved:
+        raise StateConflictError(
+            "The project token belongs to a connection of this installation already.",
+            code="project_token_taken",
+            hint="Connect without `project_token` to read metrics; or, if the project is yours, give a personal API key with project:read.",
+        )
+    lost = {"state": "needs_attention", "state_since": app.now(), "trouble": LOST, "due_at": None}
+    return [taken, Swap(holder.model_copy(update=lost))]
+
+
+async def holds(app: App, connection: Connection) -> bool:
+    """Does the claim on its project token still belong to this connection?"""
+    if connection.project_token is None:
+        return False
+    claim = await app.store.get(TokenClaim, claim_id(connection.project_token))
+    return claim is not None and claim.connection_id == connection.id
+
+
+async def other_of_project(app: App, mine: Connection) -> Connection | None:
+    """Another active connection of the same tenant to the same project: one that began as capture-only."""
+    cursor: str | None = None
+    while mine.project_id is not None:
+        page = await app.store.find(Connection, Where("tenant_id", "==", mine.tenant_id), limit=PAGE, cursor=cursor)
+        for one in page.items:
+            same = (one.host, one.project_id) == (mine.host, mine.project_id)
+            if same and one.id != mine.id and one.state in ACTIVE:
+                return one
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    return None
+
+
+def already_connected(existing: Connection) -> StateConflictError:
+    """The refusal of a second connection to one project, with the first one's id."""
+    return StateConflictError(
+        "This project is connected already.",
+        code="already_connected",
+        hint="Change the connection that is there with PATCH /v1/connections/{id}, or disconnect it first.",
+        members={"id": existing.id},
+    )
