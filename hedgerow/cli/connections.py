@@ -73,7 +73,9 @@ def slow(
     as_json: JsonOption = False,
 ) -> None:
     """Sync less often than the tier would; never more often."""
-    _change(connection, {"every": None if every == "tier" else every}, as_json=as_json)
+    if every != "tier" and not every.isdigit():
+        raise Stop(USAGE, f"--every: {every!r} is neither minutes nor `tier`.")
+    _change(connection, {"every": None if every == "tier" else int(every)}, as_json=as_json)
 
 
 @connections.command("pin")
@@ -113,17 +115,16 @@ def _show(connection: Shown, *, as_json: bool) -> None:
     made = screen.table("", "")
     made.show_header = False
     for label, field in (("host", "host"), ("project", "project_id"), ("time zone", "timezone"), ("tier", "tier")):
-        if connection.get(field) is not None:
-            screen.row(made, f"  {label}", connection[field])
-    for label, field in (("next sync due", "due_at"), ("last success", "last_success_at")):
-        if connection.get(field):
-            screen.row(made, f"  {label}", screen.instant(connection[field]))
+        screen.row(made, f"  {label}", connection[field] or "none")
+    for label, field in (("last success", "last_success_at"), ("next sync due", "due_at")):
+        screen.row(made, f"  {label}", screen.instant(connection[field]) or "none")
+    screen.row(made, "  personal API key", "in the vault" if connection["has_personal_api_key"] else "none")
+    screen.row(made, "  pinned events", ", ".join(connection["events"]) or "none")
     screen.show(made)
     return show_verdicts(connection.get("capabilities") or [])
 
 
 def _diagnosis(connection: Shown) -> str:
-    diagnosis = connection.get("diagnosis")
-    if not isinstance(diagnosis, dict):
-        return str(diagnosis or "")
-    return " → ".join(str(diagnosis[part]) for part in ("detail", "hint") if diagnosis.get(part))
+    diagnosis = connection["diagnosis"]
+    said = " ".join(diagnosis[part] for part in ("detail", "hint") if diagnosis[part])
+    return f"{said} → {diagnosis['command']}" if diagnosis["command"] else said

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hedgerow.cli import screen
 from hedgerow.cli.calls import tenant_server, the_connection
-from hedgerow.cli.operator import receipt_lines
+from hedgerow.cli.following import until
 from hedgerow.cli.options import ConnectionArgument, JsonOption, YesOption
+from hedgerow.cli.receipts import show_receipt
+
+if TYPE_CHECKING:
+    from hedgerow.cli.calls import Shown
 
 
 def disconnect(
@@ -27,10 +31,22 @@ def disconnect(
     if purge and not yes:
         typer.confirm(f"Remove everything that was synced for {id}?", abort=True)
     asked = {name: True for name, wanted in (("purge", purge), ("refuse_traffic", refuse_traffic)) if wanted}
-    answer = server.post(f"/v1/connections/{id}/disconnect", asked)
+    path = f"/v1/connections/{id}/disconnect"
+    answer = server.post(path, asked)
+    if purge and not (answer.get("receipt") or {}).get("complete"):
+        answer = until(lambda: server.get(path), lambda seen: bool((seen.get("receipt") or {}).get("complete")))
     if as_json:
         return screen.say_json(answer)
-    kept = (
-        "What was synced is being removed." if purge else "What was synced stays readable as long as the tier keeps it."
-    )
-    return screen.say(f"{id} is {answer['state']}; its credential is destroyed. {kept}{receipt_lines(answer)}")
+    screen.say(f"{id} is {answer['state']}; its credential is destroyed. {_history(answer)}")
+    if answer["traffic_last_hour"]:
+        screen.say(
+            f"{answer['traffic_last_hour']:,} events came in here during the last hour: some app still points at Hedgerow."
+        )
+    return show_receipt(answer)
+
+
+def _history(answer: Shown) -> str:
+    if answer["purge"]:
+        return "What was synced is removed."
+    until_day = answer["history_kept_until"]
+    return f"What was synced stays readable until {until_day}." if until_day else "What was synced stays readable."

@@ -10,7 +10,7 @@ from hedgerow.cli import screen
 from hedgerow.cli.stops import FAILED, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from hedgerow.cli.calls import Server, Shown
 
@@ -46,14 +46,27 @@ def follow(server: Server, connection: str, run: Shown) -> Shown:
     )
 
 
+def until(look: Callable[[], Shown], is_done: Callable[[Shown], bool]) -> Shown:
+    """Look until it is done or patience ends; the answer is what was seen last."""
+    patience = time.monotonic() + PATIENCE_SECONDS
+    seen = look()
+    while not is_done(seen) and time.monotonic() < patience:
+        time.sleep(LOOK_SECONDS)
+        seen = look()
+    return seen
+
+
 def _states(server: Server, connection: str, run: Shown) -> Iterator[Shown]:
     """The run, each time it was looked at; ends with the run, or when patience does."""
     patience = time.monotonic() + PATIENCE_SECONDS
-    path = f"/v1/connections/{connection}/runs/{run['id']}"
+    path = f"/v1/connections/{connection}/runs"
     seen = run
     while seen["state"] not in ENDED and time.monotonic() < patience:
         time.sleep(LOOK_SECONDS)
-        now = server.get(path)
+        now = server.get(f"{path}/{run['id']}")
+        if run["parts"] > 1:
+            parts = server.get(path, limit=2 * run["parts"])["items"]
+            now["parts_done"] = sum(_is_part(each, run) and each["state"] in ENDED for each in parts)
         if _progress(now) != _progress(seen):
             patience = time.monotonic() + PATIENCE_SECONDS
         seen = now
@@ -72,6 +85,10 @@ def _under_a_bar(server: Server, connection: str, run: Shown, title: str) -> Sho
         if run["state"] == "succeeded":
             progress.update(bar, total=1, completed=1, description=title)
     return run
+
+
+def _is_part(each: Shown, whole: Shown) -> bool:
+    return bool(each["part"] and each["parts"] == whole["parts"] and each["created_at"] == whole["created_at"])
 
 
 def _progress(run: Shown) -> tuple[object, ...]:

@@ -42,24 +42,27 @@ def posthog(
     port: PortOption = 8010,
     data: DataOption = Path(".posthog"),
     now: NowOption = None,
-    timezone: Annotated[str, typer.Option(metavar="TZ", help="The project's time zone.")] = "UTC",
+    timezone: Annotated[
+        str | None, typer.Option(metavar="TZ", help="The project's time zone; UTC when it is new.")
+    ] = None,
     events: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Events to begin with: JSON lines, plain or .gz.")
     ] = None,
 ) -> None:
     """A PostHog for this machine, on ClickHouse; its first line is JSON with its address and keys."""
     starts_at = _instant(now)
-    from zoneinfo import ZoneInfo
-
-    try:
-        ZoneInfo(timezone)
-    except (ValueError, OSError, KeyError) as error:
-        raise Stop(USAGE, f"There is no time zone {timezone!r}.", hint="For example Europe/Berlin.") from error
     if events is not None and not events.is_file():
         raise Stop(USAGE, f"There is no file {events}.")
     from local.posthog.server import serve
 
-    serve(port, data, starts_at, timezone, events)
+    try:
+        serve(port, data, starts_at, timezone, events)
+    except ValueError as error:
+        raise Stop(USAGE, str(error)) from error
+    except OSError as error:
+        raise Stop(
+            FAILED, f"The local PostHog cannot start: {error.strerror or error}.", hint="Try another --port or --data."
+        ) from error
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hedgerow.cli import screen
 from hedgerow.cli.calls import admin_server
+from hedgerow.cli.following import until
 from hedgerow.cli.options import JsonOption, YesOption
+from hedgerow.cli.receipts import show_receipt
 from hedgerow.cli.stops import USAGE, Stop
 
 if TYPE_CHECKING:
     from hedgerow.cli.calls import Shown
+
+
+class OnOff(StrEnum):
+    """A switch."""
+
+    ON = "on"
+    OFF = "off"
+
 
 tenants = typer.Typer(help="Hedgerow's customers and their keys (with HEDGEROW_ADMIN_KEY).")
 TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's id, ten_….")]
@@ -68,20 +79,18 @@ def show_tenant(tenant: TenantArgument, as_json: JsonOption = False) -> None:
     _show(admin_server().get(f"/v1/tenants/{tenant}"), as_json=as_json)
 
 
-@tenants.command("change")
-def change_tenant(
+@tenants.command("update")
+def update_tenant(
     tenant: TenantArgument,
     tier: TierOption = None,
-    activity_tracking: Annotated[
-        bool | None, typer.Option("--activity-tracking/--no-activity-tracking", help="Off: no syncs, no queries.")
-    ] = None,
+    activity_tracking: Annotated[OnOff | None, typer.Option(help="Off: no syncs, no queries.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change the tier, or turn syncing off and on; both take effect at once."""
-    asked = {"tier": tier, "activity_tracking": activity_tracking}
+    asked = {"tier": tier, "activity_tracking": None if activity_tracking is None else activity_tracking is OnOff.ON}
     wanted = {name: value for name, value in asked.items() if value is not None}
     if not wanted:
-        raise Stop(USAGE, "Nothing to change.", hint="Say --tier TIER, --activity-tracking or --no-activity-tracking.")
+        raise Stop(USAGE, "Nothing to change.", hint="Say --tier TIER, or --activity-tracking on or off.")
     _show(admin_server().patch(f"/v1/tenants/{tenant}", wanted), as_json=as_json)
 
 
@@ -127,21 +136,12 @@ def delete_tenant(tenant: TenantArgument, yes: YesOption = False, as_json: JsonO
     """Disconnect and purge everything of a tenant, its keys included; one receipt."""
     if not yes:
         typer.confirm(f"Disconnect and purge everything of {tenant}?", abort=True)
-    receipt = admin_server().delete(f"/v1/tenants/{tenant}")
+    server = admin_server()
+    ending = until(lambda: server.delete(f"/v1/tenants/{tenant}"), lambda answer: answer.get("state") == "deleted")
     if as_json:
-        return screen.say_json(receipt)
-    return screen.say(f"Tenant {tenant} is deleted." + receipt_lines(receipt))
-
-
-def receipt_lines(answer: Shown) -> str:
-    """What a purge removed, as further lines of text."""
-    receipt = answer.get("receipt") or answer
-    removed = receipt.get("removed") or {}
-    remaining = receipt.get("remaining") or {}
-    lines = [
-        f"  {collection}: {count} removed, {remaining.get(collection, 0)} left" for collection, count in removed.items()
-    ]
-    return "".join(f"\n{line}" for line in lines)
+        return screen.say_json(ending)
+    screen.say(f"Tenant {tenant} is {ending['state']}.")
+    return show_receipt(ending)
 
 
 def _show(tenant: Shown, *, as_json: bool) -> None:

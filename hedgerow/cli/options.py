@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 ConnectionArgument = Annotated[
-    str | None, typer.Argument(metavar="[CON]", help="The connection's id; may be left out when there is only one.")
+    str | None, typer.Argument(metavar="CON", help="The connection's id; may be left out when there is only one.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's JSON as it is.")]
 FromOption = Annotated[
