@@ -6,7 +6,9 @@ refused behind the same guard, so that a stranger learns nothing from it.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import cache
+from typing import Any, cast
 
 import functions_framework.aio
 from starlette.requests import Request
@@ -17,9 +19,7 @@ from hedgerow.errors import MissingError
 from hedgerow.problems import Guard
 
 
-@functions_framework.aio.http  # type: ignore[arg-type]  # an ASGI application is a response too; its annotation forgets it
-async def api(request: Request) -> ASGIApp:
-    """The application of the family that this path belongs to."""
+async def _api(request: Request) -> ASGIApp:
     target = routes.match(request.method, request.url.path)
     if target is None:
         return _nowhere()
@@ -33,3 +33,12 @@ def _nowhere() -> ASGIApp:
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     raise MissingError("There is no such path.", hint="Check the path; README lists the calls.")
+
+
+def _registered() -> Callable[[Request], Awaitable[ASGIApp]]:
+    # The framework awaits any ASGI application; its annotations forget that.
+    _api.__name__ = _api.__qualname__ = "api"
+    return cast("Callable[[Request], Awaitable[ASGIApp]]", functions_framework.aio.http(cast("Any", _api)))
+
+
+api = _registered()

@@ -31,7 +31,7 @@ def console() -> Console:
 
 def say(line: str) -> None:
     """One line of text, printed as it is."""
-    console().print(line, markup=False, soft_wrap=True)
+    console().print("\n".join(harmless(part) for part in line.split("\n")), markup=False, soft_wrap=True)
 
 
 def say_json(shown: Shown | Sequence[Shown]) -> None:
@@ -51,10 +51,15 @@ def table(*columns: str, right: Iterable[str] = ()) -> Table:
 
 
 def row(made: Table, *cells: object, style: str | None = None) -> None:
-    """Add a row; a cell's text is never read as markup."""
+    """Add a row; a cell's text is never read as markup, nor obeyed by the terminal."""
     from rich.text import Text
 
-    made.add_row(*(Text("" if cell is None else str(cell)) for cell in cells), style=style)
+    made.add_row(*(Text("" if cell is None else harmless(str(cell))) for cell in cells), style=style)
+
+
+def harmless(text: str) -> str:
+    """The text with control characters as pictures: an event's name may hold a line break or an escape code."""
+    return "".join(_picture(character) for character in text)
 
 
 def show(made: Table) -> None:
@@ -97,6 +102,13 @@ def complain(stop: Stop) -> None:
     sys.stderr.write(f"{stop.detail}{code}\n")
     if stop.hint:
         sys.stderr.write(f"→ {stop.hint}\n")
+
+
+def _picture(character: str) -> str:
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\N{SYMBOL FOR DELETE}" if 0x7F <= code < 0xA0 else character
 
 
 def _height(value: float, highest: float) -> int:

@@ -31,7 +31,9 @@ def test_each_call_goes_to_the_family_the_manifest_names(method: str, path: str,
     assert target.name == family
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/connections/", "/v1/connections/a/b/c", "/sync_tick", "/v1/tenants/a/b"])
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v1/connections/", "/v1/connections/a/b/c", "/sync_tick", "/v1/tenants/a/b"]
+)
 def test_a_path_of_nobody_matches_no_family(path: str) -> None:
     assert routes.match("GET", path) is None
 

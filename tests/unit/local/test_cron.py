@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,13 +32,13 @@ def test_an_expression_names_its_minutes(expression: str, at: datetime, *, named
 
 def test_every_five_minutes_falls_due_twelve_times_an_hour() -> None:
     minutes = [NOON + timedelta(minutes=minute) for minute in range(61)]
-    due = [cron.falls_between("*/5 * * * *", before, at) for before, at in zip(minutes, minutes[1:], strict=False)]
+    due = [cron.falls_between("*/5 * * * *", before, at) for before, at in itertools.pairwise(minutes)]
     assert sum(due) == 12
 
 
 def test_looking_twice_within_a_minute_fires_once() -> None:
     looks = [NOON - timedelta(seconds=1) + timedelta(seconds=second) for second in range(0, 120, 7)]
-    due = [cron.falls_between("0 * * * *", before, at) for before, at in zip(looks, looks[1:], strict=False)]
+    due = [cron.falls_between("0 * * * *", before, at) for before, at in itertools.pairwise(looks)]
     assert sum(due) == 1
 
 
