@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from local.posthog.clock import Clock
     from local.posthog.faults import Faults
-    from local.posthog.installation import Installation
     from local.posthog.limits import Limits
     from local.posthog.persons import IngestionWarning
     from local.posthog.project import FeatureFlag, Project
@@ -43,7 +42,7 @@ class LocalPostHog:
         from local.posthog.clock import Clock
         from local.posthog.installation import Installation
 
-        self.installation: Installation = Installation(data, clock=Clock(now))
+        self.installation = Installation(data, clock=Clock(now))
         directory = self.installation.directory
         if not directory.contents.projects:
             project = self.installation.add_project("Local project", timezone=timezone or "UTC")
@@ -123,9 +122,7 @@ class LocalPostHog:
 
     def forbid_personal_keys(self, *, forbidden: bool = True) -> None:
         """Let the first project's organisation refuse personal keys, or accept them again."""
-        self.installation.directory.change_organization(
-            self.project.organization_id, forbids_personal_keys=forbidden
-        )
+        self.installation.directory.change_organization(self.project.organization_id, forbids_personal_keys=forbidden)
 
     def put_flag(
         self,
@@ -148,9 +145,7 @@ class LocalPostHog:
             filters=filters,
         )
 
-    def load(
-        self, events: Path | Iterable[dict[str, Any]], project_id: int | None = None
-    ) -> int:
+    def load(self, events: Path | Iterable[dict[str, Any]], project_id: int | None = None) -> int:
         """Store events at their own timestamps, in this order; a file of JSON lines or objects.
 
         Answers how many were stored. Meant for bulk: parts of 100,000 rows, merged at the end.
@@ -158,10 +153,8 @@ class LocalPostHog:
         from local.posthog import event_files
 
         now = self.clock.now()
-        if isinstance(events, Path):
-            arrivals = event_files.read(events, now)
-        else:
-            arrivals = event_files.from_objects(events, now)
+        read, given = event_files.read, event_files.from_objects
+        arrivals = read(events, now) if isinstance(events, Path) else given(events, now)
         return self.installation.load(project_id or self.project.id, arrivals)
 
     def load_rows(self, select: str, project_id: int | None = None) -> None:

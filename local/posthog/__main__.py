@@ -8,6 +8,7 @@ from local.posthog.server import serve
 
 
 def main() -> None:
+    """Read the arguments and serve."""
     parser = argparse.ArgumentParser(prog="local.posthog")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--data", type=Path, required=True)

@@ -14,6 +14,8 @@ from local.posthog.persons import IngestionWarning, Persons
 from local.posthog.tables import written
 
 _MERGES = ("$create_alias", "$merge_dangerously")
+# Built once: making an encoder for each event costs more than encoding it.
+_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _NEEDS_PERSON = frozenset(["$identify", "$create_alias", "$merge_dangerously", "$groupidentify"])
 _KEEPS_PERSON_AS_IS = frozenset(["$exception"])
 
@@ -46,24 +48,22 @@ def row(arrival: Arrival, ledger: Ledger, now: datetime) -> str | None:
     if is_personless and arrival.event in _NEEDS_PERSON:
         _warn(ledger, "invalid_event_when_process_person_profile_is_false", arrival)
         return None
-    if arrival.event == "$groupidentify" and not ledger.groups.identify(
-        properties, arrival.timestamp
-    ):
+    if arrival.event == "$groupidentify" and not ledger.groups.identify(properties, arrival.timestamp):
         _warn(ledger, "invalid_group_set", arrival)
         return None
-    person_id, mode, person_properties, person_since = _person(arrival, ledger, is_personless)
+    person_id, mode, person_properties, person_since = _person(arrival, ledger, is_personless=is_personless)
     ledger.definitions.saw_event(arrival.event, now)
     ledger.definitions.saw_properties("event", properties)
     ledger.arrivals += 1
     groups = ledger.groups.columns(properties)
-    return json.dumps(
+    return _json(
         {
             "uuid": str(arrival.uuid),
             "event": arrival.event,
             "distinct_id": arrival.distinct_id,
             "timestamp": written(arrival.timestamp),
             "created_at": written(now),
-            "properties": json.dumps(properties, ensure_ascii=False, separators=(",", ":")),
+            "properties": _json(properties),
             "person_id": str(person_id),
             "person_mode": mode,
             "person_properties": person_properties,
@@ -74,14 +74,10 @@ def row(arrival: Arrival, ledger: Ledger, now: datetime) -> str | None:
             **groups,
             "arrival": ledger.arrivals,
         },
-        ensure_ascii=False,
-        separators=(",", ":"),
     )
 
 
-def _person(
-    arrival: Arrival, ledger: Ledger, is_personless: bool
-) -> tuple[uuid.UUID, str, str, datetime]:
+def _person(arrival: Arrival, ledger: Ledger, *, is_personless: bool) -> tuple[uuid.UUID, str, str, datetime]:
     """Person id, person mode, properties at this moment and since when, after any merge."""
     persons, at = ledger.persons, arrival.timestamp
     if is_personless:
@@ -95,7 +91,7 @@ def _person(
         mode = "full"
         if arrival.event not in _KEEPS_PERSON_AS_IS:
             _update(arrival, ledger)
-    said = json.dumps(person.properties, ensure_ascii=False, separators=(",", ":"))
+    said = _json(person.properties) if person.properties else "{}"
     return person.id, mode, said, person.created_at
 
 
@@ -109,9 +105,7 @@ def _merge(arrival: Arrival, persons: Persons) -> None:
             dangerously=arrival.event == "$merge_dangerously",
         )
     elif arrival.event == "$identify" and properties.get("$anon_distinct_id") is not None:
-        persons.merge(
-            _text(properties["$anon_distinct_id"]), arrival.distinct_id, arrival.timestamp
-        )
+        persons.merge(_text(properties["$anon_distinct_id"]), arrival.distinct_id, arrival.timestamp)
 
 
 def _update(arrival: Arrival, ledger: Ledger) -> None:
@@ -136,6 +130,4 @@ def _text(value: object) -> str:
 
 
 def _warn(ledger: Ledger, kind: str, arrival: Arrival) -> None:
-    ledger.persons.warnings.append(
-        IngestionWarning(kind, arrival.distinct_id, f"event {arrival.event!r} discarded")
-    )
+    ledger.persons.warnings.append(IngestionWarning(kind, arrival.distinct_id, f"event {arrival.event!r} discarded"))

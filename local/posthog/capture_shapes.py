@@ -41,7 +41,7 @@ class Batch:
 def read_batch(text: str, sent_at: datetime | None, *, fills_name: bool) -> Batch:
     """Parse a body; `fills_name` gives events without a name `$identify`, as /engage does."""
     try:
-        body = json.loads(text)
+        body = json.loads(text, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as fault:
         raise CaptureError(400, f"failed to parse request: {fault}") from None
     is_historical = False
@@ -114,11 +114,27 @@ def read_event(
         offset=offset if _is_offset(offset) else None,
         ignore_sent_at=properties.get("$ignore_sent_at") is True,
     )
-    if len(json.dumps(event, ensure_ascii=False).encode(errors="replace")) > MOST_EVENT_BYTES:
-        raise CaptureError(413, "maximum event size exceeded: event is over 1000000 bytes")
+    check_event(event)
     if name in _NEVER_STORED:
         return None
-    return Arrival(_uuid(event, now), clean(name)[:LONGEST_ID], distinct_id, instant, _cleaned(properties))
+    return Arrival(_uuid(event, now), clean(name)[:LONGEST_ID], distinct_id, instant, properties)
+
+
+def check_event(event: dict[str, Any]) -> None:
+    """Refuse what PostHog's parser refuses inside JSON, and what its queue cannot carry."""
+    try:
+        size = len(json.dumps(event, ensure_ascii=False, allow_nan=False).encode("utf-8"))
+    except UnicodeEncodeError:
+        raise CaptureError(400, "failed to parse request: lone leading surrogate in hex escape") from None
+    except (ValueError, RecursionError):
+        raise CaptureError(400, "failed to parse request: number out of range") from None
+    if size > MOST_EVENT_BYTES:
+        raise CaptureError(413, "maximum event size exceeded: event is over 1000000 bytes")
+
+
+def refuse_constant(name: str) -> None:
+    """NaN and the infinities are not JSON, although Python reads them."""
+    raise ValueError(f"{name} is not JSON")
 
 
 def _is_offset(offset: object) -> bool:
@@ -169,20 +185,9 @@ def uuid_v7(at: datetime) -> uuid.UUID:
     """A UUID whose first 48 bits are the milliseconds of `at`."""
     milliseconds = int(at.timestamp() * 1000) & ((1 << 48) - 1)
     noise = uuid.uuid4().int
-    return uuid.UUID(
-        int=milliseconds << 80 | 7 << 76 | (noise >> 64 & 0xFFF) << 64 | 2 << 62 | noise & (1 << 62) - 1
-    )
+    return uuid.UUID(int=milliseconds << 80 | 7 << 76 | (noise >> 64 & 0xFFF) << 64 | 2 << 62 | noise & (1 << 62) - 1)
 
 
 def clean(text: str) -> str:
-    """Without NUL bytes and lone surrogates, which storage cannot hold."""
-    return text.replace("\0", "\ufffd").encode("utf-8", errors="replace").decode("utf-8")
-
-
-def _cleaned(properties: dict[str, Any]) -> dict[str, Any]:
-    try:
-        json.dumps(properties, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        text = json.dumps(properties, ensure_ascii=False)
-        return dict(json.loads(text.encode("utf-8", errors="replace").decode("utf-8")))
-    return properties
+    """Without NUL bytes, as PostHog stores names and ids."""
+    return text.replace("\0", "\ufffd")

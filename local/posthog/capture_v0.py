@@ -61,6 +61,7 @@ async def _take(request: Request, installation: Installation) -> None:
 
 
 def client_address(request: Request) -> str | None:
+    """Where a request came from: the first address a proxy named, else the peer."""
     forwarded = request.headers.get("x-forwarded-for", "").split(",")[0].strip()
     if forwarded:
         return forwarded

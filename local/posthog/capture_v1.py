@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from local.posthog import timestamps
 from local.posthog.arrivals import Arrival
-from local.posthog.capture_shapes import LONGEST_ID, MOST_EVENT_BYTES, CaptureError, check_token, clean
+from local.posthog.capture_shapes import LONGEST_ID, CaptureError, check_event, check_token, clean, refuse_constant
 from local.posthog.capture_v0 import MEGABYTE, client_address
 from local.posthog.encodings import DecodeError, TooLargeError, inflate
 from local.posthog.installation import Installation
@@ -25,9 +25,27 @@ _REQUIRED = (
     "posthog-request-timestamp",
 )
 _PLACEHOLDERS = frozenset(
-    """0 00000000-0000-0000-0000-000000000000 anonymous anonymous-user backend distinct_id
-    distinctid email false guest id nan none not_authenticated null system true undefined
-    user""".split()
+    [
+        "0",
+        "00000000-0000-0000-0000-000000000000",
+        "anonymous",
+        "anonymous-user",
+        "backend",
+        "distinct_id",
+        "distinctid",
+        "email",
+        "false",
+        "guest",
+        "id",
+        "nan",
+        "none",
+        "not_authenticated",
+        "null",
+        "system",
+        "true",
+        "undefined",
+        "user",
+    ]
 ) | {"[object object]"}
 _MOVED = {
     "process_person_profile": "$process_person_profile",
@@ -135,7 +153,7 @@ async def _body(request: Request) -> dict[str, Any]:
     except (DecodeError, UnicodeDecodeError) as fault:
         raise RefusedError(400, "request_decoding_error", str(fault)) from None
     try:
-        body = json.loads(text)
+        body = json.loads(text, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as fault:
         raise RefusedError(400, "request_parsing_error", str(fault)) from None
     if not isinstance(body, dict):
@@ -156,9 +174,7 @@ def _check_uuids(batch: list[Any]) -> None:
         seen.add(identity)
 
 
-def _read(
-    event: dict[str, Any], sent_at: datetime, now: datetime, shared: dict[str, Any]
-) -> Arrival:
+def _read(event: dict[str, Any], sent_at: datetime, now: datetime, shared: dict[str, Any]) -> Arrival:
     name, distinct_id = event.get("event"), event.get("distinct_id")
     if not isinstance(name, str) or not name:
         raise DroppedError("missing_event_name")
@@ -178,8 +194,10 @@ def _read(
         raise DroppedError("malformed_event_properties")
     if not isinstance(options, dict):
         raise DroppedError("invalid_options")
-    if len(json.dumps(event).encode()) > MOST_EVENT_BYTES:
-        raise DroppedError("event_too_big")
+    try:
+        check_event(event)
+    except CaptureError as fault:
+        raise DroppedError("malformed_event_properties" if fault.status == 400 else "event_too_big") from None
     moved = {_MOVED[key]: value for key, value in options.items() if key in _MOVED}
     ids = {f"${key}": event[key] for key in ("session_id", "window_id") if event.get(key)}
     named = {key: value for key, value in shared.items() if value}

@@ -18,6 +18,8 @@ from local.posthog.query_status import iso
 
 
 class Wanted(BaseModel):
+    """The body of a control call; unknown fields are refused."""
+
     model_config = ConfigDict(extra="forbid")
 
 
@@ -44,6 +46,8 @@ class ProjectWanted(Wanted):
 
 
 class KeyWanted(Wanted):
+    """A further key of a project: personal, or with `secret` a `phs_` key."""
+
     project_id: int
     label: str = "local"
     scopes: list[str] = ["*"]
@@ -53,10 +57,14 @@ class KeyWanted(Wanted):
 
 
 class RevokeWanted(Wanted):
+    """The key that shall open nothing any more."""
+
     revoke: str
 
 
 class FlagWanted(Wanted):
+    """A flag of a project, the first one if none is named; without filters on for everyone."""
+
     project_id: int | None = None
     key: str
     name: str = ""
@@ -78,6 +86,8 @@ class LimitsWanted(Wanted):
 
 
 class OffWanted(Wanted):
+    """Whether every request but control calls is met by a closed connection."""
+
     off: bool = True
 
 
@@ -148,9 +158,7 @@ async def _put_project(body: dict[str, Any], installation: Installation) -> obje
     }
     project = directory.change_project(project.id, **changes)
     if wanted.forbids_personal_keys is not None:
-        directory.change_organization(
-            project.organization_id, forbids_personal_keys=wanted.forbids_personal_keys
-        )
+        directory.change_organization(project.organization_id, forbids_personal_keys=wanted.forbids_personal_keys)
     return {
         "project_id": project.id,
         "project_token": project.token,
@@ -222,9 +230,7 @@ async def _forget_requests(_body: dict[str, Any], installation: Installation) ->
 
 async def _warnings(_body: dict[str, Any], installation: Installation) -> object:
     return {
-        str(project.id): [
-            asdict(warning) for warning in installation.storage(project.id).ledger.persons.warnings
-        ]
+        str(project.id): [asdict(warning) for warning in installation.storage(project.id).ledger.persons.warnings]
         for project in installation.directory.contents.projects
     }
 

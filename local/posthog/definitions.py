@@ -14,15 +14,15 @@ PropertyType = Literal["String", "Numeric", "Boolean", "DateTime", ""]
 # PostHog's own list of properties it keeps out of the definitions.
 HIDDEN = frozenset(["distinct_id", "$set", "$set_once", "$groups", "$unset"])
 
-_DATE = re.compile(
-    r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s?(Z|[+-]\d{2}:?\d{2})?)?"
-)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s?(Z|[+-]\d{2}:?\d{2})?)?")
 _ALWAYS_TEXT = ("utm_", "$feature/", "$feature_flag_response", "$survey_response", "$group_")
 _SECONDS_AHEAD = (1_000_000_000, 4_000_000_000)
 
 
 @dataclass(slots=True)
 class EventDefinition:
+    """An event name, when it was first seen, and last, to the hour."""
+
     name: str
     created_at: datetime
     last_seen_at: datetime

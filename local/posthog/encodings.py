@@ -39,7 +39,7 @@ def decode(
     raw = query_text.encode() if query_text else body
     if not raw:
         raise DecodeError("request missing data payload")
-    is_form = content_type.split(";")[0].strip().lower() == _FORM
+    is_form = content_type.split(";", maxsplit=1)[0].strip().lower() == _FORM
     if not is_form or query_text:
         raw = _unwrapped(raw)
     elif raw[:3] != GZIP_MAGIC:
@@ -92,9 +92,7 @@ def _from_form(raw: bytes, hint: str) -> tuple[bytes, str]:
     except UnicodeDecodeError:
         form = {}
     if "data" not in form:
-        raise DecodeError(
-            "failed to decode request: expected form data in POST request payload"
-        )
+        raise DecodeError("failed to decode request: expected form data in POST request payload")
     # A plus sign that nobody escaped has become a space.
     text = form["data"][0]
     candidate = text.replace(" ", "+").encode()

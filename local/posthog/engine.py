@@ -79,9 +79,7 @@ def open_engine(path: Path | None = None) -> Engine:
     if _OPEN:
         engine = _OPEN[0]
         if path is not None and path.resolve() != engine.path:
-            raise RuntimeError(
-                f"ClickHouse already holds {engine.path} in this process; it can hold one path only"
-            )
+            raise RuntimeError(f"ClickHouse already holds {engine.path} in this process; it can hold one path only")
         return engine.hold()
     from chdb import session
 
@@ -89,7 +87,8 @@ def open_engine(path: Path | None = None) -> Engine:
     home = Path(tempfile.mkdtemp(prefix="local-posthog-")) if path is None else path
     home.mkdir(parents=True, exist_ok=True)
     home = home.resolve()
-    engine = Engine(home, session.Session(str(home)), temporary=temporary)
+    opened = session.Session(str(home))  # type: ignore[no-untyped-call]
+    engine = Engine(home, opened, temporary=temporary)
     _OPEN.append(engine)
     return engine
 

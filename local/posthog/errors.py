@@ -1,8 +1,8 @@
 """PostHog's private-API errors: one shape, `{type, code, detail, attr}`, and the sentences PostHog uses.
 
-    ApiError
-    ├── QueryError         400, the query's own fault (HogQL)
-    └── ClickHouseError    what ClickHouse said, before it is turned into an ApiError
+ApiError
+├── QueryError         400, the query's own fault (HogQL)
+└── ClickHouseError    what ClickHouse said, before it is turned into an ApiError
 """
 
 from collections.abc import Mapping
@@ -54,6 +54,7 @@ class ClickHouseError(Exception):
 
 
 def not_authenticated() -> ApiError:
+    """No key came with the request."""
     return ApiError(
         401,
         "authentication_error",
@@ -63,32 +64,37 @@ def not_authenticated() -> ApiError:
 
 
 def authentication_failed(detail: str) -> ApiError:
+    """A key came that opens nothing."""
     return ApiError(401, "authentication_error", "authentication_failed", detail)
 
 
 def permission_denied(detail: str) -> ApiError:
+    """The key is known and may not do this."""
     return ApiError(403, "authentication_error", "permission_denied", detail)
 
 
 def not_found(detail: str = "Not found.") -> ApiError:
+    """The object, or the address itself, does not exist."""
     return ApiError(404, "invalid_request", "not_found", detail)
 
 
 def method_not_allowed(method: str) -> ApiError:
-    return ApiError(
-        405, "invalid_request", "method_not_allowed", f'Method "{method}" not allowed.'
-    )
+    """The address exists and does not take this method."""
+    return ApiError(405, "invalid_request", "method_not_allowed", f'Method "{method}" not allowed.')
 
 
 def parse_error(detail: str) -> ApiError:
+    """The body is not what the address takes."""
     return ApiError(400, "invalid_request", "parse_error", detail)
 
 
 def invalid_field(attr: str, detail: str, code: str = "invalid_input") -> ApiError:
+    """One field of the body is wrong or missing."""
     return ApiError(400, "validation_error", code, detail, attr=attr)
 
 
 def throttled(seconds: int) -> ApiError:
+    """Too many requests: the wait stands in the header and in the sentence."""
     plural = "" if seconds == 1 else "s"
     return ApiError(
         429,
@@ -105,10 +111,10 @@ def too_many_at_once(organization: str, task: str, limit: int) -> ApiError:
         429,
         "throttled_error",
         "throttled",
-        f"Exceeded maximum concurrency limit: {limit} for key: "
-        f"api:query:per-org:{organization} and task: {task}",
+        f"Exceeded maximum concurrency limit: {limit} for key: api:query:per-org:{organization} and task: {task}",
     )
 
 
 def server_error(detail: str = "A server error occurred.") -> ApiError:
+    """What PostHog says when it fails."""
     return ApiError(500, "server_error", "error", detail)

@@ -4,13 +4,14 @@ import gzip
 import json
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from local.posthog import timestamps
 from local.posthog.arrivals import Arrival
-from local.posthog.capture_shapes import LONGEST_ID, clean, uuid_v7
+from local.posthog.capture_shapes import LONGEST_ID, clean, refuse_constant, uuid_v7
 
 _LINE_NAMESPACE = uuid.UUID("6f6b6f2e-6d0c-5b67-9a3b-2f1f0f0a5c11")
 
@@ -21,8 +22,7 @@ def read(path: Path, now: datetime) -> Iterator[Arrival]:
     An event without a uuid gets one from its own line, so that a second reading of the same file
     stores nothing twice.
     """
-    opened = gzip.open(path, "rb") if _is_gzip(path) else path.open("rb")
-    with opened as lines:
+    with _opened(path) as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield _event(line, f"{path.name}:{number}", now)
@@ -34,23 +34,26 @@ def from_objects(objects: Iterable[dict[str, Any]], now: datetime) -> Iterator[A
         yield _arrival(found, f"event {number}", now, uuid_v7(now))
 
 
-def _is_gzip(path: Path) -> bool:
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
     with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
+        is_gzip = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        yield cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if is_gzip else file
 
 
 def _event(line: bytes, place: str, now: datetime) -> Arrival:
     try:
-        found = json.loads(line)
+        found = json.loads(line, parse_constant=refuse_constant)
     except ValueError as fault:
         raise ValueError(f"{place}: not JSON: {fault}") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"{place}: not an event")
     derived = uuid.uuid5(_LINE_NAMESPACE, f"{place}:{line.decode(errors='replace')}")
     return _arrival(found, place, now, derived)
 
 
-def _arrival(found: dict[str, Any], place: str, now: datetime, fallback: uuid.UUID) -> Arrival:
+def _arrival(found: Any, place: str, now: datetime, fallback: uuid.UUID) -> Arrival:
+    if not isinstance(found, dict):
+        raise ValueError(f"{place}: not an event")  # noqa: TRY004 - bad input, not a bad call
     event, distinct_id = found.get("event"), found.get("distinct_id")
     properties = found.get("properties") or {}
     if not isinstance(event, str) or not event or not isinstance(properties, dict):

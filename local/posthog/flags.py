@@ -27,9 +27,7 @@ class Evaluation:
         return self.variant if self.enabled and self.variant else self.enabled
 
 
-def evaluate(
-    flag: FeatureFlag, distinct_id: str, properties: dict[str, Any], groups: dict[str, Any]
-) -> Evaluation:
+def evaluate(flag: FeatureFlag, distinct_id: str, properties: dict[str, Any], groups: dict[str, Any]) -> Evaluation:
     """The flag for a distinct id, with the person's properties known."""
     if not flag.active:
         return Evaluation(enabled=False, reason="disabled")
@@ -49,7 +47,7 @@ def evaluate(
             continue
         forced = condition.get("variant")
         variant = forced if isinstance(forced, str) else _variant(flag, identity)
-        return Evaluation(True, variant, index, "condition_match")
+        return Evaluation(enabled=True, variant=variant, condition=index, reason="condition_match")
     return Evaluation(enabled=False, reason=reason)
 
 
@@ -109,8 +107,7 @@ def _variant(flag: FeatureFlag, identity: str) -> str | None:
 def _all_match(condition: dict[str, Any], properties: dict[str, Any]) -> bool:
     wanted = condition.get("properties")
     return all(
-        isinstance(one, dict) and _matches(one, properties)
-        for one in (wanted if isinstance(wanted, list) else [])
+        isinstance(one, dict) and _matches(one, properties) for one in (wanted if isinstance(wanted, list) else [])
     )
 
 

@@ -25,12 +25,8 @@ from local.posthog.project import Project
 from local.posthog.scopes import authenticate, holds
 
 _NO_TOKEN = "No API token provided. Please include a valid API token in your request."  # noqa: S105
-_UNKNOWN_TOKEN = (
-    "The provided API key is invalid or has expired. Please check your API key and try again."  # noqa: S105
-)
-_NO_ID = (
-    "The distinct_id field is missing from the request. Please include a valid identifier."
-)
+_UNKNOWN_TOKEN = "The provided API key is invalid or has expired. Please check your API key and try again."  # noqa: S105
+_NO_ID = "The distinct_id field is missing from the request. Please include a valid identifier."
 
 
 async def evaluate(request: Request, installation: Installation) -> Response:
@@ -59,9 +55,7 @@ async def evaluate(request: Request, installation: Installation) -> Response:
         return ApiError(401, "authentication_error", "not_authenticated", _NO_TOKEN).response()
     project = installation.directory.by_token(token)
     if project is None:
-        return ApiError(
-            401, "authentication_error", "authentication_failed", _UNKNOWN_TOKEN
-        ).response()
+        return ApiError(401, "authentication_error", "authentication_failed", _UNKNOWN_TOKEN).response()
     distinct_id = body.get("distinct_id") or body.get("$distinct_id")
     if distinct_id is None or distinct_id == "":
         return PlainTextResponse(_NO_ID, 400)
@@ -118,11 +112,7 @@ async def definitions(request: Request, installation: Installation) -> Response:
         return refusal.response()
     ledger = installation.storage(project.id).ledger
     body = {
-        "flags": [
-            private_objects.flag(flag)
-            for flag in installation.directory.flags(project.id)
-            if not flag.deleted
-        ],
+        "flags": [private_objects.flag(flag) for flag in installation.directory.flags(project.id) if not flag.deleted],
         "group_type_mapping": {str(n): name for name, n in ledger.groups.types.items()},
         "cohorts": {},
     }
@@ -146,9 +136,7 @@ def _project_for_definitions(request: Request, installation: Installation) -> Pr
         raise authentication_failed(f"{kind} is invalid.") from None
     installation.limits.count("local_evaluation", caller.budget)
     if caller.personal and not holds(caller.personal.scopes, "feature_flag:read"):
-        raise permission_denied(
-            "Personal API key lacks required scopes (feature_flag:read or feature_flag:write)."
-        )
+        raise permission_denied("Personal API key lacks required scopes (feature_flag:read or feature_flag:write).")
     token = request.query_params.get("token")
     if token is not None:
         named = installation.directory.by_token(token)
@@ -204,9 +192,7 @@ async def config(request: Request, installation: Installation, token: str) -> Re
     return Response(script, media_type="application/javascript")
 
 
-async def for_token(
-    request: Request, installation: Installation, found: dict[str, Any]
-) -> Response:
+async def for_token(request: Request, installation: Installation, found: dict[str, Any]) -> Response:
     """The lists an SDK asks for by token: surveys and early access features, always empty."""
     token = request.query_params.get("token") or request.query_params.get("api_key")
     if installation.directory.by_token(token or "") is None:
@@ -214,8 +200,7 @@ async def for_token(
             401,
             "authentication_error",
             "invalid_api_key",
-            "Project API key invalid. You can find your project API key in your PostHog project "
-            "settings.",
+            "Project API key invalid. You can find your project API key in your PostHog project settings.",
         ).response()
     return JSONResponse(found)
 

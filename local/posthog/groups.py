@@ -11,6 +11,8 @@ MOST_TYPES = 5
 
 @dataclass(slots=True)
 class Group:
+    """One group of a type, with what $groupidentify said of it."""
+
     index: int
     key: str
     created_at: datetime

@@ -4,11 +4,13 @@ A query without LIMIT gets 100 rows and is told whether there are more; a larger
 50,000 is lowered without a word; OFFSET is refused.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from local.posthog import hogql_placeholders, hogql_select
+from local.posthog.definitions import PropertyOwner
 from local.posthog.errors import QueryError
 from local.posthog.hogql_parse import Node, parse_select
 from local.posthog.hogql_print import Printer
@@ -43,7 +45,7 @@ class Setting:
 
     place: Place
     zone: str
-    property_types: dict[tuple[str, str], str]
+    property_types: Mapping[tuple[PropertyOwner, str], str]
     now: datetime
     week_starts_on_monday: bool = False
 

@@ -65,6 +65,7 @@ def unsupported(name: str) -> QueryError:
 
 
 def window_function(printer: "Printer", node: Node, scope: "Scope") -> Printed:
+    """A call with OVER."""
     name = node.text("name")
     if functions.known_aggregate(name) is None:
         raise unsupported(name)
@@ -90,9 +91,7 @@ def _argument(printer: "Printer", node: Node, scope: "Scope") -> Printed:
     return printer.expression(node, scope)
 
 
-def _aggregate(
-    printer: "Printer", node: Node, name: str, arguments: list[Printed], scope: "Scope"
-) -> Printed:
+def _aggregate(printer: "Printer", node: Node, name: str, arguments: list[Printed], scope: "Scope") -> Printed:
     if node.nodes("order_by"):
         raise QueryError(f"ORDER BY inside '{name}' is not supported")
     parameters = [printer.expression(part, scope).sql for part in node.nodes("params")]
@@ -105,9 +104,7 @@ def _aggregate(
     return Printed(sql, functions.kind_of_aggregate(name, [part.kind for part in arguments]))
 
 
-def _special(
-    printer: "Printer", node: Node, name: str, arguments: list[Printed]
-) -> Printed | None:
+def _special(printer: "Printer", node: Node, name: str, arguments: list[Printed]) -> Printed | None:
     """The calls that are more than a name: None for all others."""
     if name in functions.COMPARISONS and len(arguments) == 2:
         op = functions.COMPARISONS[name]
@@ -193,9 +190,7 @@ _CONVERSIONS = frozenset(_CASTS) | {
 }  # fmt: skip
 
 
-def _conversion(
-    printer: "Printer", node: Node, name: str, arguments: list[Printed]
-) -> Printed:
+def _conversion(printer: "Printer", node: Node, name: str, arguments: list[Printed]) -> Printed:
     first, zone = arguments[0], literal(printer.reading.zone)
     if name in _CASTS:
         target, kind = _CASTS[name]

@@ -17,6 +17,11 @@ from local.posthog.hogql_kinds import (
     array_of,
 )
 
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 # Same name in HogQL and in ClickHouse; grouped by the type that comes out.
 _PLAIN: dict[Kind, str] = {
     INT: """
@@ -99,18 +104,16 @@ _PLAIN: dict[Kind, str] = {
 
 # Gives back what the first argument is.
 _LIKE_FIRST = frozenset(
-    """
+    _words("""
     addDays addWeeks addMonths addQuarters addYears subtractDays subtractWeeks subtractMonths
     subtractQuarters subtractYears negate identity materialize assumeNotNull toNullable
     arrayDistinct arraySlice arrayPushBack arrayPushFront arrayPopBack arrayPopFront arrayResize
     arrayCompact arrayConcat arrayIntersect arrayReverse arrayShuffle arrayRotateLeft
     arrayRotateRight
-    """.split()
+    """)
 )
 # Gives back what the array after the lambda is.
-LIKE_LAST = frozenset(
-    "arrayFilter arraySort arrayReverseSort arrayPartialSort arrayFill arrayReverseFill".split()
-)
+LIKE_LAST = frozenset(_words("arrayFilter arraySort arrayReverseSort arrayPartialSort arrayFill arrayReverseFill"))
 ARITHMETIC = {"plus": "+", "minus": "-", "multiply": "*", "divide": "/", "modulo": "%"}
 COMPARISONS = {
     "equals": "==",
@@ -126,37 +129,33 @@ COMPARISONS = {
     "in": "in",
     "notIn": "not in",
 }
-_ANY_CASE = """
+_ANY_CASE = _words("""
     lower upper count sum avg min max round floor ceil length substring concat coalesce ifNull
     nullIf isNull if replace reverse trim abs exp log ln sqrt sin cos tan pow power mod greatest
     least now position format repeat left right power sign
-""".split()
+""")
 
-_COUNTING = (
+_COUNTING = _words(
     "count uniq uniqExact uniqCombined uniqCombined64 uniqHLL12 uniqTheta retention windowFunnel "
     "sequenceCount groupBitAnd groupBitOr groupBitXor rank dense_rank row_number ntile"
-).split()
-_MEASURING = (
+)
+_MEASURING = _words(
     "avg avgWeighted stddevPop stddevSamp varPop varSamp covarPop covarSamp corr quantile "
     "quantileExact quantileTiming quantileTDigest quantileDeterministic quantileExactWeighted "
     "quantileExactLow quantileExactHigh quantileBFloat16 median medianExact medianTDigest skewPop "
     "skewSamp kurtPop kurtSamp entropy simpleLinearRegression percent_rank cume_dist"
-).split()
-_LIKE_ARGUMENT = (
-    "min max any anyLast anyHeavy argMin argMax first_value last_value lagInFrame leadInFrame lag "
-    "lead nth_value"
-).split()
-_COLLECTING = (
-    "groupArray groupUniqArray groupArraySample groupArrayLast groupArraySorted topK "
-    "topKWeighted"
-).split()
-_OTHER_AGGREGATES = (
+)
+_LIKE_ARGUMENT = _words(
+    "min max any anyLast anyHeavy argMin argMax first_value last_value lagInFrame leadInFrame lag lead nth_value"
+)
+_COLLECTING = _words("groupArray groupUniqArray groupArraySample groupArrayLast groupArraySorted topK topKWeighted")
+_OTHER_AGGREGATES = _words(
     "sum sumWithOverflow sumKahan sumCount deltaSum deltaSumTimestamp sumMap minMap maxMap "
     "quantiles quantilesExact quantilesTiming quantilesTDigest groupArrayInsertAt "
     "groupArrayMovingSum groupArrayMovingAvg groupConcat sequenceMatch histogram "
     "intervalLengthSum boundingRatio exponentialMovingAverage studentTTest welchTTest "
     "mannWhitneyUTest cramersV contingency"
-).split()
+)
 AGGREGATES: dict[str, Kind | None] = {
     **dict.fromkeys(_COUNTING, INT),
     **dict.fromkeys(_MEASURING, FLOAT.maybe()),
@@ -196,9 +195,9 @@ RENAMED = {
 }
 _BY_LOWER_CASE = {name.lower(): name for name in _ANY_CASE}
 _KINDS_OF_RENAMED = {"date_diff": INT, "_toDate": DATE, "mod": INT} | {
-    name: INT for name in RENAMED if name.startswith("_toI") or name.startswith("_toU")
+    name: INT for name in RENAMED if name.startswith(("_toI", "_toU"))
 }
-RETURNS_FLAG = frozenset("empty notEmpty has hasAny hasAll isNull isNotNull match".split())
+RETURNS_FLAG = frozenset(_words("empty notEmpty has hasAny hasAll isNull isNotNull match"))
 
 
 def known_function(name: str) -> str | None:

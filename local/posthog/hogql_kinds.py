@@ -44,6 +44,7 @@ class Printed:
 
 
 def array_of(kind: Kind) -> Kind:
+    """An array of values of one kind."""
     return Kind("array", of=(kind,))
 
 

@@ -15,10 +15,17 @@ from typing import Any, cast
 from local.posthog.errors import QueryError
 
 _LENT = ("posthog", "posthog.hogql", "posthog.hogql.errors")
-_WANTED_ERRORS = (
-    "BaseHogQLError ExposedHogQLError SyntaxError QueryError NotImplementedError ParsingError "
-    "ImpossibleASTError ResolutionError InternalHogQLError"
-).split()
+_WANTED_ERRORS = [
+    "BaseHogQLError",
+    "ExposedHogQLError",
+    "SyntaxError",
+    "QueryError",
+    "NotImplementedError",
+    "ParsingError",
+    "ImpossibleASTError",
+    "ResolutionError",
+    "InternalHogQLError",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,7 @@ class Node:
 
 
 def constant(value: object) -> Node:
+    """A node for a value."""
     return Node({"node": "Constant", "value": value})
 
 
@@ -75,6 +83,7 @@ def parse_select(text: str) -> Node:
 
 
 def parse_expression(text: str) -> Node:
+    """The tree of an expression; raises QueryError with the parser's words."""
     tree = json.loads(_parser("parse_expr_json")(text))
     if tree.get("error"):
         raise QueryError(str(tree.get("message")), "hogql_syntax_error")

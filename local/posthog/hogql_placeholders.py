@@ -86,10 +86,9 @@ def _filters(filters: dict[str, Any] | None, now: datetime, zone: str) -> dict[s
         if bound is not None:
             seconds = parse_expression(f"fromUnixTimestamp({int(bound.timestamp())})").raw
             conditions.append(_compare(op, _field(["timestamp"]), seconds))
-    for wanted in (filters or {}).get("properties") or []:
-        conditions.append(_property(wanted))
+    conditions += [_property(wanted) for wanted in (filters or {}).get("properties") or []]
     if not conditions:
-        return constant(True).raw
+        return constant(value=True).raw
     return {"node": "And", "exprs": conditions} if len(conditions) > 1 else conditions[0]
 
 
@@ -115,9 +114,7 @@ def _bound(text: object, now: datetime, zone: str, *, is_end: bool) -> datetime 
 
 def _property(wanted: dict[str, Any]) -> dict[str, Any]:
     key, operator = str(wanted.get("key")), str(wanted.get("operator") or "exact")
-    owner = {"event": ["properties"], "person": ["person", "properties"]}.get(
-        str(wanted.get("type") or "event")
-    )
+    owner = {"event": ["properties"], "person": ["person", "properties"]}.get(str(wanted.get("type") or "event"))
     if owner is None:
         raise QueryError(f"Property filter of type '{wanted.get('type')}' is not supported")
     field = _field([*owner, key])

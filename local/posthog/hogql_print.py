@@ -207,9 +207,7 @@ class Printer:
         return Printed(sql, whole.kind)
 
     def _between(self, node: Node, scope: Scope) -> Printed:
-        middle, low, high = (
-            self.expression(node.node(part), scope) for part in ("expr", "low", "high")
-        )
+        middle, low, high = (self.expression(node.node(part), scope) for part in ("expr", "low", "high"))
         above = compare(">=", middle, low, in_join=scope.in_join).sql
         below = compare("<=", middle, high, in_join=scope.in_join).sql
         sql = f"and({above}, {below})"

@@ -3,8 +3,11 @@
 Refuses a name that leads nowhere, or to two places, as PostHog does.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
+from local.posthog.definitions import PropertyOwner
 from local.posthog.engine import identifier, literal
 from local.posthog.errors import QueryError
 from local.posthog.hogql_kinds import JSON, STRING, UNKNOWN, Kind, Printed
@@ -41,9 +44,7 @@ class Scope:
 
     def parent_for_subquery(self) -> "Scope":
         """A scope that passes CTEs on to a subquery, and nothing else."""
-        return Scope(
-            parent=self.parent, subqueries=self.subqueries, expressions=self.expressions
-        )
+        return Scope(parent=self.parent, subqueries=self.subqueries, expressions=self.expressions)
 
     def subquery(self, name: str) -> "tuple[Node, Scope] | None":
         """The CTE of that name, and the scope it was written in."""
@@ -63,7 +64,7 @@ class Reading:
 
     zone: str
     converts_zone: bool
-    property_types: dict[tuple[str, str], str]
+    property_types: Mapping[tuple[PropertyOwner, str], str]
 
 
 def field_of(chain: list[str], scope: Scope, reading: Reading) -> Printed | None:
@@ -71,9 +72,7 @@ def field_of(chain: list[str], scope: Scope, reading: Reading) -> Printed | None
     inner: Scope | None = scope
     while inner is not None:
         if chain[0] in inner.arguments:
-            return _inside(
-                Printed(identifier(chain[0]), inner.arguments[chain[0]]), chain[1:], reading
-            )
+            return _inside(Printed(identifier(chain[0]), inner.arguments[chain[0]]), chain[1:], reading)
         if not inner.is_lambda:
             break
         inner = inner.parent
@@ -91,11 +90,7 @@ def _of_source(chain: list[str], scope: Scope, reading: Reading) -> Printed | No
                 found = _column(source, chain[1:], reading)
                 if found is not None:
                     return found
-    having = [
-        source
-        for source in scope.sources
-        if _column(source, chain, reading) is not None
-    ]
+    having = [source for source in scope.sources if _column(source, chain, reading) is not None]
     if len(having) > 1:
         raise QueryError(f"Ambiguous query. Found multiple sources for field: {chain[0]}")
     return _column(having[0], chain, reading) if having else None
@@ -146,7 +141,9 @@ def _read(column: str, kind: Kind, rest: list[str], owner: str, reading: Reading
 def _property(column: str, path: list[str], owner: str, reading: Reading) -> Printed:
     keys = ", ".join(literal(part) for part in path)
     text = f"JSONExtract({column}, {keys}, 'Nullable(String)')"
-    known = reading.property_types.get((owner, path[0]), "") if len(path) == 1 else ""
+    known = ""
+    if len(path) == 1 and owner in ("event", "person", "group"):
+        known = reading.property_types.get((cast("PropertyOwner", owner), path[0]), "")
     if known == "Numeric":
         return Printed(f"accurateCastOrNull({text}, 'Float64')", Kind("float", nullable=True))
     if known == "Boolean":

@@ -43,9 +43,7 @@ class Columns:
     named: list[tuple[str, Kind]] = field(default_factory=list)
 
 
-def query(
-    printer: "Printer", node: Node, outer: Scope | None, *, text: str | None = None
-) -> PrintedSelect:
+def query(printer: "Printer", node: Node, outer: Scope | None, *, text: str | None = None) -> PrintedSelect:
     """A select or a set of selects. `text` is the source, for naming unnamed columns."""
     if node.kind == "SelectSetQuery":
         return _set(printer, node, outer, text)
@@ -55,6 +53,7 @@ def query(
 
 
 def order(printer: "Printer", node: Node, scope: Scope) -> str:
+    """One part of an ORDER BY."""
     sql = printer.expression(node.node("expr"), scope).sql
     sql += " DESC" if node.text("order") == "DESC" else " ASC"
     fill = node.optional("with_fill")
@@ -99,9 +98,7 @@ def _loosened(kind: Kind) -> Kind:
     return kind.maybe() if kind.name in ("string", "date", "datetime", "uuid") else UNKNOWN
 
 
-def _select(
-    printer: "Printer", node: Node, outer: Scope | None, text: str | None
-) -> PrintedSelect:
+def _select(printer: "Printer", node: Node, outer: Scope | None, text: str | None) -> PrintedSelect:
     scope = Scope(parent=outer)
     _take_ctes(node, scope)
     joins = _sources(printer, node, scope)
@@ -139,8 +136,7 @@ def _sources(printer: "Printer", node: Node, scope: Scope) -> list[tuple[Source,
         source = _source(printer, part, scope)
         if any(source.alias == known.alias for known in scope.sources):
             raise QueryError(
-                f'Already have joined a table called "{source.alias}". '
-                "Can't join another one with the same name."
+                f'Already have joined a table called "{source.alias}". Can\'t join another one with the same name.'
             )
         scope.sources.append(source)
         joins.append((source, _join_words(part) if joins else None))
@@ -176,8 +172,9 @@ def _source(printer: "Printer", part: Node, scope: Scope) -> Source:
     table = part.node("table")
     if table.kind in ("SelectQuery", "SelectSetQuery"):
         inner = query(printer, table, scope.parent_for_subquery())
-        return Source(part.text("alias") if part.has("alias") else _unnamed(scope),
-                      dict(inner.columns), sql=f"({inner.sql})")
+        return Source(
+            part.text("alias") if part.has("alias") else _unnamed(scope), dict(inner.columns), sql=f"({inner.sql})"
+        )
     if table.kind != "Field":
         raise QueryError(f"{table.kind} is not supported by the local PostHog")
     chain = table.chain()
@@ -289,10 +286,7 @@ def _clauses(printer: "Printer", node: Node, scope: Scope) -> list[str]:
             sql.append(f"{name.upper()} {printer.expression(condition, scope).sql}")
     windows = node.value("window_exprs") or {}
     if windows:
-        named = (
-            f"{identifier(name)} AS ({printer.window(Node(window), scope)})"
-            for name, window in windows.items()
-        )
+        named = (f"{identifier(name)} AS ({printer.window(Node(window), scope)})" for name, window in windows.items())
         position = len(sql) - 1 if node.has("qualify") else len(sql)
         sql.insert(position, f"WINDOW {', '.join(named)}")
     if node.nodes("order_by"):

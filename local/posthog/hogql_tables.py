@@ -89,21 +89,17 @@ def events(place: Place, needs: frozenset[str]) -> str:
             "ON e.distinct_id = o.moved_id"
         )
     if NEEDS_SESSION in needs:
-        sql += (
-            f" LEFT ANY JOIN ({sessions(place, frozenset())}) AS s "
-            "ON e.`$session_id` = s.session_id"
-        )
+        sql += f" LEFT ANY JOIN ({sessions(place, frozenset())}) AS s ON e.`$session_id` = s.session_id"
     return sql
 
 
 def persons(place: Place, _needs: frozenset[str]) -> str:
-    return (
-        "SELECT id, created_at, properties, is_identified "
-        f"FROM {place.database}.persons FINAL WHERE is_deleted = 0"
-    )
+    """One row for each person that is not merged away."""
+    return f"SELECT id, created_at, properties, is_identified FROM {place.database}.persons FINAL WHERE is_deleted = 0"
 
 
 def person_distinct_ids(place: Place, _needs: frozenset[str]) -> str:
+    """The person each distinct id belongs to now; ids without a profile have no row."""
     return f"SELECT distinct_id, person_id FROM {place.database}.person_distinct_ids FINAL"
 
 
@@ -127,14 +123,14 @@ def sessions(place: Place, _needs: frozenset[str]) -> str:
 
 
 def groups(place: Place, _needs: frozenset[str]) -> str:
-    return (
-        "SELECT `index`, key, created_at, updated_at, properties "
-        f"FROM {place.database}.groups FINAL"
-    )
+    """One row for each group that was identified."""
+    return f"SELECT `index`, key, created_at, updated_at, properties FROM {place.database}.groups FINAL"
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
+    """A table of HogQL: its columns, and the subquery that gives them."""
+
     name: str
     columns: Columns
     subquery: Callable[[Place, frozenset[str]], str]

@@ -39,15 +39,11 @@ class Installation:
         for project in self.directory.contents.projects:
             self._open_storage(project.id)
 
-    def add_project(
-        self, name: str, *, timezone: str = "UTC", organization_id: str | None = None
-    ) -> Project:
+    def add_project(self, name: str, *, timezone: str = "UTC", organization_id: str | None = None) -> Project:
         """A further project; in the first organisation unless another is named."""
         known = self.directory.contents.organizations
         if organization_id is None:
-            organization_id = (
-                known[0] if known else self.directory.add_organization("Local organisation")
-            ).id
+            organization_id = (known[0] if known else self.directory.add_organization("Local organisation")).id
         project = self.directory.add_project(name, organization_id, timezone, self.clock.now())
         self._open_storage(project.id)
         return project
@@ -56,9 +52,7 @@ class Installation:
         self, name: str, *, timezone: str = "UTC", organization_id: str | None = None
     ) -> Project:
         """As `add_project`, without holding up the event loop."""
-        return await asyncio.to_thread(
-            self.add_project, name, timezone=timezone, organization_id=organization_id
-        )
+        return await asyncio.to_thread(self.add_project, name, timezone=timezone, organization_id=organization_id)
 
     def storage(self, project_id: int) -> Storage:
         return self._storages[project_id]
@@ -85,6 +79,4 @@ class Installation:
 
     def _open_storage(self, project_id: int) -> None:
         database = f"{self._prefix}_{project_id}"
-        self._storages[project_id] = self.engine.run_here(
-            lambda: Storage(self.engine, database, project_id)
-        )
+        self._storages[project_id] = self.engine.run_here(lambda: Storage(self.engine, database, project_id))

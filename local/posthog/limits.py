@@ -22,6 +22,8 @@ MINUTE, HOUR = 60, 3600
 
 @dataclass(frozen=True, slots=True)
 class Rate:
+    """So many requests in so many seconds."""
+
     requests: int
     seconds: int
 
@@ -88,5 +90,3 @@ class Limits:
             yield
         finally:
             self._running[organization_id] -= 1
-
-

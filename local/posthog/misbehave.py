@@ -30,9 +30,7 @@ _CLOUDFLARE = (
 )
 
 
-async def serve(
-    fault: Fault | None, request: Request, send: Send, answer: Callable[[], Awaitable[Response]]
-) -> None:
+async def serve(fault: Fault | None, request: Request, send: Send, answer: Callable[[], Awaitable[Response]]) -> None:
     """Answer a request, with the fault it meets, if any."""
     if fault is not None and fault.kind == "slow":
         await asyncio.sleep(fault.seconds)
@@ -68,17 +66,13 @@ async def reset(send: Send) -> None:
 
 async def _half(response: Response, send: Send) -> None:
     body = bytes(response.body)
-    await send(
-        {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers}
-    )
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
     await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
     transport = _transport(send)
     if transport is None:
         import httpx
 
-        raise httpx.RemoteProtocolError(
-            "peer closed connection without sending complete message body"
-        )
+        raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
     await asyncio.sleep(0.01)
     transport.close()
     await asyncio.sleep(0.01)
@@ -117,9 +111,7 @@ def _usual(status: int, *, is_api: bool) -> Response:
         }
         return PlainTextResponse(texts.get(status, "invalid event could not be processed"), status)
     refusals = {
-        401: authentication_failed(
-            "Personal API key found in request Authorization header is invalid."
-        ),
+        401: authentication_failed("Personal API key found in request Authorization header is invalid."),
         403: permission_denied("You don't have access to the project."),
         429: throttled(1),
         503: ApiError(503, "server_error", "error", TOO_BUSY),

@@ -10,11 +10,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 _ILLEGAL_ANY_CASE = frozenset(
-    "anonymous guest distinctid distinct_id id not_authenticated email undefined true false".split()
+    [
+        "anonymous",
+        "guest",
+        "distinctid",
+        "distinct_id",
+        "id",
+        "not_authenticated",
+        "email",
+        "undefined",
+        "true",
+        "false",
+    ]
 )
-_ILLEGAL_AS_WRITTEN = frozenset(
-    ["[object Object]", "NaN", "None", "none", "null", "0", "undefined"]
-)
+_ILLEGAL_AS_WRITTEN = frozenset(["[object Object]", "NaN", "None", "none", "null", "0", "undefined"])
 
 
 @dataclass(slots=True, eq=False)
@@ -141,9 +150,7 @@ class Persons:
             self._moved[distinct_id] = person
 
     def _warn(self, kind: str, distinct_id: str, source: str, target: str) -> None:
-        self.warnings.append(
-            IngestionWarning(kind, distinct_id, f"merge of {source!r} into {target!r} refused")
-        )
+        self.warnings.append(IngestionWarning(kind, distinct_id, f"merge of {source!r} into {target!r} refused"))
 
 
 def is_illegal(distinct_id: str) -> bool:

@@ -67,9 +67,7 @@ def private(scope: str | None, answer: Answer, throttle: Throttle = "private") -
     return guarded
 
 
-async def respond(
-    request: Request, installation: Installation, parts: dict[str, str], answer: Answer
-) -> Response:
+async def respond(request: Request, installation: Installation, parts: dict[str, str], answer: Answer) -> Response:
     """Read the body, find the caller, answer; every refusal in PostHog's shape."""
     try:
         body = await read_body(request)
@@ -80,6 +78,7 @@ async def respond(
 
 
 async def read_body(request: Request) -> dict[str, Any]:
+    """The JSON object in a request; empty when there is no body."""
     raw = await request.body()
     if len(raw) > MOST_BODY_BYTES:
         raise ApiError(413, "invalid_request", "parse_error", "Request body is too large.")
@@ -95,10 +94,12 @@ async def read_body(request: Request) -> dict[str, Any]:
 
 
 async def get_project(call: Call) -> Response:
+    """GET /api/projects/:id/."""
     return JSONResponse(objects.project(call.project(), call.installation))
 
 
 async def list_projects(call: Call) -> Response:
+    """GET /api/projects/."""
     key = require_unscoped(call.caller)
     require_organization(key.organization_id, call.installation.directory)
     found = [
@@ -110,6 +111,7 @@ async def list_projects(call: Call) -> Response:
 
 
 async def get_user(call: Call) -> Response:
+    """GET /api/users/@me/."""
     key = call.caller.personal
     if key is None:
         raise not_found()
@@ -117,6 +119,7 @@ async def get_user(call: Call) -> Response:
 
 
 async def get_personal_key(call: Call) -> Response:
+    """GET /api/personal_api_keys/@current/."""
     key = call.caller.personal
     if key is None:
         raise not_found()
@@ -124,6 +127,7 @@ async def get_personal_key(call: Call) -> Response:
 
 
 async def get_organization(call: Call) -> Response:
+    """GET /api/organizations/:id/."""
     key = require_unscoped(call.caller)
     require_organization(key.organization_id, call.installation.directory)
     if call.parts["organization"] not in ("@current", key.organization_id):
@@ -133,6 +137,7 @@ async def get_organization(call: Call) -> Response:
 
 
 async def list_flags(call: Call) -> Response:
+    """GET …/feature_flags/, newest first, without deleted ones."""
     query = call.request.query_params
     flags = [f for f in call.installation.directory.flags(call.project().id) if not f.deleted]
     wanted = query.get("search", "").lower()
@@ -152,14 +157,14 @@ def _has_state(flag: FeatureFlag, wanted: str | None) -> bool:
     if wanted == "STALE":
         groups = flag.filters.get("groups")
         rolled_out = isinstance(groups, list) and any(
-            isinstance(g, dict) and g.get("rollout_percentage") == 100 and not g.get("properties")
-            for g in groups
+            isinstance(g, dict) and g.get("rollout_percentage") == 100 and not g.get("properties") for g in groups
         )
         return flag.active and rolled_out
     return wanted is None or flag.active is (wanted == "true")
 
 
 async def get_flag(call: Call) -> Response:
+    """GET …/feature_flags/:id/, deleted ones included."""
     wanted = call.parts["flag"]
     for flag in call.installation.directory.flags(call.project().id):
         if wanted in (str(flag.id), flag.key):
@@ -168,6 +173,7 @@ async def get_flag(call: Call) -> Response:
 
 
 async def get_remote_config(call: Call) -> Response:
+    """GET …/feature_flags/:id/remote_config/: the payload alone."""
     for flag in call.installation.directory.flags(call.project().id):
         payloads = flag.filters.get("payloads")
         if call.parts["flag"] in (str(flag.id), flag.key) and isinstance(payloads, dict):
@@ -176,6 +182,7 @@ async def get_remote_config(call: Call) -> Response:
 
 
 async def list_event_definitions(call: Call) -> Response:
+    """GET …/event_definitions/."""
     project, query = call.project(), call.request.query_params
     known = call.installation.storage(project.id).ledger.definitions
     found = [d for d in list(known.events.values()) if query.get("search", "").lower() in d.name.lower()]
@@ -187,12 +194,11 @@ async def list_event_definitions(call: Call) -> Response:
     if field not in ("name", "last_seen_at", "created_at"):
         field = "name"
     found.sort(key=lambda d: getattr(d, field), reverse=ordering.startswith("-"))
-    return JSONResponse(
-        page(call.request, [objects.event_definition(d, project.id) for d in found])
-    )
+    return JSONResponse(page(call.request, [objects.event_definition(d, project.id) for d in found]))
 
 
 async def list_property_definitions(call: Call) -> Response:
+    """GET …/property_definitions/."""
     project, query = call.project(), call.request.query_params
     owner = query.get("type", "event")
     known = call.installation.storage(project.id).ledger.definitions
@@ -219,6 +225,7 @@ def _json_list(text: str) -> list[Any]:
 
 
 async def list_persons(call: Call) -> Response:
+    """GET …/persons/: no count, as PostHog gives none."""
     project, query = call.project(), call.request.query_params
     installation = call.installation
     persons = installation.storage(project.id).ledger.persons
@@ -241,6 +248,7 @@ async def list_nothing(call: Call) -> Response:
 
 
 async def list_group_types(call: Call) -> Response:
+    """GET …/groups_types/: a bare array."""
     types = call.installation.storage(call.project().id).ledger.groups.types
     return JSONResponse(
         [
@@ -256,13 +264,16 @@ async def list_group_types(call: Call) -> Response:
 
 
 async def post_query(call: Call) -> Response:
+    """POST …/query/."""
     ask = query_api.read_ask(call.request, call.body, call.project())
     return await query_api.answer(ask, call.installation)
 
 
 async def get_query(call: Call) -> Response:
+    """GET …/query/:id/."""
     return query_api.status(call.installation, call.project(), call.parts["query"])
 
 
 async def delete_query(call: Call) -> Response:
+    """DELETE …/query/:id/."""
     return query_api.cancel(call.installation, call.project(), call.parts["query"])

@@ -13,6 +13,7 @@ _HIDDEN_PROPERTIES = ("distinct_id", "$set", "$set_once", "$groups")
 
 
 def project(found: Project, installation: Installation) -> dict[str, Any]:
+    """A project, its public token included."""
     storage = installation.storage(found.id)
     return {
         "id": found.id,
@@ -31,18 +32,16 @@ def project(found: Project, installation: Installation) -> dict[str, Any]:
         "test_account_filters": [],
         "week_start_day": found.week_start_day,
         "group_types": [
-            {"group_type": name, "group_type_index": index}
-            for name, index in storage.ledger.groups.types.items()
+            {"group_type": name, "group_type_index": index} for name, index in storage.ledger.groups.types.items()
         ],
         "created_at": iso(found.created_at),
     }
 
 
 def organization(found: Organization, installation: Installation) -> dict[str, Any]:
+    """An organisation with its projects."""
     projects = [
-        p
-        for p in installation.directory.contents.projects
-        if p.organization_id == found.id and not p.is_deleted
+        p for p in installation.directory.contents.projects if p.organization_id == found.id and not p.is_deleted
     ]
     return {
         "id": found.id,
@@ -56,6 +55,7 @@ def organization(found: Organization, installation: Installation) -> dict[str, A
 
 
 def user(key: PersonalKey, installation: Installation) -> dict[str, Any]:
+    """The person behind a key."""
     current = installation.directory.find_project(key.current_project_id)
     home = installation.directory.organization(key.organization_id)
     return {
@@ -70,6 +70,7 @@ def user(key: PersonalKey, installation: Installation) -> dict[str, Any]:
 
 
 def personal_key(key: PersonalKey) -> dict[str, Any]:
+    """A key, masked."""
     return {
         "id": key.id,
         "label": key.label,
@@ -85,6 +86,7 @@ def personal_key(key: PersonalKey) -> dict[str, Any]:
 
 
 def flag(found: FeatureFlag) -> dict[str, Any]:
+    """A feature flag with its filters."""
     groups = found.filters.get("groups")
     first = groups[0] if isinstance(groups, list) and groups else {}
     return {
@@ -113,6 +115,7 @@ def flag(found: FeatureFlag) -> dict[str, Any]:
 
 
 def event_definition(found: EventDefinition, project_id: int) -> dict[str, Any]:
+    """An event name that has been seen."""
     return {
         "id": str(uuid5(NAMESPACE_OID, f"{project_id}:event:{found.name}")),
         "name": found.name,
@@ -128,9 +131,8 @@ def event_definition(found: EventDefinition, project_id: int) -> dict[str, Any]:
     }
 
 
-def property_definitions(
-    definitions: Definitions, project_id: int, owner: str
-) -> list[dict[str, Any]]:
+def property_definitions(definitions: Definitions, project_id: int, owner: str) -> list[dict[str, Any]]:
+    """The properties of events, persons or groups that PostHog lists."""
     return [
         {
             "id": str(uuid5(NAMESPACE_OID, f"{project_id}:{owner}:{name}")),
@@ -146,6 +148,7 @@ def property_definitions(
 
 
 def person(found: Person) -> dict[str, Any]:
+    """A person with all distinct ids."""
     ids = sorted(found.distinct_ids)
     name = found.properties.get("email") or found.properties.get("name") or (ids[0] if ids else "")
     return {

@@ -17,16 +17,22 @@ FILE_NAME = "projects.json"
 
 
 class Record(BaseModel):
+    """Something kept in the file."""
+
     model_config = ConfigDict(frozen=True)
 
 
 class Organization(Record):
+    """Who owns projects; may forbid personal keys to all."""
+
     id: str
     name: str
     forbids_personal_keys: bool = False
 
 
 class Project(Record):
+    """A project; `token` is public, ships in browsers and opens capture."""
+
     id: int
     uuid: str
     organization_id: str
@@ -62,6 +68,8 @@ class SecretKey(Record):
 
 
 class FeatureFlag(Record):
+    """A flag as the private API shows it; `filters` are PostHog's."""
+
     id: int
     project_id: int
     key: str
@@ -75,6 +83,8 @@ class FeatureFlag(Record):
 
 
 class Contents(Record):
+    """Everything the file holds."""
+
     organizations: tuple[Organization, ...] = ()
     projects: tuple[Project, ...] = ()
     personal_keys: tuple[PersonalKey, ...] = ()
@@ -92,9 +102,7 @@ class Directory:
             self.contents = Contents.model_validate_json(self._path.read_text())
 
     def add_organization(self, name: str, *, forbids_personal_keys: bool = False) -> Organization:
-        organization = Organization(
-            id=str(uuid.uuid4()), name=name, forbids_personal_keys=forbids_personal_keys
-        )
+        organization = Organization(id=str(uuid.uuid4()), name=name, forbids_personal_keys=forbids_personal_keys)
         self.save(organizations=(*self.contents.organizations, organization))
         return organization
 
@@ -152,14 +160,13 @@ class Directory:
         if timezone is not None:
             known_zone(str(timezone))
         changed = self.project(project_id).model_copy(update=changes)
-        others = tuple(p for p in self.contents.projects if p.id != project_id)
-        self.save(projects=tuple(sorted((*others, changed), key=lambda p: p.id)))
+        others = [p for p in self.contents.projects if p.id != project_id]
+        projects = sorted([*others, changed], key=lambda p: p.id)
+        self.save(projects=tuple(projects))
         return changed
 
     def change_organization(self, organization_id: str, *, forbids_personal_keys: bool) -> None:
-        changed = self.organization(organization_id).model_copy(
-            update={"forbids_personal_keys": forbids_personal_keys}
-        )
+        changed = self.organization(organization_id).model_copy(update={"forbids_personal_keys": forbids_personal_keys})
         others = tuple(o for o in self.contents.organizations if o.id != organization_id)
         self.save(organizations=(*others, changed))
 
@@ -188,30 +195,25 @@ class Directory:
             created_at=known.created_at if known else at,
             updated_at=at,
         )
-        others = tuple(f for f in self.contents.flags if f.id != flag.id)
-        self.save(flags=tuple(sorted((*others, flag), key=lambda f: f.id)))
+        others = [f for f in self.contents.flags if f.id != flag.id]
+        flags = sorted([*others, flag], key=lambda f: f.id)
+        self.save(flags=tuple(flags))
         return flag
 
     def project(self, project_id: int) -> Project:
         return next(p for p in self.contents.projects if p.id == project_id)
 
     def find_project(self, project_id: int) -> Project | None:
-        return next(
-            (p for p in self.contents.projects if p.id == project_id and not p.is_deleted), None
-        )
+        return next((p for p in self.contents.projects if p.id == project_id and not p.is_deleted), None)
 
     def by_token(self, token: str) -> Project | None:
-        return next(
-            (p for p in self.contents.projects if p.token == token and not p.is_deleted), None
-        )
+        return next((p for p in self.contents.projects if p.token == token and not p.is_deleted), None)
 
     def organization(self, organization_id: str) -> Organization:
         return next(o for o in self.contents.organizations if o.id == organization_id)
 
     def personal_key(self, token: str) -> PersonalKey | None:
-        return next(
-            (k for k in self.contents.personal_keys if k.token == token and k.is_active), None
-        )
+        return next((k for k in self.contents.personal_keys if k.token == token and k.is_active), None)
 
     def secret_key(self, token: str) -> SecretKey | None:
         return next((k for k in self.contents.secret_keys if k.token == token), None)

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,15 +18,43 @@ Convert = Callable[[Any], Any]
 
 # Faults PostHog shows to the person who wrote the query; all others it hides.
 _SHOWN = frozenset(
-    """ILLEGAL_TYPE_OF_ARGUMENT NO_COMMON_TYPE NOT_AN_AGGREGATE UNKNOWN_FUNCTION TYPE_MISMATCH
-    ILLEGAL_AGGREGATION NUMBER_OF_ARGUMENTS_DOESNT_MATCH TOO_MANY_BYTES CANNOT_PARSE_UUID
-    CANNOT_PARSE_BOOL UNKNOWN_TABLE INVALID_JOIN_ON_EXPRESSION CANNOT_PARSE_DATETIME
-    CANNOT_PARSE_TEXT CANNOT_PARSE_NUMBER ILLEGAL_COLUMN BAD_ARGUMENTS ARGUMENT_OUT_OF_BOUND
-    MULTIPLE_EXPRESSIONS_FOR_ALIAS CYCLIC_ALIASES AMBIGUOUS_IDENTIFIER CANNOT_CONVERT_TYPE
-    ILLEGAL_DIVISION ZERO_ARRAY_OR_TUPLE_INDEX SIZES_OF_ARRAYS_DONT_MATCH
-    UNION_ALL_RESULT_STRUCTURES_MISMATCH INVALID_LIMIT_EXPRESSION UNEXPECTED_EXPRESSION
-    TOO_LARGE_ARRAY_SIZE PARAMETER_OUT_OF_BOUND UNSUPPORTED_METHOD SET_SIZE_LIMIT_EXCEEDED
-    TOO_FEW_ARGUMENTS_FOR_FUNCTION TOO_MANY_ARGUMENTS_FOR_FUNCTION AGGREGATE_FUNCTION_THROW""".split()
+    [
+        "ILLEGAL_TYPE_OF_ARGUMENT",
+        "NO_COMMON_TYPE",
+        "NOT_AN_AGGREGATE",
+        "UNKNOWN_FUNCTION",
+        "TYPE_MISMATCH",
+        "ILLEGAL_AGGREGATION",
+        "NUMBER_OF_ARGUMENTS_DOESNT_MATCH",
+        "TOO_MANY_BYTES",
+        "CANNOT_PARSE_UUID",
+        "CANNOT_PARSE_BOOL",
+        "UNKNOWN_TABLE",
+        "INVALID_JOIN_ON_EXPRESSION",
+        "CANNOT_PARSE_DATETIME",
+        "CANNOT_PARSE_TEXT",
+        "CANNOT_PARSE_NUMBER",
+        "ILLEGAL_COLUMN",
+        "BAD_ARGUMENTS",
+        "ARGUMENT_OUT_OF_BOUND",
+        "MULTIPLE_EXPRESSIONS_FOR_ALIAS",
+        "CYCLIC_ALIASES",
+        "AMBIGUOUS_IDENTIFIER",
+        "CANNOT_CONVERT_TYPE",
+        "ILLEGAL_DIVISION",
+        "ZERO_ARRAY_OR_TUPLE_INDEX",
+        "SIZES_OF_ARRAYS_DONT_MATCH",
+        "UNION_ALL_RESULT_STRUCTURES_MISMATCH",
+        "INVALID_LIMIT_EXPRESSION",
+        "UNEXPECTED_EXPRESSION",
+        "TOO_LARGE_ARRAY_SIZE",
+        "PARAMETER_OUT_OF_BOUND",
+        "UNSUPPORTED_METHOD",
+        "SET_SIZE_LIMIT_EXCEEDED",
+        "TOO_FEW_ARGUMENTS_FOR_FUNCTION",
+        "TOO_MANY_ARGUMENTS_FOR_FUNCTION",
+        "AGGREGATE_FUNCTION_THROW",
+    ]
 )
 _ZONE = re.compile(r"'((?:[^'\\]|\\.)+)'")
 TOO_LONG = (
@@ -37,13 +65,8 @@ TOO_MUCH_MEMORY = (
     "Query has reached the max memory limit before completing. See our docs for how to improve "
     "your query memory footprint. You may need to narrow date range or materialize."
 )
-TOO_SLOW = (
-    "Estimated query execution time is too long. Try reducing its scope by changing the time range."
-)
-TOO_BUSY = (
-    "Queries are a little too busy right now. We're working to free up resources. "
-    "Please try again later."
-)
+TOO_SLOW = "Estimated query execution time is too long. Try reducing its scope by changing the time range."
+TOO_BUSY = "Queries are a little too busy right now. We're working to free up resources. Please try again later."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +96,8 @@ def read_rows(answer: bytes) -> Rows:
 
 @dataclass(frozen=True, slots=True)
 class TypeTree:
+    """A type name of ClickHouse, taken apart."""
+
     name: str
     arguments: tuple["TypeTree", ...] = ()
     zone: str = "UTC"
@@ -131,9 +156,8 @@ def _convert(tree: TypeTree) -> Convert | None:
 
 def _in_zone(zone: ZoneInfo) -> Convert:
     def convert(value: Any) -> str:
-        instant = datetime.fromisoformat(str(value).replace("Z", "+00:00")).astimezone(zone)
-        written = instant.isoformat()
-        return written.replace("+00:00", "Z") if instant.utcoffset() == UTC.utcoffset(None) else written
+        written = datetime.fromisoformat(str(value)).astimezone(zone).isoformat()
+        return written.removesuffix("+00:00") + "Z" if written.endswith("+00:00") else written
 
     return convert
 
@@ -148,8 +172,7 @@ def _each(inner: Convert | None) -> Convert:
 
 def _side_by_side(inner: list[Convert | None]) -> Convert:
     return lambda values: [
-        value if convert is None else convert(value)
-        for value, convert in zip(values, inner, strict=True)
+        value if convert is None else convert(value) for value, convert in zip(values, inner, strict=True)
     ]
 
 

@@ -32,8 +32,21 @@ from local.posthog.query_answers import Rows, api_error, read_rows
 from local.posthog.query_status import FRESH, FRESH_FOR_LAZY, QueryStatus, iso
 
 _FIELDS = frozenset(
-    """kind query values filters variables explain modifiers name tags connectionId sendRawQuery
-    response version""".split()
+    [
+        "kind",
+        "query",
+        "values",
+        "filters",
+        "variables",
+        "explain",
+        "modifiers",
+        "name",
+        "tags",
+        "connectionId",
+        "sendRawQuery",
+        "response",
+        "version",
+    ]
 )
 _ALWAYS = (True, "true", "force_blocking")
 _BACKGROUND = ("async", "force_async", "lazy_async")
@@ -180,7 +193,7 @@ def _setting(ask: Ask, installation: Installation, fault: Fault | None) -> Setti
             is_doubled=fault is not None and fault.kind == "double_events",
         ),
         ask.project.timezone,
-        {**storage.ledger.definitions.properties},
+        dict(storage.ledger.definitions.properties),
         installation.clock.now(),
         week_starts_on_monday=ask.project.week_start_day == 1,
     )
@@ -195,9 +208,7 @@ async def _run(translation: Translation, installation: Installation) -> Rows:
     )
 
     def work() -> Rows:
-        return read_rows(
-            installation.engine.execute(statement, "JSONCompactEachRowWithNamesAndTypes")
-        )
+        return read_rows(installation.engine.execute(statement, "JSONCompactEachRowWithNamesAndTypes"))
 
     try:
         return await installation.engine.run(work)

@@ -43,6 +43,8 @@ class QueryStatus:
 
 @dataclass(slots=True)
 class QueryStatuses:
+    """The states and answers of one installation."""
+
     clock: Clock
     _by_id: dict[str, QueryStatus] = field(default_factory=dict)
     _tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)

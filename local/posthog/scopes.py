@@ -10,7 +10,6 @@ from typing import Any
 from starlette.requests import Request
 
 from local.posthog.errors import (
-    ApiError,
     authentication_failed,
     not_authenticated,
     not_found,
@@ -68,6 +67,7 @@ def require_scope(caller: Caller, scope: str) -> None:
 
 
 def holds(scopes: tuple[str, ...], scope: str) -> bool:
+    """Whether one of the scopes opens `scope`; no scopes at all means every one."""
     wanted = {scope, "*"}
     if scope.endswith(":read"):
         wanted.add(scope.removesuffix(":read") + ":write")
@@ -85,13 +85,10 @@ def resolve_project(
         return project
     key = _personal(caller)
     if key.scoped_teams and project.id not in key.scoped_teams:
-        raise permission_denied(
-            f"API key does not have access to the requested project: ID {project.id}."
-        )
+        raise permission_denied(f"API key does not have access to the requested project: ID {project.id}.")
     if key.scoped_organizations and project.organization_id not in key.scoped_organizations:
         raise permission_denied(
-            "API key does not have access to the requested organization: "
-            f"ID {project.organization_id}."
+            f"API key does not have access to the requested organization: ID {project.organization_id}."
         )
     if project.organization_id != key.organization_id:
         raise permission_denied("You don't have access to the project.")
@@ -100,6 +97,7 @@ def resolve_project(
 
 
 def require_organization(organization_id: str, directory: Directory) -> None:
+    """Refuse when the organisation lets no personal key in."""
     organization = directory.organization(organization_id)
     if organization.forbids_personal_keys:
         raise permission_denied(
@@ -112,9 +110,7 @@ def require_unscoped(caller: Caller) -> PersonalKey:
     """For endpoints that belong to no project: refuse keys restricted to projects."""
     key = _personal(caller)
     if key.scoped_teams:
-        raise permission_denied(
-            "API keys with scoped projects are only supported on project-based endpoints."
-        )
+        raise permission_denied("API keys with scoped projects are only supported on project-based endpoints.")
     return key
 
 
@@ -124,9 +120,7 @@ def _personal(caller: Caller) -> PersonalKey:
     return caller.personal
 
 
-def _named_project(
-    request: Request, body: dict[str, Any], caller: Caller, named: str, directory: Directory
-) -> Project:
+def _named_project(request: Request, body: dict[str, Any], caller: Caller, named: str, directory: Directory) -> Project:
     token = request.query_params.get("token") or request.query_params.get("api_key")
     token = token or body.get("token") or body.get("api_key")
     if isinstance(token, str):
@@ -147,7 +141,3 @@ def _named_project(
 
 def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 19
-
-
-def no_key_access() -> ApiError:
-    return permission_denied("This action does not support personal API key access")

@@ -123,24 +123,18 @@ class Storage:
         self._read_persons()
         definitions = self.ledger.definitions
         for name, since, seen in self._rows(
-            f"SELECT name, min(created_at), max(last_seen_at) FROM {self.database}.event_definitions "
-            "GROUP BY name"
+            f"SELECT name, min(created_at), max(last_seen_at) FROM {self.database}.event_definitions GROUP BY name"
         ):
-            definitions.events[str(name)] = EventDefinition(
-                str(name), read(str(since)), read(str(seen))
-            )
+            definitions.events[str(name)] = EventDefinition(str(name), read(str(since)), read(str(seen)))
         for name, kind, property_type in self._rows(
             f"SELECT name, kind, property_type FROM {self.database}.property_definitions FINAL"
         ):
             definitions.properties[kind, str(name)] = property_type  # type: ignore[index,assignment]
         groups = self.ledger.groups
-        for name, index in self._rows(
-            f"SELECT name, `index` FROM {self.database}.group_types FINAL ORDER BY `index`"
-        ):
+        for name, index in self._rows(f"SELECT name, `index` FROM {self.database}.group_types FINAL ORDER BY `index`"):
             groups.types[str(name)] = int(str(index))
         for index, key, since, updated, properties in self._rows(
-            "SELECT `index`, key, created_at, updated_at, properties "
-            f"FROM {self.database}.groups FINAL"
+            f"SELECT `index`, key, created_at, updated_at, properties FROM {self.database}.groups FINAL"
         ):
             number = int(str(index))
             groups.groups[number, str(key)] = Group(
@@ -163,8 +157,7 @@ class Storage:
     def _read_persons(self) -> None:
         found: dict[str, Person] = {}
         for identity, since, properties, identified in self._rows(
-            "SELECT id, created_at, properties, is_identified "
-            f"FROM {self.database}.persons FINAL WHERE is_deleted = 0"
+            f"SELECT id, created_at, properties, is_identified FROM {self.database}.persons FINAL WHERE is_deleted = 0"
         ):
             found[str(identity)] = Person(
                 uuid.UUID(str(identity)),
@@ -185,9 +178,7 @@ class Storage:
         return [json.loads(line) for line in self._engine.execute(statement).splitlines() if line]
 
 
-def _distinct_id_row(
-    distinct_id: str, person: Person, ledger: Ledger, version: int
-) -> dict[str, object]:
+def _distinct_id_row(distinct_id: str, person: Person, ledger: Ledger, version: int) -> dict[str, object]:
     return {
         "distinct_id": distinct_id,
         "person_id": str(person.id),

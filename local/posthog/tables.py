@@ -63,7 +63,7 @@ def statements(database: str) -> list[str]:
 def written(instant: datetime) -> str:
     """An instant as ClickHouse reads it into a UTC column, held to the years the column knows."""
     instant = min(max(instant.astimezone(UTC), _EARLIEST), _LATEST)
-    return instant.strftime("%Y-%m-%d %H:%M:%S.") + f"{instant.microsecond:06d}"
+    return instant.isoformat(" ", "microseconds")[:26]
 
 
 def read(text: str) -> datetime:

@@ -35,9 +35,7 @@ def decide(
     return now if instant > now + FURTHEST_AHEAD else instant
 
 
-def _unclamped(
-    now: datetime, timestamp: str | None, sent_at: datetime | None, offset: int | None
-) -> datetime:
+def _unclamped(now: datetime, timestamp: str | None, sent_at: datetime | None, offset: int | None) -> datetime:
     if offset is not None:
         return now - timedelta(milliseconds=offset)
     written = parse(timestamp) if timestamp is not None else None
