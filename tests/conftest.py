@@ -26,7 +26,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEFT_OUT] = {}
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None]:
+    """The last words of a run: wrapped around every other summary, so that nothing scrolls them away."""
+    yield
     if left_out := config.stash[LEFT_OUT]:
         terminalreporter.section("NOT COVERED BY THIS RUN", sep="!", red=True, bold=True)
         for emulator, reason in left_out.items():

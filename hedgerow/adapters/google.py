@@ -170,8 +170,7 @@ class SecretManagerVault:
             raise gone
         try:
             with google_errors("Secret Manager"):
-                # Its own retry already covers what is worth repeating.
-                answer = await self._clients.get().access_secret_version({"name": reference}, timeout=PATIENCE_SECONDS)
+                answer = await self._clients.get().access_secret_version({"name": reference}, **_call())
         except (google.NotFound, google.FailedPrecondition) as error:
             raise gone from error
         return SecretStr(answer.payload.data.decode())

@@ -205,6 +205,8 @@ async def test_a_moment_of_absence_is_waited_out(project: str) -> None:
     async with secret_manager_server(manager) as host:
         vault = SecretManagerVault(project, emulator_host=host)
         reference = await vault.write("con_1", PHX)
+        manager.unavailable = 1
+        assert await read(vault, reference) == PHX.get_secret_value()
         manager.unavailable = 2
         await vault.destroy("con_1", keep=reference)
         manager.unavailable = 1
@@ -212,7 +214,7 @@ async def test_a_moment_of_absence_is_waited_out(project: str) -> None:
         await vault.close()
 
     assert manager.secrets == {}
-    assert manager.calls == ["create"] * 3 + ["add"] + ["list"] * 3 + ["delete"] * 2
+    assert manager.calls == ["create"] * 3 + ["add"] + ["access"] * 2 + ["list"] * 3 + ["delete"] * 2
 
 
 async def test_secret_names_carry_the_prefix_and_references_a_number(project: str) -> None:
