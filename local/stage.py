@@ -22,6 +22,7 @@ SCRIPT = Path(sys.executable).parent / "hedgerow"
 COMMAND = (str(SCRIPT),) if SCRIPT.exists() else (sys.executable, "-m", "hedgerow.cli")
 STEP_SECONDS = 120
 LAST_LOG_LINES = 15
+LINE_CHARACTERS = 900
 
 
 class StepError(Exception):
@@ -111,7 +112,7 @@ class Stage:
         texts = []
         for server in self.servers:
             lines = server.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LOG_LINES:]
-            texts.append(f"── the log of hedgerow {server.name} ends with\n" + "\n".join(line[:500] for line in lines))
+            texts.append(f"── the log of hedgerow {server.name} ends with\n" + "\n".join(map(_ends_of, lines)))
         return "\n".join(texts)
 
     def _variables(self) -> dict[str, str]:
@@ -123,6 +124,15 @@ class Stage:
     def _check(self, arguments: tuple[str, ...], code: int, wanted: int) -> None:
         if code != wanted:
             raise StepError(f"`hedgerow {shlex.join(arguments)}` ended with exit code {code} instead of {wanted}.")
+
+
+def _ends_of(line: str) -> str:
+    """A traceback is one long line of JSON; its end is what tells."""
+    return (
+        line
+        if len(line) <= LINE_CHARACTERS
+        else f"{line[: LINE_CHARACTERS // 3]} … {line[-LINE_CHARACTERS * 2 // 3 :]}"
+    )
 
 
 def _interrupt(_: int, __: object) -> None:
