@@ -36,7 +36,14 @@ def answer(error: HedgerowError, status: int) -> JSONResponse:
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyError) else {}
     members = error.members if isinstance(error, RefusedError) else {}
     return JSONResponse(
-        {"type": "about:blank", "status": status, "code": error.code, "detail": error.detail, "hint": error.hint, **members},
+        {
+            "type": "about:blank",
+            "status": status,
+            "code": error.code,
+            "detail": error.detail,
+            "hint": error.hint,
+            **members,
+        },
         status,
         headers,
         "application/problem+json",
@@ -54,6 +61,8 @@ def application(name: str, router: APIRouter) -> FastAPI:
     family.add_exception_handler(HedgerowError, _ours)  # type: ignore[arg-type]
     family.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
     family.add_exception_handler(HTTPException, _unrouted)  # type: ignore[arg-type]
+    # Starlette answers a crash itself, in plain text, before it passes it on; `Guard` then logs it.
+    family.add_exception_handler(Exception, _crashed)
     return family
 
 
@@ -61,7 +70,12 @@ async def _ours(_: Request, error: HedgerowError) -> Response:
     if isinstance(error, RefusedError):
         return answer(error, error.status)
     if isinstance(error, ConflictError):
-        return answer(HedgerowError("Somebody else changed this at the same moment.", code=error.code, hint="Send the call again."), 409)
+        return answer(
+            HedgerowError(
+                "Somebody else changed this at the same moment.", code=error.code, hint="Send the call again."
+            ),
+            409,
+        )
     log().warning("request.failed", code=error.code, detail=error.detail)
     return answer(error, 503 if error.transient else 502)
 
@@ -71,14 +85,25 @@ async def _invalid(_: Request, error: RequestValidationError) -> Response:
     if first["type"] == "json_invalid":
         return answer(MalformedError("The body is not valid JSON."), 400)
     # The refused value itself is left out: it may be a key.
-    where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"}) or "body"
+    where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})[:200] or "body"
     return answer(InvalidError(f"`{where}`: {first['msg']}.", members={"field": where}), 422)
+
+
+async def _crashed(_: Request, __: Exception) -> Response:
+    return answer(_oops(), 500)
+
+
+def _oops() -> HedgerowError:
+    hint = "Try again; if it stays, the log has the reason."
+    return HedgerowError("Hedgerow failed on this request.", code="internal", hint=hint)
 
 
 async def _unrouted(_: Request, error: HTTPException) -> Response:
     hints = {404: "Check the path; README lists the calls.", 405: "Check the method; README lists the calls."}
     codes = {404: "not_found", 405: "method_not_allowed"}
-    problem = HedgerowError(str(error.detail), code=codes.get(error.status_code, "refused"), hint=hints.get(error.status_code, ""))
+    problem = HedgerowError(
+        str(error.detail), code=codes.get(error.status_code, "refused"), hint=hints.get(error.status_code, "")
+    )
     response = answer(problem, error.status_code)
     response.headers.update(error.headers or {})
     return response
@@ -115,8 +140,7 @@ class Guard:
         except Exception:
             log().exception("request.crashed", path=scope["path"])
             if not began:
-                oops = HedgerowError("Hedgerow failed on this request.", code="internal", hint="Try again; if it stays, the log has the reason.")
-                await answer(oops, 500)(scope, receive, watched)
+                await answer(_oops(), 500)(scope, receive, watched)
 
     def _count(self, who: str) -> None:
         """A fixed window of one minute per key and instance: crude, cheap, and enough to stop a loop."""
@@ -129,7 +153,9 @@ class Guard:
             self.calls.clear()
         self.calls[who] = (began, calls + 1)
         if calls >= limit:
-            raise TooManyError(f"More than {limit} calls in a minute.", retry_after=max(1, int(60 - (clock - began)) + 1))
+            raise TooManyError(
+                f"More than {limit} calls in a minute.", retry_after=max(1, int(60 - (clock - began)) + 1)
+            )
 
 
 def bearer_of(scope: Scope) -> str | None:

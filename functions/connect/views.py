@@ -209,10 +209,10 @@ def tested_view(host: str, ingestion_host: str, findings: Findings) -> Connectio
 
 def connection_view(connection: Connection, diagnosis: Diagnosis, rules: dict[Tier, TierRules]) -> ConnectionView:
     """What the API shows of a connection."""
+    shown_otherwise = {"every", "capabilities", "ingestion_host"}
+    as_it_is = set(ConnectionView.model_fields) & set(Connection.model_fields) - shown_otherwise
     return ConnectionView(
-        **connection.model_dump(
-            include=set(ConnectionView.model_fields) & set(Connection.model_fields) - {"every", "capabilities"}
-        ),
+        **connection.model_dump(include=as_it_is),
         ingestion_host=connection.ingestion_host or ingestion_of(connection.host),
         project_token_ends=_ends(connection.project_token),
         has_personal_api_key=connection.secret_ref is not None,
