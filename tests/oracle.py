@@ -68,7 +68,7 @@ FIXED = {
         "select d.day, count(*) filter (event = '$feature_flag_called') from d left join e using (day) group by 1"
     ),
     "posthog_sessions": "select d.day, count(s.session) from d left join (SESSIONS) s using (day) group by 1",
-    "posthog_session_duration": "select d.day, round(avg(s.lasted) / 1e6, 6) from d left join (SESSIONS) s using (day) group by 1",
+    "posthog_session_duration": "select d.day, avg(s.lasted) / 1e6 from d left join (SESSIONS) s using (day) group by 1",
 }
 SESSIONS = (
     "select session, arg_min(day, us) as day, max(us) - min(us) as lasted from e where session <> '' group by session"

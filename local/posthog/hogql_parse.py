@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import ModuleType
 from typing import Any, cast
 
@@ -76,10 +76,16 @@ def constant(value: object) -> Node:
 
 def parse_select(text: str) -> Node:
     """The tree of a query; raises QueryError with the parser's words."""
-    tree = json.loads(_parser("parse_select_json")(text))
+    tree = json.loads(_parsed(text))
     if tree.get("error"):
         raise QueryError(str(tree.get("message")), "hogql_syntax_error")
     return Node(tree)
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> str:
+    # The parser takes half a second for a page of HogQL, and a client asks the same text again and again.
+    return _parser("parse_select_json")(text)
 
 
 def parse_expression(text: str) -> Node:

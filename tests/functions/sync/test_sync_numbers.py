@@ -58,7 +58,7 @@ async def assert_equal(stage: SyncStage, events: list[dict[str, Any]], zone: str
     stored = {place: point.value for place, point in (await stage.points()).items() if first <= place[1] <= last}
     zeros = {place: 0.0 for place in stored if place[0].startswith(("event:", "flag:"))}
     listing = {place: value for place, value in stored.items() if place[0] == "posthog_feature_flags"}
-    assert stored == pytest.approx({**zeros, **expected, **listing}, abs=1e-6)
+    assert stored == pytest.approx({**zeros, **expected, **listing}, rel=0, abs=6e-7)
 
 
 @pytest.mark.parametrize(
