@@ -18,7 +18,7 @@ from hedgerow.models import (
 )
 from hedgerow.ports import Add, Where
 from hedgerow.records import Record, new_id
-from hedgerow.tokens import claim_id
+from hedgerow.posthog.keys import claim_id
 from tests.stage import Stage
 
 TODAY = date(2026, 11, 20)

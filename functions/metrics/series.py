@@ -9,19 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import cast
 
 from functions.metrics.names import FIXED, shown_in_order
 from functions.metrics.window import Window
 from hedgerow import days, months
 from hedgerow.app import App
 from hedgerow.models import Connection, MetricMonth
-from hedgerow.months import QueryValue, Value
+from hedgerow.months import Packed, Value
 
 Points = list[tuple[str, Value, bool]]
-# As `months.pack` writes them: run, instant, zone, query and values; values and write numbers by day.
-Writes = list[tuple[str, str, str, str, dict[str, QueryValue]]]
-Packed = dict[str, tuple[list[Value], list[int | None]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +50,7 @@ def reading(window: Window, names: Sequence[str], held: Iterable[MetricMonth]) -
     zoned: dict[str, set[date]] = {}
     for month in held:
         packed = months.load(month.packed)
-        writes = cast("Writes", packed["w"])
-        _take(read, zoned, window, month.month, writes, cast("Packed", packed["s"]), everything=not names)
+        _take(read, zoned, window, month.month, packed, everything=not names)
     if not names:
         read.series = {name: read.series[name] for name in shown_in_order(read.series)}
     read.zones = _spans(zoned)
@@ -73,7 +68,6 @@ def _take(
     zoned: dict[str, set[date]],
     window: Window,
     month: str,
-    writes: Writes,
     packed: Packed,
     *,
     everything: bool,
@@ -84,11 +78,11 @@ def _take(
     low, high = max(0, (window.first - begin).days), min(length.days, (window.last - begin).days + 1)
     if low >= high:
         return
-    zones = [write[2] for write in writes]
+    zones = [write[2] for write in packed["w"]]
     texts = [f"{month}-{day:02d}" for day in range(1, length.days + 1)]
-    closed = [(complete_through(datetime.fromisoformat(write[1]), write[2]) - begin).days + 1 for write in writes]
+    closed = [(complete_through(datetime.fromisoformat(write[1]), write[2]) - begin).days + 1 for write in packed["w"]]
     seen: set[tuple[int, int]] = set()
-    for name, (values, refs) in packed.items():
+    for name, (values, refs) in packed["s"].items():
         points = read.series.get(name)
         if points is None:
             if not everything:
@@ -96,9 +90,9 @@ def _take(
             points = []
         before = len(points)
         for at in range(low, high):
-            ref = refs[at]
-            if ref is not None:
-                points.append((texts[at], values[at], at < closed[ref]))
+            value, ref = values[at], refs[at]
+            if value is not None and ref is not None:
+                points.append((texts[at], value, at < closed[ref]))
                 seen.add((at, ref))
         if len(points) > before:
             read.series[name] = points

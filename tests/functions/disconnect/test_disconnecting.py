@@ -11,7 +11,7 @@ from hedgerow import disconnection
 from hedgerow.messages import PurgeRequested
 from hedgerow.models import ApiKey, Connection, PurgeReceipt, SyncRun, Tenant, Tier, TokenClaim
 from hedgerow.ports import Add, Where
-from hedgerow.tokens import claim_id
+from hedgerow.posthog.keys import claim_id
 from tests.left import TOKEN, left_of, lived_in
 from tests.stage import ADMIN_KEY, Stage
 
