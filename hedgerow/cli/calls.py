@@ -33,12 +33,12 @@ class Server:
         """The body of a reading call in another format."""
         return self._send("GET", path, query=query, accept=accept).text
 
-    def pages(self, path: str) -> list[Shown]:
+    def pages(self, path: str, **query: object) -> list[Shown]:
         """Every item of a list, page by page."""
         items: list[Shown] = []
         cursor: object = None
         while True:
-            page = self.get(path, limit=1000, cursor=cursor)
+            page = self.get(path, limit=1000, cursor=cursor, **query)
             items += page["items"]
             cursor = page["next_cursor"]
             if cursor is None:

@@ -101,5 +101,7 @@ def _summary(run: Shown) -> str:
     asked = f"{run['requests']} request{'' if run['requests'] == 1 else 's'} to PostHog"
     if not run["points"]:
         return f"Nothing had changed ({asked})."
+    if not days:
+        return f"{points} stored; no complete day moved ({asked})."
     which = f"{len(days)} days, {days[0]} to {days[-1]}" if len(days) > 7 else ", ".join(days)
-    return f"{points} new or moved, on {which or 'no past day'} ({asked})."
+    return f"{points} stored; complete days that moved: {which} ({asked})."

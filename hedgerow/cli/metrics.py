@@ -56,7 +56,7 @@ def _overview(series: list[Shown]) -> None:
         return screen.say("Nothing was synced for these days yet. → hedgerow sync, then hedgerow connections show")
     shown = days[-TREND_DAYS:]
     today = next((day for day in reversed(days) if not _is_complete(series, day)), None)
-    numbers = ("last complete day", "average", "highest") + ((f"{today}*",) if today else ())
+    numbers = ("last full day", "average", "highest") + ((f"{today}*",) if today else ())
     made = screen.table("metric", f"{shown[0]} to {shown[-1]}", *numbers, right=numbers)
     for each in series:
         by_day = {point["date"]: point for point in each["points"]}

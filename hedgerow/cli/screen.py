@@ -29,9 +29,9 @@ def console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
 
 
-def say(line: str) -> None:
-    """One line of text, printed as it is."""
-    console().print("\n".join(harmless(part) for part in line.split("\n")), markup=False, soft_wrap=True)
+def say(line: str, style: str | None = None) -> None:
+    """Text, printed as it is; `style` colours it at a terminal."""
+    console().print("\n".join(harmless(part) for part in line.split("\n")), style=style, markup=False, soft_wrap=True)
 
 
 def say_json(shown: Shown | Sequence[Shown]) -> None:

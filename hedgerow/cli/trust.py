@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,29 +10,36 @@ import typer
 from hedgerow.cli import screen
 from hedgerow.cli.calls import tenant_server, the_connection
 from hedgerow.cli.options import ConnectionArgument, FromOption, JsonOption, ToOption
-from hedgerow.cli.stops import FAILED, Stop
+from hedgerow.cli.stops import FAILED, USAGE, Stop
 
 if TYPE_CHECKING:
-    from hedgerow.cli.calls import Shown
+    from rich.table import Table
+
+    from hedgerow.cli.calls import Server, Shown
 
 
 def changes(
     connection: ConnectionArgument = None,
-    since: Annotated[str | None, typer.Option(metavar="INSTANT", help="Only what moved since then.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="Only what was noticed since: a date, or an instant with its zone."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Every past day whose value moved after it was complete: old → new, by which run, when."""
     server = tenant_server()
-    answer = server.get(f"/v1/connections/{the_connection(server, connection)}/changes", since=since, limit=1000)
+    path = f"/v1/connections/{the_connection(server, connection)}/changes"
     if as_json:
-        return screen.say_json(answer)
-    if not answer["items"]:
-        return screen.say("No complete day has moved.")
-    made = screen.table("day", "metric", "old", "new", "noticed", "by run", right=("old", "new"))
-    for each in answer["items"]:
-        old, new = (screen.number(each[side], each.get("unit", "count")) for side in ("old", "new"))
-        screen.row(made, each["date"], each["name"], old, new, screen.instant(each["at"]), each["run_id"])
-    return screen.show(made)
+        return screen.say_json(server.get(path, since=since, limit=1000))
+    items = server.pages(path, since=since)
+    if not items:
+        return screen.say("No day moved after it was complete.")
+    made = screen.table("day", "metric", "was", "is", "noticed", "by", right=("was", "is"))
+    for each in sorted(items, key=lambda item: str(item["day"])):
+        _change_row(made, each, with_metric=True)
+    screen.show(made)
+    days = sorted({str(each["day"]) for each in items})
+    return screen.say(f"{len(items)} value(s) of {len(days)} complete day(s) moved: {', '.join(days)}.")
 
 
 def prove(
@@ -40,38 +48,76 @@ def prove(
     """Count again, by a query of another shape, and compare day by day; exit 1 on a difference."""
     server = tenant_server()
     path = f"/v1/connections/{the_connection(server, connection)}/proof"
-    answer = server.get(path, **{"from": begin, "to": to})
+    proof = server.get(path, **{"from": begin, "to": to})
     if as_json:
-        screen.say_json(answer)
+        screen.say_json(proof)
     else:
-        _show_proof(answer)
-    if not answer["equal"]:
-        raise Stop(
-            FAILED,
-            "" if as_json else "What is stored is not what PostHog counts.",
-            hint="hedgerow sync, then prove again.",
-        )
+        _show_proof(proof)
+    if not proof["equal"]:
+        detail = proof["detail"] or "What is stored is not what PostHog counts now."
+        hint = proof["hint"] or "Sync, then prove again."
+        raise Stop(FAILED, "" if as_json else detail, code=proof["code"] or "", hint=hint)
 
 
 def explain(
     connection: ConnectionArgument = None,
-    name: Annotated[str, typer.Option(help="The series, such as posthog_dau.")] = "",
-    date: Annotated[str, typer.Option(metavar="DATE", help="The day, YYYY-MM-DD.")] = "",
+    name: Annotated[str, typer.Option(help="The series, such as posthog_dau.")] = "posthog_dau",
+    date: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The day, YYYY-MM-DD; the newest one when left out.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """One number: its definition, the exact HogQL, the run that wrote it, and what moved since."""
+    """One number: its definition, the exact HogQL, the run that brought it, what moved since."""
     server = tenant_server()
-    path = f"/v1/connections/{the_connection(server, connection)}/explain"
-    answer = server.get(path, name=name, date=date)
+    path = f"/v1/connections/{the_connection(server, connection)}"
+    explained = server.get(f"{path}/explain", name=name, date=date or _newest(server, path, name))
     if as_json:
-        screen.say_json(answer)
-    else:
-        _show_explanation(answer)
+        return screen.say_json(explained)
+    value = screen.number(explained["value"], explained["unit"])
+    state = "complete" if explained["complete"] else "not complete yet"
+    screen.say(f"{explained['name']} on {explained['date']} ({explained['zone']}): {value}, {state}")
+    screen.say(f"{explained['description']} {explained['definition']}")
+    run = explained["run"]
+    screen.say(f"Brought by {run['id']}, which began {screen.instant(run['began_at'])} UTC.")
+    if explained["query"] is not None:
+        screen.say(f"\n{explained['query']['hogql']}")
+        screen.say(f"with {json.dumps(explained['query']['values'], ensure_ascii=False)}")
+    if explained["changes"]:
+        screen.say("\nMoved after the day was complete:")
+        made = screen.table("day", "was", "is", "noticed", "by", right=("was", "is"))
+        for each in explained["changes"]:
+            _change_row(made, each, with_metric=False)
+        screen.show(made)
+    return None
 
 
-def _show_proof(answer: Shown) -> None:
-    raise SystemExit(answer)
+def _newest(server: Server, path: str, name: str) -> str:
+    series = server.get(f"{path}/metrics", name=(name,))["series"]
+    points = [point for each in series for point in each["points"]]
+    if not points:
+        raise Stop(USAGE, f"{name} has no value in the last 30 days.", hint="Say --date DATE.")
+    return str(points[-1]["date"])
 
 
-def _show_explanation(answer: Shown) -> None:
-    raise SystemExit(answer)
+def _show_proof(proof: Shown) -> None:
+    days = f"{proof['from']} to {proof['to']} ({proof['zone']})"
+    screen.say(f"{proof['compared']:,} points of {len(proof['checked'])} metrics, {days}, counted a second time.")
+    for each in proof["left_out"]:
+        screen.say(f"  {each['date']} was not compared: {each['why'].replace('_', ' ')}")
+    if proof["equal"]:
+        screen.say("Equal, day by day.", style="green")
+        return
+    made = screen.table(
+        "day", "metric", "stored", "counted now", "difference", right=("stored", "counted now", "difference")
+    )
+    for each in proof["days"]:
+        screen.row(made, each["date"], each["metric"], each["stored"], each["counted"], each["difference"])
+    if proof["days"]:
+        screen.show(made)
+
+
+def _change_row(made: Table, change: Shown, *, with_metric: bool) -> None:
+    metric = (change["metric"],) if with_metric else ()
+    values = (screen.number(change[side], change["unit"]) for side in ("old", "new"))
+    why = "" if change["reason"] == "late_events_or_merges" else f" ({change['reason']})"
+    screen.row(made, change["day"], *metric, *values, screen.instant(change["at"]), change["run"] + why)
