@@ -51,6 +51,8 @@ def row(arrival: Arrival, ledger: Ledger, now: datetime) -> str | None:
     if arrival.event == "$groupidentify" and not ledger.groups.identify(properties, arrival.timestamp):
         _warn(ledger, "invalid_group_set", arrival)
         return None
+    if arrival.event == "$groupidentify":
+        ledger.definitions.saw_properties("group", _object(properties.get("$group_set")))
     person_id, mode, person_properties, person_since = _person(arrival, ledger, is_personless=is_personless)
     ledger.definitions.saw_event(arrival.event, now)
     ledger.definitions.saw_properties("event", properties)

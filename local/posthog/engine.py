@@ -34,6 +34,8 @@ class Engine:
         try:
             answer = self._session.query(statement, form)
         except RuntimeError as refusal:
+            # chdb 4.4 leaves what a failed statement had written in front of the next answer.
+            self._session.query("SELECT 1", form)
             raise _clickhouse_error(str(refusal)) from None
         return bytes(answer.bytes()) if answer is not None else b""
 

@@ -89,7 +89,7 @@ def _filters(filters: dict[str, Any] | None, now: datetime, zone: str) -> dict[s
     conditions += [_property(wanted) for wanted in (filters or {}).get("properties") or []]
     if not conditions:
         return constant(value=True).raw
-    return {"node": "And", "exprs": conditions} if len(conditions) > 1 else conditions[0]
+    return _joined("And", conditions)
 
 
 def _bound(text: object, now: datetime, zone: str, *, is_end: bool) -> datetime | None:
@@ -125,10 +125,14 @@ def _property(wanted: dict[str, Any]) -> dict[str, Any]:
     value, op = wanted.get("value"), _OPERATORS[operator]
     if isinstance(value, list) and op in ("==", "!="):
         parts = [_compare(op, field, constant(part).raw) for part in value]
-        return {"node": "Or" if op == "==" else "And", "exprs": parts}
+        return _joined("Or" if op == "==" else "And", parts) if parts else constant(op == "!=").raw
     if op.endswith("ilike"):
         value = f"%{value}%"
     return _compare(op, field, constant(value).raw)
+
+
+def _joined(word: str, parts: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"node": word, "exprs": parts} if len(parts) > 1 else parts[0]
 
 
 def _field(chain: list[str]) -> dict[str, Any]:
