@@ -121,7 +121,9 @@ def _show(connection: Shown, *, as_json: bool) -> None:
     screen.row(made, "  personal API key", "in the vault" if connection["has_personal_api_key"] else "none")
     screen.row(made, "  pinned events", ", ".join(connection["events"]) or "none")
     screen.show(made)
-    return show_verdicts(connection.get("capabilities") or [])
+    if connection["state"] != "disconnected":
+        show_verdicts(connection["capabilities"])
+    return None
 
 
 def _diagnosis(connection: Shown) -> str:

@@ -15,8 +15,8 @@ from hedgerow.cli.stops import USAGE, Stop
 if TYPE_CHECKING:
     from hedgerow.cli.calls import Server, Shown
 
-# As many days as fit a line beside the numbers.
-TREND_DAYS = 30
+TREND_DAYS = (7, 30)
+NUMBERS_COLUMNS = 44
 
 
 def metrics(
@@ -54,10 +54,11 @@ def _overview(series: list[Shown]) -> None:
     days = sorted({point["date"] for each in series for point in each["points"]})
     if not days:
         return screen.say("Nothing was synced for these days yet. → hedgerow sync, then hedgerow connections show")
-    shown = days[-TREND_DAYS:]
+    shown = days[-_trend_days(series) :]
     today = next((day for day in reversed(days) if not _is_complete(series, day)), None)
-    numbers = ("last full day", "average", "highest") + ((f"{today}*",) if today else ())
-    made = screen.table("metric", f"{shown[0]} to {shown[-1]}", *numbers, right=numbers)
+    numbers = ("latest", "average", "highest") + (("today*",) if today else ())
+    screen.say(f"{days[0]} to {days[-1]}, the trend since {shown[0]}")
+    made = screen.table("metric", "trend", *numbers, right=numbers)
     for each in series:
         by_day = {point["date"]: point for point in each["points"]}
         line = screen.sparkline([by_day[day]["value"] if day in by_day else None for day in shown])
@@ -69,8 +70,17 @@ def _overview(series: list[Shown]) -> None:
         screen.row(made, each["name"], line, *(screen.number(value, each["unit"]) for value in values))
     screen.show(made)
     if today:
-        screen.say("* not complete yet: the day had not closed when it was synced.")
+        screen.say(
+            f"* {today} is not complete: it had not closed when it was synced. `latest` is the last complete day."
+        )
     return None
+
+
+def _trend_days(series: list[Shown]) -> int:
+    """As many days as fit a line beside the names and numbers."""
+    names = max(len(each["name"]) for each in series)
+    least, most = TREND_DAYS
+    return max(least, min(most, screen.console().width - names - NUMBERS_COLUMNS))
 
 
 def _day_by_day(series: Shown) -> None:

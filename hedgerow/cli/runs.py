@@ -49,21 +49,18 @@ def runs(
         items = answer["items"]
     if as_json:
         return screen.say_json(answer)
-    numbers = ("rows", "points", "days changed", "requests")
-    made = screen.table("run", "kind", "state", "from", "to", *numbers, "ended", "error", right=numbers)
+    numbers = ("points", "days moved", "requests")
+    made = screen.table("run", "kind", "state", "window", *numbers, "ended (UTC)", right=numbers)
     for each in items:
-        error = each.get("error") or {}
-        said = f"{error['code']}: {error['detail']} → {error['hint']}" if error else ""
-        cells = (
-            each["rows"],
-            each["points"],
-            len(each["days_changed"]),
-            each["requests"],
-            screen.instant(each["finished_at"]),
-        )
+        window = f"{each['from']} to {each['to']}"
+        cells = (each["points"], len(each["days_changed"]), each["requests"], screen.instant(each["finished_at"]))
         style = "red" if each["state"] == "failed" else None
-        screen.row(made, each["id"], each["kind"], each["state"], each["from"], each["to"], *cells, said, style=style)
+        screen.row(made, each["id"], each["kind"], each["state"], window, *cells, style=style)
     screen.show(made)
+    for each in items:
+        if each["error"]:
+            error = each["error"]
+            screen.say(f"{each['id']}: {error['detail']} [{error['code']}] → {error['hint']}")
     if items and items[0].get("next_due_at"):
         screen.say(f"Next sync due {screen.instant(items[0]['next_due_at'])} UTC.")
     return None

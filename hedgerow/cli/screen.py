@@ -81,7 +81,7 @@ def number(value: float | None, unit: str) -> str:
     if value is None:
         return "–"
     if unit == "seconds":
-        return f"{value:.1f} s" if value < 60 else f"{int(value // 60)} min {value % 60:.0f} s"
+        return f"{value:.1f}s" if round(value, 1) < 60 else f"{round(value) // 60:,}m {round(value) % 60:02d}s"
     return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
 
 

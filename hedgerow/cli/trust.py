@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +14,6 @@ from hedgerow.cli.options import ConnectionArgument, FromOption, JsonOption, ToO
 from hedgerow.cli.stops import FAILED, USAGE, Stop
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from hedgerow.cli.calls import Server, Shown
 
 
@@ -34,10 +33,13 @@ def changes(
     items = server.pages(path, since=since)
     if not items:
         return screen.say("No day moved after it was complete.")
-    made = screen.table("day", "metric", "was", "is", "noticed", "by", right=("was", "is"))
-    for each in sorted(items, key=lambda item: str(item["day"])):
-        _change_row(made, each, with_metric=True)
-    screen.show(made)
+    for run, found in itertools.groupby(items, key=lambda item: str(item["run"])):
+        moved = list(found)
+        screen.say(f"Noticed {screen.instant(moved[0]['at'])} UTC by {run}, {moved[0]['reason'].replace('_', ' ')}:")
+        made = screen.table("day", "metric", "was", "is", right=("was", "is"))
+        for each in sorted(moved, key=lambda item: str(item["day"])):
+            screen.row(made, each["day"], each["metric"], *_old_and_new(each))
+        screen.show(made)
     days = sorted({str(each["day"]) for each in items})
     return screen.say(f"{len(items)} value(s) of {len(days)} complete day(s) moved: {', '.join(days)}.")
 
@@ -76,7 +78,7 @@ def explain(
     value = screen.number(explained["value"], explained["unit"])
     state = "complete" if explained["complete"] else "not complete yet"
     screen.say(f"{explained['name']} on {explained['date']} ({explained['zone']}): {value}, {state}")
-    screen.say(f"{explained['description']} {explained['definition']}")
+    screen.say(f"{explained['description']}: {explained['definition']}")
     run = explained["run"]
     screen.say(f"Brought by {run['id']}, which began {screen.instant(run['began_at'])} UTC.")
     if explained["query"] is not None:
@@ -84,9 +86,9 @@ def explain(
         screen.say(f"with {json.dumps(explained['query']['values'], ensure_ascii=False)}")
     if explained["changes"]:
         screen.say("\nMoved after the day was complete:")
-        made = screen.table("day", "was", "is", "noticed", "by", right=("was", "is"))
+        made = screen.table("noticed", "was", "is", "by", right=("was", "is"))
         for each in explained["changes"]:
-            _change_row(made, each, with_metric=False)
+            screen.row(made, screen.instant(each["at"]), *_old_and_new(each), each["run"])
         screen.show(made)
     return None
 
@@ -116,8 +118,6 @@ def _show_proof(proof: Shown) -> None:
         screen.show(made)
 
 
-def _change_row(made: Table, change: Shown, *, with_metric: bool) -> None:
-    metric = (change["metric"],) if with_metric else ()
-    values = (screen.number(change[side], change["unit"]) for side in ("old", "new"))
-    why = "" if change["reason"] == "late_events_or_merges" else f" ({change['reason']})"
-    screen.row(made, change["day"], *metric, *values, screen.instant(change["at"]), change["run"] + why)
+def _old_and_new(change: Shown) -> tuple[str, str]:
+    unit = change["unit"]
+    return screen.number(change["old"], unit), screen.number(change["new"], unit)
