@@ -99,6 +99,8 @@ def _oops() -> HedgerowError:
 
 
 async def _unrouted(_: Request, error: HTTPException) -> Response:
+    if error.status_code == 400:
+        return answer(MalformedError("The body cannot be read as JSON."), 400)
     hints = {404: "Check the path; README lists the calls.", 405: "Check the method; README lists the calls."}
     codes = {404: "not_found", 405: "method_not_allowed"}
     problem = HedgerowError(
