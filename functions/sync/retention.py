@@ -45,11 +45,12 @@ QUIET_DAYS = 30
 
 @dataclass(slots=True)
 class Budget:
-    """What one piece of one call may still do: pages of `PAGE`, until a time."""
+    """What one piece of one call may still do: pages of so many records, until a time."""
 
     app: App
     until: datetime
-    pages: int = MOST_PAGES
+    pages: int
+    page: int
 
     def spend(self) -> bool:
         """One more page? Counted here, so that no loop is without end."""
@@ -57,10 +58,14 @@ class Budget:
         return self.pages >= 0 and self.app.now() < self.until
 
 
-async def retain(app: App) -> dict[str, int]:
+async def retain(app: App, *, pages: int = MOST_PAGES, page: int = PAGE) -> dict[str, int]:
     """Remove a bounded piece of what is no longer kept; collection -> how many records went or were cut."""
     removed: Counter[str] = Counter()
     until = app.now() + LONGEST
+
+    def budget() -> Budget:
+        return Budget(app, until, pages, page)
+
     aged: tuple[tuple[type[Record], str, int], ...] = (
         (SyncRun, "created_at", RUN_DAYS),
         (ChangeSet, "at", CHANGE_DAYS),
@@ -68,13 +73,13 @@ async def retain(app: App) -> dict[str, int]:
         (PurgeReceipt, "at", RECEIPT_DAYS),
     )
     for kind, field, kept in aged:
-        removed[kind.collection] += await _forget(app, kind, field, kept, Budget(app, until))
+        removed[kind.collection] += await _forget(app, kind, field, kept, budget())
     rules = tiers.load(app.settings.tiers_file)
     for tier in tiers.TIERS:
         if rules[tier].kept_days is not None:
-            removed += await _walk(app, "tier", tier, _trim, Budget(app, until))
+            removed += await _walk(app, "tier", tier, _trim, budget())
     await closing.sweep(app)
-    removed += await _walk(app, "state", "disconnected", _let_token_go, Budget(app, until))
+    removed += await _walk(app, "state", "disconnected", _let_token_go, budget())
     return dict(removed)
 
 
@@ -84,7 +89,7 @@ async def _forget(app: App, kind: type[Record], field: str, kept: int, budget: B
     cursor: str | None = None
     before = app.now() - timedelta(days=kept)
     while budget.spend():
-        page = await app.store.find(kind, Where(field, "<=", before), limit=PAGE, cursor=cursor)
+        page = await app.store.find(kind, Where(field, "<=", before), limit=budget.page, cursor=cursor)
         over = [Delete(kind, record.id) for record in page.items if await _is_over(app, record)]
         await app.store.commit(*over)
         gone += len(over)
@@ -113,7 +118,7 @@ async def _walk(
     walk = await app.store.get(RetentionWalk, f"{field}:{value}")
     cursor = walk.cursor if walk else None
     while budget.spend():
-        page = await _page(app, Where(field, "==", value), cursor)
+        page = await _page(app, Where(field, "==", value), cursor, budget.page)
         for connection in page.items:
             try:
                 removed += await work(app, connection)
@@ -126,11 +131,11 @@ async def _walk(
     return removed
 
 
-async def _page(app: App, where: Where, cursor: str | None) -> Page[Connection]:
+async def _page(app: App, where: Where, cursor: str | None, limit: int) -> Page[Connection]:
     try:
-        return await app.store.find(Connection, where, limit=PAGE, cursor=cursor)
+        return await app.store.find(Connection, where, limit=limit, cursor=cursor)
     except InvalidError:  # A cursor of an older revision's index.
-        return await app.store.find(Connection, where, limit=PAGE)
+        return await app.store.find(Connection, where, limit=limit)
 
 
 async def _remember(app: App, walk: RetentionWalk | None, id: str, cursor: str | None) -> None:
