@@ -1,0 +1,104 @@
+"""`make demo` as a test: the journey by the product's own commands, whole, tidy, and without a key in sight."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+STEPS = (
+    "tenants create",
+    "connect",
+    "connect",
+    "metrics",
+    "sync",
+    "changes",
+    "prove",
+    "disconnect",
+    "metrics",
+    "connections",
+    "sync",
+)
+
+
+def _environment(**variables: str) -> dict[str, str]:
+    return {**{name: value for name, value in os.environ.items() if name != "SERVE"}, **variables}
+
+
+def _servers_of(folder: str) -> list[str]:
+    """The command lines of processes that work in this folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = process.read_bytes().decode("utf-8", "replace").replace("\0", " ")
+        except OSError:
+            continue
+        if folder in line:
+            found.append(line)
+    return found
+
+
+def _folders() -> set[Path]:
+    home = ROOT / ".demo"
+    return set(home.glob("run-*")) if home.exists() else set()
+
+
+def test_the_demo_tells_the_whole_journey() -> None:
+    before = _folders()
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "local.demo"],
+        cwd=ROOT,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    said = done.stdout
+    assert done.returncode == 0, said[-3_000:] + done.stderr[-3_000:]
+
+    shown = re.findall(r"^\$ hedgerow (.*)$", said, re.MULTILINE)
+    assert [" ".join(each.split()[: len(step.split())]) for each, step in zip(shown, STEPS, strict=True)] == list(STEPS)
+    assert "These keys are enough to connect." in said
+    assert re.search(r"[\d,]+ points stored", said)
+    assert re.search(r"^posthog_dau +[▁▂▃▄▅▆▇█]{7,}", said, re.MULTILINE)
+    assert re.search(r"^\d{4}-\d\d-\d\d  posthog_dau +(\d+) +(\d+)$", said, re.MULTILINE)
+    assert "complete day(s) moved" in said
+    assert "Equal, day by day." in said
+    assert "credential is destroyed" in said
+    assert re.search(r"personal API key +none", said)
+    assert "connection_disconnected" in done.stderr
+
+    assert not re.search(r"ph[cx]_\w{6,}|hdg_\w{12,}", said + done.stderr)
+    assert "\x1b" not in said
+    assert _folders() <= before, "the demo leaves nothing behind"
+    assert time.monotonic() - began < 200
+
+
+def test_an_interrupted_demo_ends_its_servers() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "local.demo"],
+        cwd=ROOT,
+        env=_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as demo:
+        assert demo.stdout is not None
+        before = _folders()
+        for line in demo.stdout:
+            if line.startswith("Starting Hedgerow"):
+                break
+        folders = [str(folder) for folder in _folders() - before] or [str(folder) for folder in before]
+        assert any(_servers_of(folder) for folder in folders)
+        demo.send_signal(signal.SIGINT)
+        _, errors = demo.communicate(timeout=30)
+    assert demo.returncode == 130
+    assert "both servers have ended" in errors
+    assert not any(_servers_of(folder) for folder in folders)
