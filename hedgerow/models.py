@@ -175,6 +175,7 @@ class SyncRun(Record):
     whole_id: str | None = Field(default=None, description="Of a part: the run the user asked for.")
     part: int = 1
     parts: int = 1
+    parts_done: int = Field(default=0, description="Of a whole: how many of its parts have ended.")
     whole_from: date | None = Field(default=None, description="Of a part: the window asked for; event names are ranked over it.")
     whole_to: date | None = None
     rows: int = 0

@@ -112,12 +112,14 @@ def backoff(attempts: int) -> timedelta:
 
 
 def whole_after(whole: SyncRun, part: SyncRun, now: datetime) -> SyncRun:
-    """The run the user asked for, after one of its parts ended; the last part closes it."""
-    is_last = part.next_part_id is None
+    """The run the user asked for, after one of its parts ended; whichever ends last closes it."""
+    done = whole.parts_done + 1
+    is_last = done == whole.parts
     lost = whole.error or (part.error if part.state == "failed" else None)
     return whole.model_copy(
         update={
             "state": ("failed" if lost else "succeeded") if is_last else "running",
+            "parts_done": done,
             "began_at": whole.began_at or part.began_at,
             "finished_at": now if is_last else None,
             "rows": whole.rows + part.rows,

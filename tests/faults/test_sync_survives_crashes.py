@@ -1,0 +1,145 @@
+"""The process dies before or after every port call of a sync; afterwards nothing is lost, doubled or stuck."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hedgerow import slots
+from hedgerow.adapters.firestore import FirestoreStore
+from hedgerow.adapters.sqlite import SqliteStore
+from hedgerow.models import ProjectSlot, SyncRun
+from hedgerow.months import Value
+from hedgerow.ports import Where
+from tests.crash import Crash, Fuse, armed, every_fuse
+from tests.sync_stage import SyncStage, sync_stage
+
+if TYPE_CHECKING:
+    from hedgerow.ports import Store
+
+EVENTS = [
+    {"event": name, "distinct_id": f"u{person}", "timestamp": f"2026-11-{day:02d}T10:00:00Z", "properties": {"$session_id": f"s{person}"}}
+    for day in range(1, 21)
+    for person, name in enumerate(("$pageview", "cart", "paid"))
+]
+LATE = {"event": "paid", "distinct_id": "u9", "timestamp": "2026-11-18T23:00:00Z", "properties": {}}
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What a user can see of an installation in the end."""
+
+    points: dict[tuple[str, date], Value]
+    changes: list[tuple[str, date, float | None, float | None]]
+    states: list[tuple[str, str]]
+
+
+async def remains(stage: SyncStage) -> Remains:
+    changed = [
+        (change.metric, change.day, change.old, change.new) for found in await stage.changes() for change in found.changes
+    ]
+    return Remains(
+        {place: point.value for place, point in (await stage.points()).items()},
+        sorted(changed),
+        sorted((run.kind, run.state) for run in await stage.runs()),
+    )
+
+
+async def scheduled(stage: SyncStage) -> None:
+    """A late event, then the tick that is due and the sync it asks for."""
+    await stage.tick()
+
+
+async def by_hand(stage: SyncStage) -> None:
+    """A refresh long enough to have parts."""
+    if not any(run.kind == "refresh" for run in await stage.runs()):
+        await stage.refresh(date(2026, 8, 1), date(2026, 11, 20))
+    await stage.carry_out()
+
+
+@asynccontextmanager
+async def prepared(store: Store) -> AsyncIterator[SyncStage]:
+    async with sync_stage(EVENTS, store=store) as stage:
+        await stage.first_sync()
+        stage.posthog.load([LATE])
+        stage.forward(timedelta(hours=4))
+        yield stage
+
+
+async def recover(stage: SyncStage) -> None:
+    """What happens by itself: redelivery at once, then ticks, past the end of every lease."""
+    await stage.carry_out()
+    for _ in range(4):
+        stage.forward(slots.LEASE + timedelta(seconds=1))
+        await stage.tick()
+
+
+@asynccontextmanager
+async def opened(kind: str, request: pytest.FixtureRequest, project: str) -> AsyncIterator[Store]:
+    store: Store = SqliteStore(":memory:") if kind == "sqlite" else FirestoreStore(project, emulator_host=request.getfixturevalue("firestore_host"))
+    yield store
+    await store.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "firestore"])
+@pytest.mark.parametrize("flow", [scheduled, by_hand])
+async def test_a_crash_at_any_port_call_is_healed(
+    flow: Callable[[SyncStage], Awaitable[None]], kind: str, request: pytest.FixtureRequest, project: str
+) -> None:
+    counting = Fuse()
+    async with opened(kind, request, f"{project}-0") as store, prepared(store) as stage:
+        await flow(stage.with_ports(**vars(ports(stage, counting))))
+        await recover(stage)
+        expected = await remains(stage)
+    assert any(day == date(2026, 11, 18) and name == "event:paid" for name, day, *_ in expected.changes)
+    assert {state for _, state in expected.states} == {"succeeded"}
+    assert len(counting.calls) > 8
+    for number, fuse in enumerate(fuses(len(counting.calls))):
+        async with opened(kind, request, f"{project}-{number + 1}") as store, prepared(store) as stage:
+            with pytest.raises(Crash):
+                await flow(stage.with_ports(**vars(ports(stage, fuse))))
+            await flow(stage)
+            await recover(stage)
+            left = await remains(stage)
+            where = f"call {fuse.at} {'after' if fuse.after else 'before'}: {fuse.calls[-1]}"
+            assert left.points == expected.points, where
+            assert left.changes == expected.changes, where
+            assert set(left.states) == set(expected.states), where
+            await assert_nothing_stuck(stage, where)
+
+
+def fuses(calls: int) -> list[Fuse]:
+    """Between two port calls nothing is written, so after one is before the next; only the last has an after."""
+    return [fuse for fuse in every_fuse(calls) if not fuse.after or fuse.at == calls]
+
+
+def ports(stage: SyncStage, fuse: Fuse) -> Ports:
+    """The three ports behind a fuse."""
+    app = armed(stage.app, fuse)
+    return Ports(app.store, app.vault, app.queue)
+
+
+@dataclass
+class Ports:
+    """What `with_ports` takes."""
+
+    store: object
+    vault: object
+    queue: object
+
+
+async def assert_nothing_stuck(stage: SyncStage, where: str) -> None:
+    for state in ("pending", "running"):
+        page = await stage.store.find(SyncRun, Where("state", "==", state), Where("due_at", "<=", stage.app.now()))
+        assert page.items == (), where
+    connection = await stage.connection()
+    assert connection.due_at is not None, where
+    assert connection.due_at > stage.app.now(), where
+    slot = await stage.store.get(ProjectSlot, slots.slot_id(connection))
+    assert slot is not None, where
+    assert slot.closed_until is None, where
