@@ -103,8 +103,8 @@ async def answer(request: Request, installation: Installation) -> Response:
         return refusal.response()
     except ValidationError as fault:
         return JSONResponse({"error": fault.errors(include_url=False, include_context=False)}, 400)
-    except (ValueError, StopIteration) as fault:
-        return JSONResponse({"error": str(fault) or "not found"}, 400)
+    except ValueError as fault:
+        return JSONResponse({"error": str(fault)}, 400)
 
 
 async def _clock(body: dict[str, Any], installation: Installation) -> object:

@@ -33,6 +33,7 @@ class Installation:
         self.queries = QueryStatuses(self.clock)
         self.requests: Counter[str] = Counter()
         self._storages: dict[int, Storage] = {}
+        self._is_temporary = data is None
         _TEMPORARY["opened"] += 1
         # Installations without a directory share the process's ClickHouse, each in its own name.
         self._prefix = "project" if data else f"local{_TEMPORARY['opened']}_project"
@@ -75,6 +76,10 @@ class Installation:
         self.engine.run_here(lambda: storage.fill(select, at))
 
     def close(self) -> None:
+        """Let ClickHouse go; without a directory, the projects' databases go first."""
+        if self._is_temporary:
+            for storage in self._storages.values():
+                self.engine.run_here(storage.drop)
         self.engine.close()
 
     def _open_storage(self, project_id: int) -> None:

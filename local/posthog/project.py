@@ -201,7 +201,11 @@ class Directory:
         return flag
 
     def project(self, project_id: int) -> Project:
-        return next(p for p in self.contents.projects if p.id == project_id)
+        """A project, deleted or not; raises ValueError when there is none of that id."""
+        found = [p for p in self.contents.projects if p.id == project_id]
+        if not found:
+            raise ValueError(f"there is no project {project_id}")
+        return found[0]
 
     def find_project(self, project_id: int) -> Project | None:
         return next((p for p in self.contents.projects if p.id == project_id and not p.is_deleted), None)

@@ -3,6 +3,7 @@
 import gzip
 import json
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -106,7 +107,8 @@ async def test_whole_batch_refusals(caller: Caller, batch: Any, tag: str) -> Non
 
 
 async def test_gzip_and_deflate_are_read(caller: Caller) -> None:
-    for number, (encoding, pack) in enumerate([("gzip", gzip.compress), ("deflate", zlib.compress)]):
+    packers: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
+    for number, (encoding, pack) in enumerate(packers.items()):
         content = pack(json.dumps({"batch": [event(number)]}).encode())
         answer = await caller.client.post(PATH, content=content, headers=headers(caller, Content_Encoding=encoding))
         assert answer.json()["results"] == {UUIDS[number]: {"result": "ok"}}

@@ -233,8 +233,8 @@ async def test_settings_and_second_statements_are_no_way_in(caller: Caller) -> N
         ("select number, sum(number) over (order by number) from numbers(3)", [[0, 0], [1, 1], [2, 3]]),
         ("select lagInFrame(number, 1, 9) over (order by number) from numbers(2)", [[9], [0]]),
         (
-            "select number, max(number) over w as m from numbers(3) window w as (order by number "
-            "rows between current row and unbounded following)",
+            ("select number, max(number) over w as m from numbers(3) window w as (order by number "
+            "rows between current row and unbounded following)"),
             [[0, 2], [1, 2], [2, 2]],
         ),
         ("select number % 2 as k, count() as c from numbers(5) group by k having c > 2", [[0, 3]]),

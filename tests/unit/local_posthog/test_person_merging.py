@@ -1,5 +1,6 @@
 """Persons: merges in order of arrival, the refusals, personless events, properties, rewritten history."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -34,8 +35,8 @@ async def test_identify_rewrites_the_person_of_old_events(caller: Caller) -> Non
 
 async def test_alias_is_the_source_and_distinct_id_the_target(caller: Caller) -> None:
     await caller.capture(
-        seen("target", **{"$set": {"name": "target", "a": 1}}),
-        seen("source", **{"$set": {"name": "source", "b": 2}}),
+        seen("target", "seen", **{"$set": {"name": "target", "a": 1}}),
+        seen("source", "seen", **{"$set": {"name": "source", "b": 2}}),
     )
     [[target]] = await caller.rows("select person_id from events where distinct_id = 'target'")
     await caller.capture(seen("target", "$create_alias", alias="source"))
@@ -75,7 +76,7 @@ def test_only_the_listed_spellings_are_illegal() -> None:
 
 
 async def test_personless_events_have_a_person_but_no_profile(caller: Caller) -> None:
-    await caller.capture(seen("p", **{"$process_person_profile": False}), seen("full"))
+    await caller.capture(seen("p", "seen", **{"$process_person_profile": False}), seen("full"))
     assert await count_persons(caller) == 2
     assert await caller.rows("select count() from persons") == [[1]]
     modes = await caller.rows("select distinct_id, person_mode from events order by distinct_id")
@@ -83,7 +84,7 @@ async def test_personless_events_have_a_person_but_no_profile(caller: Caller) ->
 
 
 async def test_a_later_merge_moves_personless_events(caller: Caller) -> None:
-    await caller.capture(seen("p", **{"$process_person_profile": False}))
+    await caller.capture(seen("p", "seen", **{"$process_person_profile": False}))
     await caller.capture(seen("user"), identify("user", "p"))
     assert await count_persons(caller) == 1
     await caller.capture(seen("p", "again", **{"$process_person_profile": False}))
@@ -93,7 +94,7 @@ async def test_a_later_merge_moves_personless_events(caller: Caller) -> None:
 
 
 async def test_a_first_full_event_keeps_the_personless_id(caller: Caller) -> None:
-    await caller.capture(seen("p", **{"$process_person_profile": False}), seen("p"))
+    await caller.capture(seen("p", "seen", **{"$process_person_profile": False}), seen("p"))
     assert await count_persons(caller) == 1
 
 
@@ -121,7 +122,7 @@ async def test_set_set_once_and_unset(caller: Caller) -> None:
 async def test_chains_of_merges_end_in_one_person(caller: Caller) -> None:
     ids = [f"d{n}" for n in range(6)]
     await caller.capture(*[seen(name) for name in ids])
-    for source, target in zip(ids, ids[1:], strict=False):
+    for source, target in itertools.pairwise(ids):
         await caller.capture(seen(target, "$merge_dangerously", alias=source))
     assert await count_persons(caller) == 1
     assert await caller.rows("select count() from persons") == [[1]]
@@ -129,7 +130,7 @@ async def test_chains_of_merges_end_in_one_person(caller: Caller) -> None:
 
 async def test_groups_get_columns_and_bad_group_sets_are_discarded(caller: Caller) -> None:
     await caller.capture(
-        seen("u", **{"$groups": {"company": "acme"}}),
+        seen("u", "seen", **{"$groups": {"company": "acme"}}),
         seen("u", "$groupidentify", **{"$group_type": "company", "$group_key": "acme", "$group_set": {"size": 3}}),
         seen("u", "$groupidentify", **{"$group_type": "company", "$group_key": "acme", "$group_set": [1]}),
     )

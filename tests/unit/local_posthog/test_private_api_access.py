@@ -115,8 +115,10 @@ async def test_an_organisation_may_forbid_personal_keys(caller: Caller) -> None:
     refused = await caller.ask("select 1")
     assert (refused.status_code, refused.json()["detail"]) == (
         403,
-        "Organization 'Local organisation' does not allow using personal API keys. "
-        "Contact an admin to enable personal API keys for this organization.",
+        (
+            "Organization 'Local organisation' does not allow using personal API keys. "
+            "Contact an admin to enable personal API keys for this organization."
+        ),
     )
 
 
