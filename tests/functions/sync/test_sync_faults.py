@@ -1,0 +1,271 @@
+"""What PostHog, the queue and people do wrong to a sync, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from functions.sync import syncing, ticking
+from hedgerow import slots
+from hedgerow.errors import InvalidError, StateConflictError
+from hedgerow.messages import SyncRequested
+from hedgerow.models import Connection, ProjectSlot, SyncRun
+from hedgerow.ports import Add, Swap
+from hedgerow.records import new_id
+from local.posthog.faults import Fault
+from tests.sync_stage import NOW, SyncStage, sync_stage
+
+QUERY = "/api/projects/"
+EVENTS = [
+    {"event": name, "distinct_id": f"u{person}", "timestamp": f"2026-11-{day:02d}T10:00:00Z", "properties": {"$session_id": f"s{person}"}}
+    for day in range(1, 21)
+    for person, name in enumerate(("$pageview", "cart"))
+]
+
+
+async def newest(stage: SyncStage) -> SyncRun:
+    return (await stage.runs())[0]
+
+
+async def due(stage: SyncStage) -> None:
+    """To the connection's next due time, then the tick."""
+    connection = await stage.connection()
+    assert connection.due_at is not None
+    stage.forward(connection.due_at - stage.app.now() + timedelta(seconds=1))
+    assert await stage.tick() == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (Fault(kind="status", status=502, body="<html>Bad gateway</html>", path=QUERY), "gateway"),
+        (Fault(kind="status", status=503, path=QUERY), "busy"),
+        (Fault(kind="half", path=QUERY), "malformed_answer"),
+        (Fault(kind="wrong_type", path=QUERY), "malformed_answer"),
+        (Fault(kind="cloudflare", path=QUERY), "blocked_before_posthog"),
+        (Fault(kind="double_rows", path=QUERY), "malformed_answer"),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Fault) else value,
+)
+async def test_a_bad_answer_fails_the_run_with_its_remedy_and_stores_nothing(fault: Fault, code: str) -> None:
+    async with sync_stage(EVENTS) as stage:
+        stage.posthog.faults.set(fault)
+        await due(stage)
+        run, connection = await newest(stage), await stage.connection()
+        assert run.state == "failed"
+        assert run.error is not None
+        assert run.error.code == code
+        assert run.error.hint
+        assert await stage.points() == {}
+        assert connection.state == "connected"
+        assert connection.due_at is not None
+        assert connection.due_at > stage.app.now()
+        stage.posthog.faults.clear()
+        await due(stage)
+        assert (await newest(stage)).state == "succeeded"
+        assert (await stage.connection()).trouble is None
+
+
+@pytest.mark.parametrize("fault", [Fault(kind="truncate", rows=5, path=QUERY), Fault(kind="clamp", rows=100, path=QUERY)], ids=lambda f: f.kind)
+async def test_an_answer_that_posthog_cuts_is_never_taken_as_whole(fault: Fault) -> None:
+    async with sync_stage(EVENTS) as whole, sync_stage(EVENTS) as cut:
+        await whole.first_sync()
+        cut.posthog.faults.set(fault)
+        await cut.first_sync()
+        expected = {place: point.value for place, point in (await whole.points()).items()}
+        for place, point in (await cut.points()).items():
+            assert point.value == expected[place]
+        run = await newest(cut)
+        if fault.kind == "truncate":
+            assert run.error is not None
+            assert run.error.code == "answer_cut"
+        else:
+            assert run.state == "succeeded"
+            assert run.requests > 2
+            assert (await cut.connection()).progress.by_family
+            assert len(await cut.points()) == len(expected)
+
+
+async def test_a_rate_limit_closes_the_project_until_its_time_and_nothing_is_lost() -> None:
+    async with sync_stage(EVENTS) as stage:
+        stage.posthog.faults.set(Fault(kind="status", status=429, headers={"Retry-After": "600"}, path=QUERY, count=1))
+        await due(stage)
+        waiting = await newest(stage)
+        assert (waiting.state, waiting.due_at) == ("pending", stage.app.now() + timedelta(seconds=600))
+        asked = sum(stage.posthog.requests.values())
+        stage.forward(timedelta(minutes=5))
+        await stage.tick()
+        assert sum(stage.posthog.requests.values()) == asked
+        stage.forward(timedelta(minutes=6))
+        await stage.tick()
+        assert (await newest(stage)).state == "succeeded"
+        assert len(await stage.runs()) == 1
+
+
+async def test_a_refused_key_needs_attention_and_is_not_tried_again() -> None:
+    async with sync_stage(EVENTS) as stage:
+        stage.posthog.revoke_key(stage.posthog.personal_api_key)
+        await due(stage)
+        connection = await stage.connection()
+        assert (connection.state, connection.due_at) == ("needs_attention", None)
+        assert connection.trouble is not None
+        assert connection.trouble.code == "key_refused"
+        stage.forward(timedelta(days=1))
+        assert await stage.tick() == 0
+        with pytest.raises(StateConflictError, match="needs_attention"):
+            await stage.refresh()
+
+
+async def test_a_deleted_project_needs_attention() -> None:
+    async with sync_stage(EVENTS) as stage:
+        stage.posthog.change_project(is_deleted=True)
+        await due(stage)
+        assert (await stage.connection()).state == "needs_attention"
+
+
+async def test_the_same_message_twice_and_two_ticks_at_once_make_one_run() -> None:
+    async with sync_stage(EVENTS) as stage:
+        connection = await stage.connection()
+        assert connection.due_at is not None
+        stage.forward(connection.due_at - stage.app.now() + timedelta(seconds=1))
+        await asyncio.gather(*(ticking.tick(stage.app, "pro") for _ in range(3)))
+        message = SyncRequested(connection_id=connection.id, due_at=connection.due_at)
+        await asyncio.gather(*(syncing.sync(stage.app, message) for _ in range(3)))
+        await stage.carry_out()
+        assert [(run.state, run.requests) for run in await stage.runs()] == [("succeeded", 2)]
+
+
+async def test_a_refresh_that_meets_a_busy_project_follows_when_the_slot_is_free() -> None:
+    async with sync_stage(EVENTS) as stage:
+        connection = await stage.connection()
+        holder = SyncRun(
+            id=new_id("run"), connection_id=connection.id, tenant_id=connection.tenant_id, kind="refresh", state="running",
+            from_day=date(2026, 11, 1), to_day=date(2026, 11, 2), created_at=NOW, began_at=NOW, due_at=NOW + slots.LEASE,
+        )
+        slot = ProjectSlot(id=slots.slot_id(connection), holder_run_id=holder.id, until=NOW + slots.LEASE)
+        await stage.store.commit(Add(holder), Add(slot))
+        waiting = await stage.refresh()
+        assert waiting.state == "pending"
+        found = await stage.store.get(SyncRun, holder.id)
+        assert found is not None
+        assert found.waiting == (waiting.id,)
+        stage.forward(slots.LEASE + timedelta(seconds=1))
+        await stage.tick()
+        assert {run.state for run in await stage.runs()} == {"succeeded"}
+
+
+async def test_a_run_whose_connection_is_disconnected_meanwhile_writes_nothing_more() -> None:
+    async with sync_stage(EVENTS) as stage:
+        async def disconnected() -> None:
+            connection = await stage.connection()
+            await stage.store.commit(Swap(connection.model_copy(update={"state": "disconnecting", "due_at": None})))
+
+        await while_asked(stage, disconnected)
+        assert await stage.points() == {}
+        run, connection = await newest(stage), await stage.connection()
+        assert (run.state, connection.state) == ("failed", "disconnecting")
+        assert run.error is not None
+        assert run.error.code == "connection_disconnecting"
+
+
+async def test_a_rename_meanwhile_is_kept_and_the_sync_goes_on() -> None:
+    async with sync_stage(EVENTS) as stage:
+        async def renamed() -> None:
+            await stage.store.commit(Swap((await stage.connection()).model_copy(update={"name": "Renamed"})))
+
+        await while_asked(stage, renamed)
+        assert (await newest(stage)).state == "succeeded"
+        assert (await stage.connection()).name == "Renamed"
+        assert await stage.points()
+
+
+async def while_asked(stage: SyncStage, act: Any) -> None:
+    """A scheduled sync during whose question to PostHog something else happens."""
+    inner = stage.posthog.app
+
+    async def meddled(scope: Mapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["path"].endswith("/query/"):
+            await act()
+        await inner(scope, receive, send)  # type: ignore[arg-type]
+
+    stage.app.http._transport.app = meddled  # type: ignore[attr-defined]
+    await due(stage)
+
+
+async def test_a_zone_moved_in_posthog_re_syncs_the_history_and_joins_nothing_unseen() -> None:
+    night = [{**event, "timestamp": event["timestamp"].replace("T10:", "T23:")} for event in EVENTS]
+    async with sync_stage(night) as stage:
+        await stage.first_sync()
+        stage.posthog.change_project(timezone="Asia/Tokyo")
+        await due(stage)
+        connection = await stage.connection()
+        assert connection.timezone == "Asia/Tokyo"
+        assert {run.state for run in await stage.runs()} == {"succeeded"}
+        points = await stage.points()
+        zones = {day: point.write.zone for (name, day), point in points.items() if name == "posthog_events"}
+        # Of the days before PostHog's first event PostHog has nothing to say: they keep their old zone.
+        assert {zone for day, zone in zones.items() if day >= date(2026, 11, 2)} == {"Asia/Tokyo"}
+        # 23:00 UTC is the next morning in Tokyo.
+        assert points["posthog_events", date(2026, 11, 2)].value == 2
+        assert any(found.reason == "timezone" for found in await stage.changes())
+
+
+async def test_activity_tracking_off_syncs_nothing_and_says_so() -> None:
+    async with sync_stage(EVENTS) as stage:
+        await stage.store.commit(Swap((await stage.connection()).model_copy(update={"activity_tracking": False})))
+        with pytest.raises(StateConflictError) as refused:
+            await stage.refresh()
+        assert refused.value.code == "activity_off"
+        await due(stage)
+        assert await stage.runs() == []
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "code"),
+    [
+        (date(2026, 11, 10), date(2026, 11, 1), "window_reversed"),
+        (date(2026, 11, 10), date(2026, 11, 21), "window_in_future"),
+        (date(2023, 1, 1), date(2026, 11, 20), "window_too_long"),
+    ],
+)
+async def test_windows_that_cannot_be_are_refused(first: date, last: date, code: str) -> None:
+    async with sync_stage() as stage:
+        with pytest.raises(InvalidError) as refused:
+            await stage.refresh(first, last)
+        assert refused.value.code == code
+
+
+async def test_the_clock_jumping_forth_and_back_leaves_a_sound_schedule() -> None:
+    async with sync_stage(EVENTS) as stage:
+        await due(stage)
+        stage.forward(timedelta(days=40))
+        await stage.tick()
+        stage.forward(timedelta(days=-40))
+        await stage.tick()
+        stage.forward(timedelta(days=41))
+        await stage.tick()
+        connection = await stage.connection()
+        assert connection.due_at is not None
+        assert stage.app.now() < connection.due_at <= stage.app.now() + timedelta(hours=3)
+        assert (await newest(stage)).state == "succeeded"
+
+
+async def test_one_connection_failing_for_ever_does_not_move_the_others() -> None:
+    async with sync_stage(EVENTS) as stage:
+        good = await stage.connection()
+        bad = Connection.model_validate({**good.model_dump(), "id": new_id("con"), "host": "http://posthog.local", "project_id": "999999", "version": 0})
+        others = [
+            Connection.model_validate({**good.model_dump(), "id": new_id("con"), "project_id": str(5000 + n), "due_at": None, "version": 0})
+            for n in range(50)
+        ]
+        await stage.store.commit(Add(bad), *(Add(other) for other in others))
+        stage.forward(timedelta(hours=4))
+        await stage.tick()
+        assert (await newest(stage)).state == "succeeded"
+        found = await stage.store.get(Connection, bad.id)
+        assert found is not None
+        assert found.state == "needs_attention"
