@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from hedgerow.messages import Message
     from hedgerow.models import ConnectionState
+    from hedgerow.ports import Store
     from hedgerow.records import Record
 
 ADMIN_KEY = "the-operators-key"
@@ -61,7 +62,7 @@ class Stage:
 
     app: App
     clock: Clock
-    store: SqliteStore
+    store: Store
     queue: EmbeddedQueue
 
     async def tenant(self, tier: Tier = "pro", name: str = "Acme") -> Tenant:
@@ -170,15 +171,16 @@ def month_record(connection: Connection, month: Month, at: datetime) -> MetricMo
 
 
 @asynccontextmanager
-async def staged(allowed: Sequence[str] = ()) -> AsyncIterator[Stage]:
-    """A stage on stores in memory."""
+async def staged(allowed: Sequence[str] = (), store: Store | None = None) -> AsyncIterator[Stage]:
+    """A stage on stores in memory, or on the one given, which is the caller's to close."""
     config = Settings(admin_key=SecretStr(ADMIN_KEY), allowed_private_hosts=tuple(allowed), requests_per_minute=100_000)
-    store, queue, clock = SqliteStore(":memory:"), EmbeddedQueue(":memory:"), Clock()
+    here, queue, clock = store or SqliteStore(":memory:"), EmbeddedQueue(":memory:"), Clock()
     outbound = GuardedOutbound(config.allowed_private_hosts)
-    app = App(config, store, SealedVault(store, bytes(32)), queue, outbound, clock)
+    app = App(config, here, SealedVault(here, bytes(32)), queue, outbound, clock)
     try:
-        yield Stage(app, clock, store, queue)
+        yield Stage(app, clock, here, queue)
     finally:
         await outbound.close()
         await queue.close()
-        await store.close()
+        if store is None:
+            await here.close()

@@ -81,7 +81,9 @@ async def test_an_ending_that_dies_anywhere_ends_the_same(flow: Flow, store: Sto
     whole = Fuse()
     expected = await one(flow, store, whole, "phc_whole")
     assert len(whole.calls) > 5
-    for number, fuse in enumerate(every_fuse(len(whole.calls))):
+    # Between two port calls nothing is written, so after one is before the next; only the last has an after.
+    fuses = [fuse for fuse in every_fuse(len(whole.calls)) if not fuse.after or fuse.at == len(whole.calls)]
+    for number, fuse in enumerate(fuses):
         assert await one(flow, store, fuse, f"phc_{number}") == expected, (whole.calls[(fuse.at or 1) - 1], fuse.after)
         assert fuse.blown
 
@@ -91,7 +93,7 @@ async def one(flow: Flow, store: Store, fuse: Fuse, token: str) -> dict[str, obj
     async with staged(store=store) as stage:
         tenant = await stage.tenant()
         await stage.key(tenant)
-        connection = await lived_in(stage, tenant, token=token)
+        connection = await lived_in(stage, tenant, runs=1, token=token)
         try:
             await flow(armed(stage.app, fuse), stage, connection)
         except Crash:
