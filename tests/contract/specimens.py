@@ -68,7 +68,8 @@ class Leaf(Record):
         Index("-weight"),
         Index("green", "tree", "height"),
         Index("tree", "-height", "name"),
-        Index("day"),
+        Index("day", "-height", "tree"),
+        Index("green", "-weight"),
     )
 
     tree: str = "oak"

@@ -137,6 +137,7 @@ async def test_a_message_is_under_way_a_few_milliseconds_after_its_publish(queue
     await asyncio.sleep(0.05)
     waits: list[float] = []
     for number in range(11):
+        await asyncio.sleep(0.03)  # until the courier rests
         await queue.publish(*points(number))
         published = time.monotonic()
         await letterbox.until(lambda: len(letterbox.envelopes) > number)  # noqa: B023 - awaited within the turn

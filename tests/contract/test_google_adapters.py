@@ -11,7 +11,7 @@ import pytest
 from google.api_core import exceptions
 
 from hedgerow.adapters.firestore import FirestoreStore
-from hedgerow.adapters.google import PubSubQueue
+from hedgerow.adapters.google import PubSubQueue, _chunks
 from hedgerow.adapters.google_clients import google_errors
 from hedgerow.errors import TransientError
 from hedgerow.messages import PointsStored
@@ -101,6 +101,21 @@ async def test_a_topic_that_is_not_there_is_worth_another_try(pubsub_host: str, 
     with pytest.raises(TransientError, match="no topic"):
         await queue.publish(PointsStored(connection_id="con_1", run_id="run_1"))
     await queue.close()
+
+
+def test_no_request_is_larger_than_pubsub_takes() -> None:
+    """The emulator takes any size; the service takes 1,000 messages and 10 MB."""
+    from google.pubsub_v1.types import PublishRequest
+
+    large = [PointsStored(connection_id="c" * (number * 10_000), run_id="run_1") for number in range(60)]
+    small = [PointsStored(connection_id="con_1", run_id=f"run_{number}") for number in range(2_500)]
+
+    requests = [PublishRequest.pb()(topic="t" * 300, messages=chunk) for chunk in _chunks([*large, *small])]
+
+    assert sum(len(request.messages) for request in requests) == 2_560
+    assert max(len(request.messages) for request in requests) <= 1_000
+    assert max(request.ByteSize() for request in requests) < 10_000_000
+    assert len(requests) == 5
 
 
 async def test_a_push_subscription_follows_its_server(pubsub_host: str, project: str) -> None:

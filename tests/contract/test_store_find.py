@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from functools import cmp_to_key
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 
 Order = Sequence[str]
 
+AFTERNOON_IN_NEPAL = (NOON - timedelta(days=3)).astimezone(timezone(timedelta(hours=5, minutes=45)))
+
 FORMS: dict[str, tuple[list[Where], Order]] = {
     "all": ([], ["id"]),
     "equal": ([Where("tree", "==", "oak")], ["id"]),
     "equal, not ASCII": ([Where("tree", "==", "öl")], ["id"]),
     "equal, range on the next": ([Where("tree", "==", "oak"), Where("at", "<=", NOON)], ["-at", "-id"]),
     "range written first": ([Where("at", ">", NOON), Where("tree", "==", "elm")], ["-at", "-id"]),
+    "an instant of another zone": ([Where("tree", "==", "oak"), Where("at", ">", AFTERNOON_IN_NEPAL)], ["-at", "-id"]),
     "range alone": ([Where("height", ">=", 0)], ["height", "id"]),
     "between": ([Where("height", ">", -2), Where("height", "<=", 1)], ["height", "id"]),
     "descending range": ([Where("weight", "<", 2.25)], ["-weight", "-id"]),
@@ -36,10 +39,11 @@ FORMS: dict[str, tuple[list[Where], Order]] = {
         [Where("green", "==", False), Where("height", "<", 3), Where("tree", "==", "Oak")],
         ["height", "id"],
     ),
-    "the first of three equal": ([Where("green", "==", True)], ["tree", "height", "id"]),
+    "equal, the rest ordered": ([Where("green", "==", True)], ["-weight", "-id"]),
+    "equal, the rest in both directions": ([Where("day", "==", date(2026, 1, 2))], ["-height", "tree", "id"]),
     "three equal": ([Where("green", "==", True), Where("tree", "==", "elm"), Where("height", "==", 0)], ["id"]),
     "both directions": ([Where("tree", "==", "oak"), Where("height", ">=", -1)], ["-height", "name", "id"]),
-    "dates": ([Where("day", ">=", date(2026, 1, 2))], ["day", "id"]),
+    "dates": ([Where("day", ">=", date(2026, 1, 2))], ["day", "-height", "tree", "id"]),
     "one instant": ([Where("tree", "==", "oak"), Where("at", "==", NOON)], ["-id"]),
     "nothing meets it": ([Where("tree", "==", "yew")], ["id"]),
 }

@@ -240,6 +240,18 @@ async def test_rotation_leaves_one_version_to_pay_for(project: str) -> None:
     assert manager.secrets[project, "hedgerow-con_1"] == [None, None, b"phx_2", None]
 
 
+async def test_the_reference_to_keep_may_name_the_project_by_its_id(project: str) -> None:
+    manager = SecretManager()
+    async with secret_manager_server(manager) as host:
+        vault = SecretManagerVault(project, emulator_host=host)
+        await vault.write("con_1", PHX)
+        await vault.write("con_1", OTHER)
+        await vault.destroy("con_1", keep=f"projects/{project}/secrets/hedgerow-con_1/versions/2")
+        await vault.close()
+
+    assert manager.secrets[project, "hedgerow-con_1"] == [None, OTHER.get_secret_value().encode()]
+
+
 async def test_missing_rights_are_worth_another_try(project: str) -> None:
     manager = SecretManager(forbidden=True)
     async with secret_manager_server(manager) as host:
