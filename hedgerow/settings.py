@@ -15,16 +15,32 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="HEDGEROW_", frozen=True, extra="ignore")
 
-    admin_key: SecretStr | None = Field(default=None, description="The operator's key: tenants and ticks. `hedgerow dev` makes one when unset.")
+    admin_key: SecretStr | None = Field(
+        default=None, description="The operator's key: tenants and ticks. `hedgerow dev` makes one when unset."
+    )
     data: Path = Field(default=Path(".hedgerow"), description="Folder of the embedded store, queue and sealing key.")
     store: Literal["sqlite", "firestore"] = Field(default="sqlite", description="Where state lives.")
     queue: Literal["embedded", "pubsub"] = Field(default="embedded", description="What carries work.")
     vault: Literal["sealed", "secret_manager"] = Field(default="sealed", description="Where personal API keys live.")
-    project: str = Field(default="", description="The Google Cloud project; needed for Firestore, Pub/Sub and Secret Manager.")
+    project: str = Field(
+        default="", description="The Google Cloud project; needed for Firestore, Pub/Sub and Secret Manager."
+    )
     database: str = Field(default="(default)", description="The Firestore database.")
+    firestore_emulator: str | None = Field(
+        default=None,
+        validation_alias="FIRESTORE_EMULATOR_HOST",
+        description="host:port of Firestore's emulator; Google's own variable.",
+    )
+    pubsub_emulator: str | None = Field(
+        default=None,
+        validation_alias="PUBSUB_EMULATOR_HOST",
+        description="host:port of Pub/Sub's emulator; Google's own variable.",
+    )
     topic_prefix: str = Field(default="hedgerow-", description="What the names of our Pub/Sub topics begin with.")
     secret_prefix: str = Field(default="hedgerow-", description="What the names of our secrets begin with.")
-    sealing_key: SecretStr | None = Field(default=None, description="32 bytes, base64: the sealed vault's key where no file holds it.")
+    sealing_key: SecretStr | None = Field(
+        default=None, description="32 bytes, base64: the sealed vault's key where no file holds it."
+    )
     tiers_file: Path | None = Field(default=None, description="Another tiers.json than the one that ships.")
     allowed_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -38,12 +54,22 @@ class Settings(BaseSettings):
         default=(),
         description="Service accounts, comma-separated, whose tokens schedule and topic targets accept; the platform has verified them.",
     )
-    new_users_days: int = Field(default=365, ge=1, le=3650, description="How far back `posthog_new_users` looks for an earlier event.")
-    requests_per_minute: int = Field(default=600, ge=1, description="Calls one key may make per minute and instance before 429.")
+    new_users_days: int = Field(
+        default=365, ge=1, le=3650, description="How far back `posthog_new_users` looks for an earlier event."
+    )
+    requests_per_minute: int = Field(
+        default=600, ge=1, description="Calls one key may make per minute and instance before 429."
+    )
     body_bytes: int = Field(default=1_048_576, ge=1024, description="The largest body an API call takes.")
-    query_seconds: float = Field(default=75.0, gt=0, description="How long to wait for one HogQL answer: PostHog queues 30 s and runs 10 s.")
-    us_host: str = Field(default="https://us.posthog.com", description="PostHog's US cloud, tried when a key is unknown in the EU.")
-    eu_host: str = Field(default="https://eu.posthog.com", description="PostHog's EU cloud, tried when a key is unknown in the US.")
+    query_seconds: float = Field(
+        default=75.0, gt=0, description="How long to wait for one HogQL answer: PostHog queues 30 s and runs 10 s."
+    )
+    us_host: str = Field(
+        default="https://us.posthog.com", description="PostHog's US cloud, tried when a key is unknown in the EU."
+    )
+    eu_host: str = Field(
+        default="https://eu.posthog.com", description="PostHog's EU cloud, tried when a key is unknown in the US."
+    )
 
     @field_validator("allowed_private_hosts", "invoker_emails", mode="before")
     @classmethod

@@ -69,7 +69,7 @@ def _store(config: Settings) -> Store:
     if config.store == "firestore":
         from hedgerow.adapters.firestore import FirestoreStore
 
-        return FirestoreStore(config.project, config.database)
+        return FirestoreStore(config.project, config.database, emulator_host=config.firestore_emulator or None)
     from hedgerow.adapters.sqlite import SqliteStore
 
     config.data.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def _queue(config: Settings) -> Queue:
     if config.queue == "pubsub":
         from hedgerow.adapters.google import PubSubQueue
 
-        return PubSubQueue(config.project, config.topic_prefix)
+        return PubSubQueue(config.project, config.topic_prefix, emulator_host=config.pubsub_emulator or None)
     from hedgerow.adapters.embedded import EmbeddedQueue
 
     config.data.mkdir(parents=True, exist_ok=True)

@@ -1,22 +1,8 @@
-"""What the laptop reads from the environment beside Hedgerow's settings: emulators, and what the demo is asked for."""
+"""What the demo reads from the environment, and what its commands get to see of it."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Emulators:
-    """host:port of each emulator, None where its variable is unset."""
-
-    firestore: str | None
-    pubsub: str | None
-
-
-def emulators() -> Emulators:
-    """The two variables that Google's own clients read as well."""
-    return Emulators(os.environ.get("FIRESTORE_EMULATOR_HOST"), os.environ.get("PUBSUB_EMULATOR_HOST"))
 
 
 def wants_to_stay() -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 from starlette.requests import Request
+from starlette.responses import Response
 
 from functions.api.routes import Target, function, targets
 from hedgerow import wiring
@@ -59,10 +60,14 @@ class PrivateTargets:
             await answer(scope, receive, send)
 
     async def push(self, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Answer a push that came from outside; False when the path is not one of the secret ones."""
+        """Answer a push that came from outside; False when the path is not the secret one."""
         prefix, _, name = str(scope["path"]).rpartition("/")
-        if not secrets.compare_digest(prefix.encode(), self.push_path.encode()) or name not in self._by_name:
+        if not secrets.compare_digest(prefix.encode(), self.push_path.encode()):
             return False
+        if name not in self._by_name:
+            # A topic that nobody subscribes to yet.
+            await Response(status_code=204)(scope, receive, send)
+            return True
         headers = [(key, value) for key, value in scope["headers"] if key != b"authorization"]
         headers.append((b"authorization", self._bearer.encode()))
         await self({**scope, "path": f"/{name}", "headers": headers}, receive, send)

@@ -23,10 +23,10 @@ from pydantic import SecretStr
 from starlette.requests import Request
 
 from functions.api.routes import function, targets
-from hedgerow import wiring
+from hedgerow import messages, wiring
+from hedgerow.errors import TransientError
 from hedgerow.outbound import GuardedOutbound
 from hedgerow.settings import Settings
-from local.environment import emulators
 from local.private import PrivateTargets
 
 if TYPE_CHECKING:
@@ -132,13 +132,16 @@ async def _serve(app: App, listener: socket.socket) -> None:
 
 async def _carrier(app: App, private: PrivateTargets, address: str) -> asyncio.Task[None] | None:
     """Begin to carry messages: our own courier, or the emulator's pushes."""
-    if app.settings.queue == "pubsub":
-        from local.emulated import subscribe
+    from hedgerow.adapters.google import PubSubQueue
 
-        endpoints = {
-            topic: f"{address}{private.push_path}/{target.name}" for topic, target in private.subscribers.items()
-        }
-        await subscribe(emulators().pubsub or "", app.settings, endpoints)
+    if isinstance(app.queue, PubSubQueue):
+        for kind in messages.Message.__subclasses__():
+            subscriber = private.subscribers.get(kind.topic)
+            name = subscriber.name if subscriber else "nobody"
+            try:
+                await app.queue.ensure_push(kind.topic, f"{address}{private.push_path}/{name}")
+            except TransientError as error:
+                raise CannotStartError(f"The Pub/Sub emulator does not answer: {error.detail}") from error
         return None
     from hedgerow.adapters.courier import Courier
     from hedgerow.adapters.embedded import EmbeddedQueue
@@ -221,8 +224,7 @@ def _settings(options: Options) -> Settings:
         "queue": "embedded",
     }
     if options.emulators:
-        there = emulators()
-        if not there.firestore or not there.pubsub:
+        if not asked.firestore_emulator or not asked.pubsub_emulator:
             raise CannotStartError(
                 "--emulators needs FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST, each the host:port of a running "
                 "emulator: gcloud emulators firestore start, gcloud beta emulators pubsub start."
