@@ -18,9 +18,7 @@ Role = Literal["read", "write", "capture"]
 ConnectionState = Literal["connected", "paused", "needs_attention", "disconnecting", "disconnected"]
 RunState = Literal["pending", "running", "succeeded", "failed"]
 RunKind = Literal["first", "refresh", "scheduled", "rezone"]
-CapabilityName = Literal[
-    "reach", "authenticate", "project", "query", "feature_flags", "event_definitions", "capture"
-]
+CapabilityName = Literal["reach", "authenticate", "project", "query", "feature_flags", "event_definitions", "capture"]
 
 
 class Part(BaseModel):
@@ -47,7 +45,9 @@ class Tenant(Record):
     tier: Tier
     activity_tracking: bool = True
     created_at: Instant
-    closing_since: Instant | None = Field(default=None, description="It is being deleted: its connections are purged, then it goes.")
+    closing_since: Instant | None = Field(
+        default=None, description="It is being deleted: its connections are purged, then it goes."
+    )
 
 
 class ApiKey(Record):
@@ -81,13 +81,19 @@ class SyncProgress(Part):
     last_success_at: Instant | None = None
     last_success_day: date | None = Field(default=None, description="The newest local day that success covered.")
     failures: int = Field(default=0, description="Failed runs since the last success.")
-    heavy_at: Instant | None = Field(default=None, description="When wau, mau and new users were last computed for today.")
+    heavy_at: Instant | None = Field(
+        default=None, description="When wau, mau and new users were last computed for today."
+    )
     flags_at: Instant | None = Field(default=None, description="When the feature flags were last listed.")
     flags_active: int | None = None
-    recheck_day: date | None = Field(default=None, description="The local day whose re-check of the older month is under way.")
+    recheck_day: date | None = Field(
+        default=None, description="The local day whose re-check of the older month is under way."
+    )
     rechecked: int = Field(default=0, description="Days of that month re-checked so far on `recheck_day`.")
     by_family: bool = Field(default=False, description="The combined query was too heavy: ask family by family.")
-    days_per_query: int | None = Field(default=None, description="The widest span of days that answered in time, once one did not.")
+    days_per_query: int | None = Field(
+        default=None, description="The widest span of days that answered in time, once one did not."
+    )
 
 
 class Connection(Record):
@@ -104,13 +110,19 @@ class Connection(Record):
     tenant_id: str
     name: str
     host: str = Field(description="Origin of the private API, such as https://us.posthog.com.")
-    ingestion_host: str | None = Field(default=None, description="Origin events go to, where it is not derived from `host`.")
+    ingestion_host: str | None = Field(
+        default=None, description="Origin events go to, where it is not derived from `host`."
+    )
     project_id: str | None = Field(default=None, description="None while the connection is capture-only.")
     project_token: str | None = None
-    secret_ref: str | None = Field(default=None, description="Where the vault keeps the personal API key; None without one.")
+    secret_ref: str | None = Field(
+        default=None, description="Where the vault keeps the personal API key; None without one."
+    )
     state: ConnectionState
     state_since: Instant
-    trouble: Trouble | None = Field(default=None, description="Why attention is needed, or what the last run failed of.")
+    trouble: Trouble | None = Field(
+        default=None, description="Why attention is needed, or what the last run failed of."
+    )
     capabilities: tuple[Capability, ...] = ()
     tier: Tier = Field(description="The tenant's, copied, so that a sync need not read the tenant.")
     activity_tracking: bool = Field(default=True, description="The tenant's, copied.")
@@ -118,11 +130,15 @@ class Connection(Record):
     every: timedelta | None = Field(default=None, description="A slower schedule than the tier's; never a faster one.")
     events: tuple[str, ...] = Field(default=(), description="Pinned custom events.")
     created_at: Instant
-    due_at: Instant | None = Field(default=None, description="When a tick may next publish it; None when nothing is scheduled.")
+    due_at: Instant | None = Field(
+        default=None, description="When a tick may next publish it; None when nothing is scheduled."
+    )
     progress: SyncProgress = SyncProgress()
     disconnect_purge: bool = False
     refuse_traffic: bool = False
-    finishing_until: Instant | None = Field(default=None, description="Disconnecting: until when somebody is at it; then a tick takes over.")
+    finishing_until: Instant | None = Field(
+        default=None, description="Disconnecting: until when somebody is at it; then a tick takes over."
+    )
 
 
 class TokenClaim(Record):
@@ -167,7 +183,9 @@ class SyncRun(Record):
     created_at: Instant
     began_at: Instant | None = None
     finished_at: Instant | None = None
-    due_at: Instant | None = Field(default=None, description="Pending: when to try (again). Running: when its lease ends. Else None.")
+    due_at: Instant | None = Field(
+        default=None, description="Pending: when to try (again). Running: when its lease ends. Else None."
+    )
     claimed_by: str | None = Field(default=None, description="Random mark of the attempt that holds it.")
     attempts: int = 0
     waiting: tuple[str, ...] = Field(default=(), description="Runs to publish when this one ends.")
@@ -176,7 +194,9 @@ class SyncRun(Record):
     part: int = 1
     parts: int = 1
     parts_done: int = Field(default=0, description="Of a whole: how many of its parts have ended.")
-    whole_from: date | None = Field(default=None, description="Of a part: the window asked for; event names are ranked over it.")
+    whole_from: date | None = Field(
+        default=None, description="Of a part: the window asked for; event names are ranked over it."
+    )
     whole_to: date | None = None
     rows: int = 0
     points: int = Field(default=0, description="Points that were new or had moved.")
@@ -237,7 +257,9 @@ class ChangeSet(Record):
     at: Instant
     reason: Literal["late_events_or_merges", "timezone"] = "late_events_or_merges"
     changes: tuple[ValueChange, ...]
-    month: str = Field(default_factory=_month_changed, description="The month of the changed days, from the changes themselves.")
+    month: str = Field(
+        default_factory=_month_changed, description="The month of the changed days, from the changes themselves."
+    )
 
 
 class RetentionWalk(Record):
@@ -272,5 +294,7 @@ class PurgeReceipt(Record):
     removed: dict[str, int]
     remaining: dict[str, int] = Field(description="Counted again afterwards: every number is 0.")
     secret_destroyed: bool
-    of: Instant | None = Field(default=None, description="Since when the purged thing was disconnecting: a later purge of it is another one.")
+    of: Instant | None = Field(
+        default=None, description="Since when the purged thing was disconnecting: a later purge of it is another one."
+    )
     complete: bool = Field(default=True, description="False while the purge is under way.")

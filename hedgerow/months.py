@@ -13,11 +13,19 @@ from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import TypedDict
 
 from hedgerow import days
 
 Value = int | float
 QueryValue = str | int | float | list[str]
+
+
+class Packed(TypedDict):
+    """`w`: the writes still referred to, as run, begin, zone, query, values; `s`: per series values and write numbers by day."""
+
+    w: list[tuple[str, str, str, str, dict[str, QueryValue]]]
+    s: dict[str, tuple[list[Value | None], list[int | None]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,42 +92,45 @@ def record_id(connection_id: str, month: str) -> str:
 
 
 def pack(month: Month) -> bytes:
-    """Compressed JSON: `w` the writes still referred to, `s` per series its values and write numbers."""
+    """The month as compressed JSON of the form `Packed`."""
     length = monthrange(int(month.month[:4]), int(month.month[5:]))[1]
     numbers: dict[int, int] = {}
-    writes: list[list[object]] = []
-    series: dict[str, list[list[Value | None]]] = {}
+    packed: Packed = {"w": [], "s": {}}
     for name, points in sorted(month.series.items()):
         values: list[Value | None] = [None] * length
-        refs: list[Value | None] = [None] * length
+        refs: list[int | None] = [None] * length
         for day, point in points.items():
             write = point.write
             if id(write) not in numbers:
-                numbers[id(write)] = len(writes)
-                writes.append([write.run_id, write.began_at.isoformat(), write.zone, write.query, dict(write.values)])
+                numbers[id(write)] = len(packed["w"])
+                packed["w"].append(
+                    (write.run_id, write.began_at.isoformat(), write.zone, write.query, dict(write.values))
+                )
             values[day - 1] = point.value
             refs[day - 1] = numbers[id(write)]
-        series[name] = [values, refs]
-    text = json.dumps({"w": writes, "s": series}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        packed["s"][name] = (values, refs)
+    text = json.dumps(packed, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return zlib.compress(text.encode("utf-8", "surrogatepass"), 6)
 
 
 def unpack(month: str, packed: bytes) -> Month:
     """The month as it was packed."""
     raw = load(packed)
-    writes = [Write(run, datetime.fromisoformat(began), zone, query, values) for run, began, zone, query, values in raw["w"]]
+    writes = [
+        Write(run, datetime.fromisoformat(began), zone, query, values) for run, began, zone, query, values in raw["w"]
+    ]
     series = {
         name: {
             day: Point(value, writes[ref])
             for day, (value, ref) in enumerate(zip(values, refs, strict=True), start=1)
-            if ref is not None
+            if ref is not None and value is not None
         }
         for name, (values, refs) in raw["s"].items()
     }
     return Month(month, series)
 
 
-def load(packed: bytes) -> dict[str, list]:  # type: ignore[type-arg]
-    """The packed form itself, for readers in a hurry: `w` the writes, `s` the series (see `pack`)."""
-    loaded: dict[str, list] = json.loads(zlib.decompress(packed))  # type: ignore[type-arg]
+def load(packed: bytes) -> Packed:
+    """The packed form itself, for readers in a hurry."""
+    loaded: Packed = json.loads(zlib.decompress(packed))
     return loaded

@@ -40,7 +40,15 @@ class Oracle:
             "create table e (event varchar, person varchar, day date, us bigint, session varchar, flag varchar, response varchar)"
         )
         rows = [
-            (raw.event, raw.person, raw.local_day, (raw.at - EPOCH) // timedelta(microseconds=1), raw.session, raw.flag, raw.response)
+            (
+                raw.event,
+                raw.person,
+                raw.local_day,
+                (raw.at - EPOCH) // timedelta(microseconds=1),
+                raw.session,
+                raw.flag,
+                raw.response,
+            )
             for raw in resolved(list(events), zone)
         ]
         if rows:
@@ -48,7 +56,10 @@ class Oracle:
 
     def metrics(self, first: date, last: date, new_users_days: int = 365) -> dict[tuple[str, date], float]:
         """Every metric of every day, zeros included; `event:` and `flag:` series only where not zero."""
-        self.db.execute("create or replace table d as select unnest(generate_series($1::date, $2::date, interval 1 day))::date as day", [first, last])
+        self.db.execute(
+            "create or replace table d as select unnest(generate_series($1::date, $2::date, interval 1 day))::date as day",
+            [first, last],
+        )
         found: dict[tuple[str, date], float] = {}
         for name, sql in {**FIXED, "posthog_new_users": NEW_USERS.format(days=new_users_days)}.items():
             found.update({(name, day): value or 0 for day, value in self.db.execute(sql).fetchall()})
@@ -155,7 +166,7 @@ class Persons:
 
 def instant(event: Mapping[str, Any]) -> datetime:
     """The event's own timestamp."""
-    return datetime.fromisoformat(event["timestamp"].replace("Z", "+00:00"))
+    return datetime.fromisoformat(event["timestamp"])
 
 
 def days_between(first: date, last: date) -> list[date]:

@@ -156,7 +156,12 @@ async def sync_stage(
         transport = httpx.ASGITransport(app=posthog.app)
         async with httpx.AsyncClient(transport=transport) as client:
             app = App(
-                Settings(**dict(settings or {})), here, SealedVault(here, bytes(32)), queue, StraightOut(client), clock(posthog)
+                Settings(**dict(settings or {})),
+                here,
+                SealedVault(here, bytes(32)),
+                queue,
+                StraightOut(client),
+                clock(posthog),
             )
             tenant = Tenant(id=new_id("ten"), name="Acme", tier=tier, created_at=now)
             connection = Connection(

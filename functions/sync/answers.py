@@ -43,7 +43,7 @@ class Facts:
         self.flags.update(other.flags)
 
 
-def read(columns: Sequence[str], rows: Sequence[Sequence[object]], has_more: bool) -> Facts:
+def read(columns: Sequence[str], rows: Sequence[Sequence[object]], *, has_more: bool) -> Facts:
     """The facts of one answer.
 
     Raises `AnswerCutError` when its last row is missing or it is as long as its limit,
@@ -61,7 +61,7 @@ def read(columns: Sequence[str], rows: Sequence[Sequence[object]], has_more: boo
     return facts
 
 
-def ranked(columns: Sequence[str], rows: Sequence[Sequence[object]], has_more: bool) -> dict[str, int]:
+def ranked(columns: Sequence[str], rows: Sequence[Sequence[object]], *, has_more: bool) -> dict[str, int]:
     """The answer of a ranking asked alone: name -> how often."""
     if tuple(columns) != ("name", "times"):
         raise AnswerMalformedError("PostHog answered a ranking with other columns than asked.")

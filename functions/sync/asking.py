@@ -71,9 +71,10 @@ def question_of(ask: Ask, names: tuple[str, ...], flags: tuple[str, ...], new_us
 async def ask_all(
     send: Asker,
     question: Question,
+    before_each: Callable[[], Awaitable[None]],
+    *,
     by_family: bool,
     days_per_query: int | None,
-    before_each: Callable[[], Awaitable[None]],
 ) -> Asked:
     """Every fact of the question. Splits by family, then by days, and remembers what worked.
 
@@ -93,7 +94,7 @@ async def ask_all(
         first = False
         try:
             answer = await send(text_of(piece), values_of(piece))
-            facts = answers.read(answer.columns, answer.rows, answer.has_more)
+            facts = answers.read(answer.columns, answer.rows, has_more=answer.has_more)
         except OutboundError as error:
             if not _too_much(error):
                 raise
@@ -161,7 +162,7 @@ async def _ranked(send: Asker, piece: Question, family: Family, days: int, asked
     times: Counter[str] = Counter()
     for span in _cut(piece.ranked, days):
         answer = await send(rank_text(family), rank_values(span, piece.zone))
-        times.update(answers.ranked(answer.columns, answer.rows, answer.has_more))
+        times.update(answers.ranked(answer.columns, answer.rows, has_more=answer.has_more))
     top = sorted(times.items(), key=lambda item: (-item[1], item[0]))
     if family == "event":
         best = dict(top[:TOP_EVENTS])

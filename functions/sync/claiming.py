@@ -17,7 +17,6 @@ from hedgerow.ports import Add, Swap
 from hedgerow.records import new_id
 from hedgerow.runs import scheduled_id
 
-
 _TRIES = 4
 
 
@@ -149,5 +148,3 @@ async def _queue_behind(app: App, run: SyncRun, busy: slots.Busy) -> None:
         await app.store.commit(later)
         return
     await app.store.commit(later, Swap(holder.model_copy(update={"waiting": (*holder.waiting, run.id)})))
-
-

@@ -71,7 +71,7 @@ class Question:
 
 def text_of(question: Question) -> str:
     """The HogQL of a question; the same text for the same families."""
-    arms = [arm for family in question.families for arm in _ARMS[family](question.rank)]
+    arms = [arm for family in question.families for arm in _ARMS[family](question)]
     arms.append(f"select toDate('{END_DAY}') as day, '{END_METRIC}' as metric, toFloat(0) as value")
     # PostHog puts a LIMIT of 100 on an arm that has none, so every arm has one.
     union = "\nunion all\n".join(f"{arm} limit {LIMIT}" for arm in arms)
@@ -98,7 +98,9 @@ def values_of(question: Question) -> dict[str, QueryValue]:
         "session_from": _epoch(day - SESSION_DAYS, zone),
         "session_to": _epoch(last + SESSION_DAYS + timedelta(days=1), zone),
         "session_again_from": _epoch(question.again.first - SESSION_DAYS, zone) if question.again else 0,
-        "session_again_to": _epoch(question.again.last + SESSION_DAYS + timedelta(days=1), zone) if question.again else 0,
+        "session_again_to": _epoch(question.again.last + SESSION_DAYS + timedelta(days=1), zone)
+        if question.again
+        else 0,
         "rank_from": ranked[0],
         "rank_to": ranked[1],
         "names": ["", *question.names],
@@ -150,13 +152,13 @@ def _long(metrics: tuple[Metric, ...], wide: str) -> str:
     )
 
 
-def _day(_: bool) -> list[str]:
+def _day(_: Question) -> list[str]:
     metrics = fixed("day")
     wide = f"  select {_DAY} as day,\n    {_aggregates(metrics)}\n  from events where {_IN_DAYS} group by day"
     return [_long(metrics, wide)]
 
 
-def _session(_: bool) -> list[str]:
+def _session(_: Question) -> list[str]:
     metrics = fixed("session")
     widened = _IN_DAYS.replace("{", "{session_")
     wide = (
@@ -173,24 +175,24 @@ def _session(_: bool) -> list[str]:
     return [f"{_long(metrics, wide)}\n{in_days}"]
 
 
-def _event(rank: bool) -> list[str]:
+def _event(question: Question) -> list[str]:
     counted = f"select event, count() as times from events where {_IN_RANK} group by event order by times desc, event asc limit {TOP_EVENTS}"
-    ranked = f" or event in (select event from ({counted}))" if rank else ""
+    ranked = f" or event in (select event from ({counted}))" if question.rank else ""
     arm = (
         f"select {_DAY} as day, concat('{EVENT_PREFIX}', event) as metric, toFloat(count()) as value\n"
         f"from events where {_IN_DAYS} and (event in {{names}}{ranked}) group by day, metric"
     )
     listed = f"select toDate('{RANK_DAY}') as day, concat('{EVENT_PREFIX}', event) as metric, toFloat(times) as value from (\n  {counted})"
-    return [arm, listed] if rank else [arm]
+    return [arm, listed] if question.rank else [arm]
 
 
-def _flag(rank: bool) -> list[str]:
+def _flag(question: Question) -> list[str]:
     called = "event = '$feature_flag_called'"
     counted = (
         f"select {_KEY} as flag, count() as times from events where {_IN_RANK} and {called}\n"
         f"  group by flag order by times desc, flag asc limit {TOP_FLAGS}"
     )
-    ranked = f" or flag in (select flag from ({counted}))" if rank else ""
+    ranked = f" or flag in (select flag from ({counted}))" if question.rank else ""
     arm = (
         f"select day, concat('{FLAG_PREFIX}', flag, ':', variant) as metric, toFloat(uniqExact(person)) as value from (\n"
         f"  select {_DAY} as day, {_KEY} as flag, {_VARIANT} as variant, person_id as person\n"
@@ -198,10 +200,10 @@ def _flag(rank: bool) -> list[str]:
         f"where flag != '' and (flag in {{flags}}{ranked}) group by day, metric"
     )
     listed = f"select toDate('{RANK_DAY}') as day, concat('{FLAG_PREFIX}', flag) as metric, toFloat(times) as value from (\n  {counted})"
-    return [arm, listed] if rank else [arm]
+    return [arm, listed] if question.rank else [arm]
 
 
-def _trailing(_: bool) -> list[str]:
+def _trailing(_: Question) -> list[str]:
     metrics = fixed("trailing")
     counts = ",\n    ".join(
         f"toFloat(uniqExactIf(person, ahead < {metric.trailing_days})) as {metric.name}" for metric in metrics
@@ -216,9 +218,9 @@ def _trailing(_: bool) -> list[str]:
     return [_long(metrics, wide)]
 
 
-def _new_users(_: bool) -> list[str]:
+def _new_users(_: Question) -> list[str]:
     metric = fixed("new_users")[0]
-    return [
+    arm = (
         f"select day, '{metric.name}' as metric, toFloat(count()) as value from (\n"
         "  select arrayJoin(arrayFilter((d, i) -> i = 1 or dateDiff('day', active[i - 1], d) > {new_users_days},\n"
         "    active, arrayEnumerate(active))) as day from (\n"
@@ -227,11 +229,12 @@ def _new_users(_: bool) -> list[str]:
         "      where timestamp >= fromUnixTimestamp({earlier_from}) and timestamp < fromUnixTimestamp({heavy_to}))\n"
         "    group by person))\n"
         "where day >= toDate({heavy_first_day}) and day <= toDate({heavy_last_day}) group by day"
-    ]
+    )
+    return [arm]
 
 
 _LONGEST_TRAIL = max(metric.trailing_days for metric in fixed("trailing"))
-_ARMS: dict[Family, Callable[[bool], list[str]]] = {
+_ARMS: dict[Family, Callable[[Question], list[str]]] = {
     "day": _day,
     "session": _session,
     "event": _event,

@@ -66,13 +66,20 @@ def succeeded(
 
 
 def failed(
-    run: SyncRun, connection: Connection, slot: ProjectSlot, error: HedgerowError, rules: dict[Tier, TierRules], now: datetime
+    run: SyncRun,
+    connection: Connection,
+    slot: ProjectSlot,
+    error: HedgerowError,
+    rules: dict[Tier, TierRules],
+    now: datetime,
 ) -> Ended:
     """The run waits for another try, or has failed; the connection says why and when it goes on."""
     trouble = Trouble(code=error.code, detail=error.detail, hint=error.hint)
     if error.code in ASKED_FOR_QUIET:
         until = now + _quiet(error)
-        waiting = run.model_copy(update={"state": "pending", "due_at": until, "error": trouble, "attempts": run.attempts - 1})
+        waiting = run.model_copy(
+            update={"state": "pending", "due_at": until, "error": trouble, "attempts": run.attempts - 1}
+        )
         return Ended(waiting, connection.model_copy(update={"trouble": trouble}), slots.closed(slot, until))
     if error.code in NEEDS_ATTENTION:
         stopped = connection.model_copy(

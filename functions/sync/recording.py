@@ -101,7 +101,9 @@ async def _changes(visit: Visit, asked: Asked, active: int | None) -> tuple[Stor
 
 def _write(visit: Visit, question: Question) -> Write:
     began = visit.run.began_at or visit.app.now()
-    return Write(visit.run.id, began, visit.ask.zone, _query_id(visit.connection, text_of(question)), values_of(question))
+    return Write(
+        visit.run.id, began, visit.ask.zone, _query_id(visit.connection, text_of(question)), values_of(question)
+    )
 
 
 async def _texts(visit: Visit, writes: list[tuple[Question, Write]], known: set[str]) -> list[Change]:
@@ -120,7 +122,9 @@ def _change_sets(visit: Visit, stored: Stored) -> list[Change]:
     sets: list[Change] = []
     for month, moved in stored.changes.items():
         # The id says which values: should a second visit move others, that is another change set.
-        told = derived_id("chg", visit.run.id, month, *(f"{change.metric}@{change.day}={change.new}" for change in moved))
+        told = derived_id(
+            "chg", visit.run.id, month, *(f"{change.metric}@{change.day}={change.new}" for change in moved)
+        )
         record = ChangeSet(
             id=told,
             connection_id=visit.connection.id,

@@ -48,7 +48,7 @@ def _may_sync(connection: Connection) -> None:
         raise StateConflictError(
             "Activity tracking is off for this tenant: nothing is synced.",
             code="activity_off",
-            hint="The operator switches it on with PATCH /v1/tenants/{id} {\"activity_tracking\": true}.",
+            hint='The operator switches it on with PATCH /v1/tenants/{id} {"activity_tracking": true}.',
         )
     if connection.state != "connected":
         hints = {

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from functions.sync.visit import Visit
     from hedgerow.posthog.client import PostHog
 
-FIRST_EVENT = "select count() as events, toString(toDate(toTimeZone(min(timestamp), {zone}))) as first from events limit 1"
+FIRST_EVENT = (
+    "select count() as events, toString(toDate(toTimeZone(min(timestamp), {zone}))) as first from events limit 1"
+)
 
 
 async def move(visit: Visit, zone: str) -> None:
@@ -24,9 +26,7 @@ async def move(visit: Visit, zone: str) -> None:
     moved = connection.model_copy(
         update={
             "timezone": zone,
-            "progress": connection.progress.model_copy(
-                update={"heavy_at": None, "recheck_day": None, "rechecked": 0}
-            ),
+            "progress": connection.progress.model_copy(update={"heavy_at": None, "recheck_day": None, "rechecked": 0}),
         }
     )
     first = await _oldest_day(visit, connection)
@@ -65,5 +65,3 @@ async def _oldest_day(visit: Visit, connection: Connection) -> date | None:
     month = months.unpack(page.items[0].month, page.items[0].packed)
     held = [day for points in month.series.values() for day in points]
     return month.date_of(min(held)) if held else None
-
-

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from functions.sync import refreshing, ticking
 from hedgerow.app import App
-from hedgerow.ownership import connection_of
 from hedgerow.entrypoint import app_of, needs, needs_admin
 from hedgerow.keys import Caller
+from hedgerow.ownership import connection_of
 from hedgerow.runs import RunView, view
 
 router = APIRouter()

@@ -38,7 +38,9 @@ def tracked(months: Mapping[str, Month], spans: Iterable[Span], prefix: str) -> 
         for day in span.days():
             month = months.get(days.month_of(day))
             if month is not None:
-                names.update(name for name, points in month.series.items() if name.startswith(prefix) and day.day in points)
+                names.update(
+                    name for name, points in month.series.items() if name.startswith(prefix) and day.day in points
+                )
     return tuple(sorted(name.removeprefix(prefix) for name in names))
 
 
@@ -57,7 +59,12 @@ def wanted(ask: Ask, facts: Facts, months: Mapping[str, Month], pinned: Iterable
             points.update(((metric.name, day), 0) for day in _days_of(family, light, heavy))
     ranked = {EVENT_PREFIX + name for name in (*facts.events, *pinned)}
     points.update(((name, day), 0) for name in ranked for day in light)
-    called = {name for name, _ in facts.values if name.startswith(FLAG_PREFIX) and not facts.flags.keys().isdisjoint(flag_keys([name.removeprefix(FLAG_PREFIX)]))}
+    called = {
+        name
+        for name, _ in facts.values
+        if name.startswith(FLAG_PREFIX)
+        and not facts.flags.keys().isdisjoint(flag_keys([name.removeprefix(FLAG_PREFIX)]))
+    }
     points.update(((name, day), 0) for name in called for day in light)
     known = [day for day in light if days.month_of(day) in months]
     for day in known:

@@ -91,4 +91,6 @@ async def _ask(visit: Visit, posthog: PostHog) -> Asked:
             await visit.still_ours(conflict)
 
     progress = connection.progress
-    return await asking.ask_all(send, question, progress.by_family, progress.days_per_query, renew)
+    return await asking.ask_all(
+        send, question, renew, by_family=progress.by_family, days_per_query=progress.days_per_query
+    )

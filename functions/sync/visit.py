@@ -60,7 +60,11 @@ class Visit:
         run = await self.app.store.get(SyncRun, self.run.id)
         if connection is None or run is None or run.claimed_by != self.run.claimed_by or run.state != "running":
             raise LostError("The run was taken over or ended.") from conflict
-        if not tiers.is_syncable(connection) or not connection.activity_tracking or connection.timezone != self.ask.zone:
+        if (
+            not tiers.is_syncable(connection)
+            or not connection.activity_tracking
+            or connection.timezone != self.ask.zone
+        ):
             over = outcomes.stopped(run, connection, self.app.now())
             await self.app.queue.publish(*following(over))
             await self.app.store.commit(Swap(over))

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from hedgerow.ports import Store
 
 EVENTS = [
-    {"event": name, "distinct_id": f"u{person}", "timestamp": f"2026-11-{day:02d}T10:00:00Z", "properties": {"$session_id": f"s{person}"}}
+    {
+        "event": name,
+        "distinct_id": f"u{person}",
+        "timestamp": f"2026-11-{day:02d}T10:00:00Z",
+        "properties": {"$session_id": f"s{person}"},
+    }
     for day in range(1, 21)
     for person, name in enumerate(("$pageview", "cart", "paid"))
 ]
@@ -41,7 +46,9 @@ class Remains:
 
 async def remains(stage: SyncStage) -> Remains:
     changed = [
-        (change.metric, change.day, change.old, change.new) for found in await stage.changes() for change in found.changes
+        (change.metric, change.day, change.old, change.new)
+        for found in await stage.changes()
+        for change in found.changes
     ]
     return Remains(
         {place: point.value for place, point in (await stage.points()).items()},
@@ -81,7 +88,11 @@ async def recover(stage: SyncStage) -> None:
 
 @asynccontextmanager
 async def opened(kind: str, request: pytest.FixtureRequest, project: str) -> AsyncIterator[Store]:
-    store: Store = SqliteStore(":memory:") if kind == "sqlite" else FirestoreStore(project, emulator_host=request.getfixturevalue("firestore_host"))
+    store: Store = (
+        SqliteStore(":memory:")
+        if kind == "sqlite"
+        else FirestoreStore(project, emulator_host=request.getfixturevalue("firestore_host"))
+    )
     yield store
     await store.close()
 

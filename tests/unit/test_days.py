@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from hedgerow import days
 
-ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Auckland", "America/Havana", "Africa/Cairo")
+ZONES = (
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Asia/Kolkata",
+    "Pacific/Auckland",
+    "America/Havana",
+    "Africa/Cairo",
+)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +38,10 @@ def test_day_begins_at_its_first_instant(day: date, zone: str, first: datetime, 
     assert days.ends(day, zone) - days.begins(day, zone) == timedelta(hours=hours)
 
 
-@given(st.datetimes(datetime(2015, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)), st.sampled_from(ZONES))
+@given(
+    st.integers(1_420_070_400, 2_051_222_400).map(lambda second: datetime.fromtimestamp(second, UTC)),
+    st.sampled_from(ZONES),
+)
 def test_every_instant_lies_in_exactly_its_day(now: datetime, zone: str) -> None:
     day = days.today(now, zone)
     assert days.begins(day, zone) <= now < days.ends(day, zone)

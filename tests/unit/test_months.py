@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from hedgerow import months
 from hedgerow.months import Month, Point, Write
 
-FIRST = Write("run_a", datetime(2026, 11, 5, 12, tzinfo=UTC), "Europe/Berlin", "qry_1", {"from": 1, "names": ["ü", '"']})
+FIRST = Write(
+    "run_a", datetime(2026, 11, 5, 12, tzinfo=UTC), "Europe/Berlin", "qry_1", {"from": 1, "names": ["ü", '"']}
+)
 LATER = Write("run_b", datetime(2026, 11, 6, 12, tzinfo=UTC), "Europe/Berlin")
 
 points = st.builds(

@@ -41,7 +41,9 @@ def test_tiers_are_what_the_product_promises() -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000_000), st.sampled_from(["pro", "scale"]))
-def test_slots_follow_each_other_at_the_interval_and_never_lie_in_the_past(number: int, seconds: int, tier: Tier) -> None:
+def test_slots_follow_each_other_at_the_interval_and_never_lie_in_the_past(
+    number: int, seconds: int, tier: Tier
+) -> None:
     here, now = connection(tier, number), NOW + timedelta(seconds=seconds)
     every = RULES[tier].every
     due = tiers.next_due(here, RULES, now)
@@ -52,7 +54,9 @@ def test_slots_follow_each_other_at_the_interval_and_never_lie_in_the_past(numbe
 
 
 def test_connections_are_spread_over_the_interval() -> None:
-    minutes = [due.minute + 60 * due.hour for n in range(600) if (due := tiers.next_due(connection("pro", n), RULES, NOW))]
+    minutes = [
+        due.minute + 60 * due.hour for n in range(600) if (due := tiers.next_due(connection("pro", n), RULES, NOW))
+    ]
     per_fifteen = [sum(1 for minute in minutes if (minute - 600) // 15 == slot) for slot in range(12)]
     assert min(per_fifteen) > 20
 

@@ -21,7 +21,12 @@ from tests.sync_stage import NOW, SyncStage, sync_stage
 
 QUERY = "/api/projects/"
 EVENTS = [
-    {"event": name, "distinct_id": f"u{person}", "timestamp": f"2026-11-{day:02d}T10:00:00Z", "properties": {"$session_id": f"s{person}"}}
+    {
+        "event": name,
+        "distinct_id": f"u{person}",
+        "timestamp": f"2026-11-{day:02d}T10:00:00Z",
+        "properties": {"$session_id": f"s{person}"},
+    }
     for day in range(1, 21)
     for person, name in enumerate(("$pageview", "cart"))
 ]
@@ -70,7 +75,11 @@ async def test_a_bad_answer_fails_the_run_with_its_remedy_and_stores_nothing(fau
         assert (await stage.connection()).trouble is None
 
 
-@pytest.mark.parametrize("fault", [Fault(kind="truncate", rows=5, path=QUERY), Fault(kind="clamp", rows=100, path=QUERY)], ids=lambda f: f.kind)
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(kind="truncate", rows=5, path=QUERY), Fault(kind="clamp", rows=100, path=QUERY)],
+    ids=lambda f: f.kind,
+)
 async def test_an_answer_that_posthog_cuts_is_never_taken_as_whole(fault: Fault) -> None:
     async with sync_stage(EVENTS) as whole, sync_stage(EVENTS) as cut:
         await whole.first_sync()
@@ -143,8 +152,16 @@ async def test_a_refresh_that_meets_a_busy_project_follows_when_the_slot_is_free
     async with sync_stage(EVENTS) as stage:
         connection = await stage.connection()
         holder = SyncRun(
-            id=new_id("run"), connection_id=connection.id, tenant_id=connection.tenant_id, kind="refresh", state="running",
-            from_day=date(2026, 11, 1), to_day=date(2026, 11, 2), created_at=NOW, began_at=NOW, due_at=NOW + slots.LEASE,
+            id=new_id("run"),
+            connection_id=connection.id,
+            tenant_id=connection.tenant_id,
+            kind="refresh",
+            state="running",
+            from_day=date(2026, 11, 1),
+            to_day=date(2026, 11, 2),
+            created_at=NOW,
+            began_at=NOW,
+            due_at=NOW + slots.LEASE,
         )
         slot = ProjectSlot(id=slots.slot_id(connection), holder_run_id=holder.id, until=NOW + slots.LEASE)
         await stage.store.commit(Add(holder), Add(slot))
@@ -160,6 +177,7 @@ async def test_a_refresh_that_meets_a_busy_project_follows_when_the_slot_is_free
 
 async def test_a_run_whose_connection_is_disconnected_meanwhile_writes_nothing_more() -> None:
     async with sync_stage(EVENTS) as stage:
+
         async def disconnected() -> None:
             connection = await stage.connection()
             await stage.store.commit(Swap(connection.model_copy(update={"state": "disconnecting", "due_at": None})))
@@ -174,6 +192,7 @@ async def test_a_run_whose_connection_is_disconnected_meanwhile_writes_nothing_m
 
 async def test_a_rename_meanwhile_is_kept_and_the_sync_goes_on() -> None:
     async with sync_stage(EVENTS) as stage:
+
         async def renamed() -> None:
             await stage.store.commit(Swap((await stage.connection()).model_copy(update={"name": "Renamed"})))
 
@@ -197,7 +216,7 @@ async def while_asked(stage: SyncStage, act: Any) -> None:
 
 
 async def test_a_zone_moved_in_posthog_re_syncs_the_history_and_joins_nothing_unseen() -> None:
-    night = [{**event, "timestamp": event["timestamp"].replace("T10:", "T23:")} for event in EVENTS]
+    night = [{**event, "timestamp": str(event["timestamp"]).replace("T10:", "T23:")} for event in EVENTS]
     async with sync_stage(night) as stage:
         await stage.first_sync()
         stage.posthog.change_project(timezone="Asia/Tokyo")
@@ -257,9 +276,19 @@ async def test_the_clock_jumping_forth_and_back_leaves_a_sound_schedule() -> Non
 async def test_one_connection_failing_for_ever_does_not_move_the_others() -> None:
     async with sync_stage(EVENTS) as stage:
         good = await stage.connection()
-        bad = Connection.model_validate({**good.model_dump(), "id": new_id("con"), "host": "http://posthog.local", "project_id": "999999", "version": 0})
+        bad = Connection.model_validate(
+            {
+                **good.model_dump(),
+                "id": new_id("con"),
+                "host": "http://posthog.local",
+                "project_id": "999999",
+                "version": 0,
+            }
+        )
         others = [
-            Connection.model_validate({**good.model_dump(), "id": new_id("con"), "project_id": str(5000 + n), "due_at": None, "version": 0})
+            Connection.model_validate(
+                {**good.model_dump(), "id": new_id("con"), "project_id": str(5000 + n), "due_at": None, "version": 0}
+            )
             for n in range(50)
         ]
         await stage.store.commit(Add(bad), *(Add(other) for other in others))

@@ -32,7 +32,10 @@ def life(seed: int, days: int, until: datetime) -> list[dict[str, Any]]:
                 name = chance.choice(NAMES)
                 if chance.random() < 0.1:
                     name = "$feature_flag_called"
-                    properties |= {"$feature_flag": chance.choice(("a:b", "new")), "$feature_flag_response": chance.choice((True, "test"))}
+                    properties |= {
+                        "$feature_flag": chance.choice(("a:b", "new")),
+                        "$feature_flag_response": chance.choice((True, "test")),
+                    }
                 events.append(event(chance, name, who, at, properties))
                 at += timedelta(seconds=chance.uniform(0, 1500))
             if chance.random() < 0.3:
@@ -99,7 +102,11 @@ async def test_late_events_and_merges_are_healed_and_told() -> None:
         assert all(run.state == "succeeded" for run in await stage.runs())
         await assert_equal(stage, [*events, *late, *merge], "UTC", date(2026, 10, 23), date(2026, 11, 21))
         after = await stage.points()
-        moved = {place for place, point in before.items() if point.write.completes(place[1]) and after[place].value != point.value}
+        moved = {
+            place
+            for place, point in before.items()
+            if point.write.completes(place[1]) and after[place].value != point.value
+        }
         told = {(change.metric, change.day) for found in await stage.changes() for change in found.changes}
         assert moved <= told
         assert {("event:cart", date(2026, 11, 18)), ("event:cart", date(2026, 11, 11))} <= told

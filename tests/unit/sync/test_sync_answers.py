@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import pytest
-
 
 from functions.sync.answers import AnswerCutError, AnswerMalformedError, read
 from functions.sync.asking import Answer, Asked, ask_all
@@ -128,14 +128,16 @@ async def ask(posthog: SmallPostHog, asked_for: Question, **memory: object) -> A
     async def nothing() -> None:
         return None
 
-    known = {"by_family": False, "days_per_query": None, **memory}
-    return await ask_all(posthog, asked_for, known["by_family"], known["days_per_query"], nothing)  # type: ignore[arg-type]
+    known: Any = {"by_family": False, "days_per_query": None, **memory}
+    return await ask_all(posthog, asked_for, nothing, **known)
 
 
 def covered(asked: Asked) -> dict[str, list[date]]:
     """For one metric of each family, the days that some answered question covers, with repeats."""
     names = ("posthog_dau", "posthog_sessions", "event:a", "flag:new-checkout:test", "posthog_wau", "posthog_new_users")
-    return {name: [day for piece in asked.questions for day in MONTH.days() if piece.covers(name, day)] for name in names}
+    return {
+        name: [day for piece in asked.questions for day in MONTH.days() if piece.covers(name, day)] for name in names
+    }
 
 
 async def test_one_round_trip_when_posthog_can_take_it() -> None:
@@ -183,5 +185,3 @@ async def test_other_refusals_are_not_split() -> None:
     with pytest.raises(OutboundError):
         await ask(posthog, question())
     assert len(posthog.asked) == 1
-
-

@@ -70,20 +70,29 @@ def test_success_moves_the_due_time_on_and_clears_the_trouble() -> None:
 def test_a_refresh_of_the_past_does_not_pull_the_last_success_back() -> None:
     ahead = outcomes.succeeded(run("refresh"), CONNECTION, ASK, Asked(Facts()), RULES, NOW).connection
     past = Ask("UTC", Span(date(2026, 1, 1), date(2026, 1, 5)), None, None, WINDOW, False, 0)
-    assert outcomes.succeeded(run("refresh"), ahead, past, Asked(Facts()), RULES, NOW).connection.progress.last_success_day == TODAY
+    assert (
+        outcomes.succeeded(run("refresh"), ahead, past, Asked(Facts()), RULES, NOW).connection.progress.last_success_day
+        == TODAY
+    )
 
 
 @pytest.mark.parametrize("code", sorted(outcomes.NEEDS_ATTENTION))
 def test_a_refused_key_stops_every_attempt_until_a_person_acts(code: str) -> None:
     ended = outcomes.failed(run("scheduled"), CONNECTION, SLOT, refused(code), RULES, NOW)
-    assert (ended.connection.state, ended.connection.due_at, ended.connection.state_since) == ("needs_attention", None, NOW)
+    assert (ended.connection.state, ended.connection.due_at, ended.connection.state_since) == (
+        "needs_attention",
+        None,
+        NOW,
+    )
     assert ended.connection.trouble is not None
     assert ended.connection.trouble.hint == "Do this."
     assert ended.run.state == "failed"
 
 
 @pytest.mark.parametrize(("said", "quiet"), [(47.0, 47), (None, 60), (0.0, 1)])
-def test_a_rate_limit_closes_the_project_and_the_run_waits_without_losing_an_attempt(said: float | None, quiet: int) -> None:
+def test_a_rate_limit_closes_the_project_and_the_run_waits_without_losing_an_attempt(
+    said: float | None, quiet: int
+) -> None:
     error = refused("rate_limited", transient=True, retry_after=said)
     ended = outcomes.failed(run("first"), CONNECTION, SLOT, error, RULES, NOW)
     until = NOW + timedelta(seconds=quiet)
@@ -118,18 +127,27 @@ def test_an_answer_that_cannot_be_used_waits_for_the_next_slot() -> None:
 
 @given(st.integers(0, 1_000))
 def test_backoff_grows_and_is_bounded(attempts: int) -> None:
-    assert outcomes.FIRST_BACKOFF <= outcomes.backoff(attempts) <= outcomes.backoff(attempts + 1) <= outcomes.LONGEST_BACKOFF
+    assert (
+        outcomes.FIRST_BACKOFF
+        <= outcomes.backoff(attempts)
+        <= outcomes.backoff(attempts + 1)
+        <= outcomes.LONGEST_BACKOFF
+    )
 
 
 def test_the_last_part_closes_the_whole_and_a_failed_part_fails_it() -> None:
     whole, *parts = runs.plan(CONNECTION, "refresh", date(2025, 1, 1), TODAY, NOW)
     assert len(parts) == whole.parts
-    assert {day for part in parts for day in Span(part.from_day, part.to_day).days()} == set(Span(date(2025, 1, 1), TODAY).days())
+    assert {day for part in parts for day in Span(part.from_day, part.to_day).days()} == set(
+        Span(date(2025, 1, 1), TODAY).days()
+    )
     assert sum(Span(part.from_day, part.to_day).length for part in parts) == Span(date(2025, 1, 1), TODAY).length
     for number, part in enumerate(parts):
         ended = part.model_copy(update={"state": "failed" if number == 1 else "succeeded", "rows": 2, "began_at": NOW})
         if number == 1:
-            failed = outcomes.failed(part.model_copy(update={"attempts": 9}), CONNECTION, SLOT, refused("query_invalid"), RULES, NOW)
+            failed = outcomes.failed(
+                part.model_copy(update={"attempts": 9}), CONNECTION, SLOT, refused("query_invalid"), RULES, NOW
+            )
             ended = failed.run
         whole = outcomes.whole_after(whole, ended, NOW)
         assert whole.state == ("running" if number + 1 < len(parts) else "failed")

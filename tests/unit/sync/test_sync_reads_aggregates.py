@@ -58,7 +58,9 @@ def read_by(query: str) -> tuple[set[str], set[str], set[str]]:
     functions: set[str] = set()
     tree = hogql_parse.parse_select(query).raw
     # The parser gives a placeholder as a node with the field it names inside.
-    placeholders = {str(name) for node in hogql_parse.walk(tree) if node["node"] == "Placeholder" for name in inside(node)}
+    placeholders = {
+        str(name) for node in hogql_parse.walk(tree) if node["node"] == "Placeholder" for name in inside(node)
+    }
     sources = [node["table"] for node in hogql_parse.walk(tree) if node["node"] == "JoinExpr"]
     for source in sources:
         assert isinstance(source, dict)
@@ -89,4 +91,6 @@ def test_the_reader_sees_what_is_read() -> None:
 
 def test_no_query_returns_a_person_or_an_event() -> None:
     for query in every_query():
-        assert query.startswith(("select day, metric, value from", "select event as name, count()", "select ifNull", "select count()"))
+        assert query.startswith(
+            ("select day, metric, value from", "select event as name, count()", "select ifNull", "select count()")
+        )

@@ -29,7 +29,15 @@ def month(name: str, day: date, value: float, write: Write) -> dict[str, Month]:
 
 
 def ask(**fields: object) -> Ask:
-    known = {"zone": "UTC", "window": WINDOW, "again": None, "heavy": None, "ranked": WINDOW, "list_flags": False, "rechecked": 0}
+    known = {
+        "zone": "UTC",
+        "window": WINDOW,
+        "again": None,
+        "heavy": None,
+        "ranked": WINDOW,
+        "list_flags": False,
+        "rechecked": 0,
+    }
     return Ask(**{**known, **fields})  # type: ignore[arg-type]
 
 
@@ -67,7 +75,9 @@ def test_days_without_events_are_zero_for_everything_measured_there() -> None:
     facts = Facts(values={("event:a", DAY): 3, ("flag:f:on", DAY): 1}, events={"a": 3, "b": 1}, flags={"f": 1})
     points = storing.wanted(ask(), facts, {}, pinned=("signed up",))
     assert points["event:a", DAY] == 3
-    assert {points[name, day] for name in ("event:b", "event:signed up", "posthog_events") for day in WINDOW.days()} == {0}
+    assert {
+        points[name, day] for name in ("event:b", "event:signed up", "posthog_events") for day in WINDOW.days()
+    } == {0}
     assert points["event:a", TODAY] == 0
     assert points["flag:f:on", TODAY] == 0
     assert ("posthog_wau", DAY) not in points

@@ -61,8 +61,12 @@ def day_of_asks(every: timedelta) -> list[Ask]:
 
 
 def test_scheduled_window_looks_back_three_days_from_the_last_success() -> None:
-    assert scheduled_window(connection(last_success_day=date(2026, 11, 21)), NOW) == Span(date(2026, 11, 18), date(2026, 11, 21))
-    assert scheduled_window(connection(last_success_day=date(2026, 11, 10)), NOW) == Span(date(2026, 11, 7), date(2026, 11, 21))
+    assert scheduled_window(connection(last_success_day=date(2026, 11, 21)), NOW) == Span(
+        date(2026, 11, 18), date(2026, 11, 21)
+    )
+    assert scheduled_window(connection(last_success_day=date(2026, 11, 10)), NOW) == Span(
+        date(2026, 11, 7), date(2026, 11, 21)
+    )
 
 
 def test_first_scheduled_window_is_thirty_days_and_a_long_sleep_is_bounded() -> None:
