@@ -145,11 +145,12 @@ async def send(http: httpx.AsyncClient, request: httpx.Request, seconds: float) 
 
 def _unreached(host: str, error: Exception) -> PostHogError:
     cause: BaseException | None = error
+    refused: ssl.SSLError | None = None
     while cause is not None:
-        if isinstance(cause, ssl.SSLError):
-            why = (
-                cause.verify_message if isinstance(cause, ssl.SSLCertVerificationError) else "the TLS handshake failed"
-            )
-            return PostHogError(f"The certificate of {host} is not valid: {why}.", code="certificate_invalid")
+        # aiohttp's own error counts as one of ssl's; the real one, which says why, is the last.
+        refused = cause if isinstance(cause, ssl.SSLError) else refused
         cause = cause.__cause__
-    return PostHogError(f"{host} cannot be reached.", code="unreachable")
+    if refused is None:
+        return PostHogError(f"{host} cannot be reached.", code="unreachable")
+    why = getattr(refused, "verify_message", "") or "the TLS handshake failed"
+    return PostHogError(f"The certificate of {host} is not valid: {why}.", code="certificate_invalid")

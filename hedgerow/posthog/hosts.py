@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import urlsplit
 
 from hedgerow.errors import InvalidError
@@ -100,6 +100,8 @@ def _split(text: str) -> tuple[str, str, int | None, str, bool]:
         raise _invalid("`host` is not an address.") from None
     if parts.scheme not in _DEFAULT_PORTS:
         raise _invalid("`host` must begin with https://.")
+    if "%" in name:
+        raise _invalid("`host` is not an address.")
     if parts.username is not None or parts.password is not None:
         raise _invalid("`host` must not hold a user name or password.")
     return parts.scheme, _checked(name), port, parts.path, had_scheme
@@ -110,6 +112,8 @@ def _checked(name: str) -> str:
     try:
         if ":" in name:
             return str(IPv6Address(name))
+        if name.replace(".", "").isdigit():
+            return str(IPv4Address(name))
         plain = name.rstrip(".").encode("idna").decode("ascii").lower()
     except ValueError:
         raise _invalid("`host` is not an address.") from None
