@@ -113,10 +113,11 @@ class Stage:
         self, connection: Connection, points: Mapping[tuple[str, date], float], write: Write | None = None
     ) -> None:
         """Write points, by series and day, as one run's visit. Months must not be there yet."""
+        write = write or self.write(connection)
         by_month: dict[str, Month] = {}
         for (name, day), value in points.items():
             month = by_month.setdefault(f"{day:%Y-%m}", Month(f"{day:%Y-%m}"))
-            month.put(name, day, Point(value, write or self.write(connection)))
+            month.put(name, day, Point(value, write))
         await self.store.commit(*(Add(month_record(connection, month, self.clock())) for month in by_month.values()))
 
     def write(self, connection: Connection, began_at: datetime | None = None) -> Write:

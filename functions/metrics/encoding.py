@@ -12,7 +12,7 @@ import json
 import re
 
 from functions.metrics.names import unit_of
-from functions.metrics.series import Reading
+from functions.metrics.series import Point, Reading
 
 CSV_COLUMNS = ("date", "name", "unit", "value", "complete")
 # A spreadsheet that splits a cell at another separator than ours would run what follows as a formula.
@@ -21,16 +21,12 @@ _FORMULA = re.compile(r"(^|[\t\r\n;,|])([ ]*[=+\-@])")
 
 def as_json(reading: Reading) -> bytes:
     """`{"series": [{"name", "unit", "points": [{"date", "value", "complete"}]}], "zones": [{"zone", "from", "to"}]}`."""
-    series = [
-        {
-            "name": name,
-            "unit": unit_of(name),
-            "points": [{"date": day, "value": value, "complete": complete} for day, value, complete in points],
-        }
+    series = ",".join(
+        f'{{"name":{json.dumps(name)},"unit":"{unit_of(name)}","points":[{",".join(map(_point, points))}]}}'
         for name, points in reading.series.items()
-    ]
+    )
     zones = [{"zone": span.zone, "from": str(span.first), "to": str(span.last)} for span in reading.zones]
-    return json.dumps({"series": series, "zones": zones}, separators=(",", ":")).encode()
+    return f'{{"series":[{series}],"zones":{json.dumps(zones, separators=(",", ":"))}}}'.encode()
 
 
 def as_csv(reading: Reading) -> bytes:
@@ -43,6 +39,12 @@ def as_csv(reading: Reading) -> bytes:
         for day, value, complete in points:
             writer.writerow((day, shown, unit, value, "true" if complete else "false"))
     return text.getvalue().encode("utf-8", "replace")
+
+
+def _point(point: Point) -> str:
+    # A number's repr is its JSON; only finite ones are ever packed.
+    day, value, complete = point
+    return f'{{"date":"{day}","value":{value!r},"complete":{"true" if complete else "false"}}}'
 
 
 def wants_csv(accept: str) -> bool:

@@ -17,7 +17,8 @@ from hedgerow.app import App
 from hedgerow.models import Connection, MetricMonth
 from hedgerow.months import Packed, Value
 
-Points = list[tuple[str, Value, bool]]
+Point = tuple[str, Value, bool]
+Points = list[Point]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +79,31 @@ def _take(
     low, high = max(0, (window.first - begin).days), min(length.days, (window.last - begin).days + 1)
     if low >= high:
         return
-    zones = [write[2] for write in packed["w"]]
-    texts = [f"{month}-{day:02d}" for day in range(1, length.days + 1)]
-    closed = [(complete_through(datetime.fromisoformat(write[1]), write[2]) - begin).days + 1 for write in packed["w"]]
-    seen: set[tuple[int, int]] = set()
-    for name, (values, refs) in packed["s"].items():
-        points = read.series.get(name)
-        if points is None:
-            if not everything:
-                continue
-            points = []
-        before = len(points)
-        for at in range(low, high):
-            value, ref = values[at], refs[at]
-            if value is not None and ref is not None:
-                points.append((texts[at], value, at < closed[ref]))
-                seen.add((at, ref))
-        if len(points) > before:
-            read.series[name] = points
+    held = packed["s"]
+    chosen = held if everything else {name: held[name] for name in read.series if name in held}
+    days_in = range(low, high)
+    texts = [f"{month}-{at + 1:02d}" for at in days_in]
+    seen: set[tuple[int, int | None]] = set()
+    for _, refs in chosen.values():
+        seen.update(zip(days_in, refs[low:high], strict=True))
+    closed = {ref: _closed(packed, ref, begin) for ref in {ref for _, ref in seen} if ref is not None}
+    for name, (values, refs) in chosen.items():
+        points = [
+            (text, value, at < closed[ref])
+            for at, text, value, ref in zip(days_in, texts, values[low:high], refs[low:high], strict=True)
+            if value is not None and ref is not None
+        ]
+        if points:
+            read.series.setdefault(name, []).extend(points)
     for at, ref in seen:
-        zoned.setdefault(zones[ref], set()).add(begin + timedelta(days=at))
+        if ref is not None:
+            zoned.setdefault(packed["w"][ref][2], set()).add(begin + timedelta(days=at))
+
+
+def _closed(packed: Packed, ref: int, begin: date) -> int:
+    """How many days of the month had closed when this write began."""
+    _, began_at, zone, *_ = packed["w"][ref]
+    return (complete_through(datetime.fromisoformat(began_at), zone) - begin).days + 1
 
 
 def _spans(zoned: dict[str, set[date]]) -> tuple[ZoneSpan, ...]:
