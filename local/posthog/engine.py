@@ -16,6 +16,9 @@ from local.posthog.errors import ClickHouseError
 
 T = TypeVar("T")
 
+# As PostHog sets it for HogQL, in bytes; the rows of an INSERT do not count.
+LONGEST_STATEMENT = 1_048_576
+
 _EXCEPTION = re.compile(r"Code: (\d+)\.\s*(?:DB::Exception: )?(.*?)(?:\(([A-Z][A-Z0-9_]+)\))?\.?\s*$", re.DOTALL)
 
 
@@ -45,7 +48,7 @@ class Engine:
             self.execute(
                 f"INSERT INTO {table} ({columns}) SETTINGS max_insert_block_size = 100000000, "
                 "min_insert_block_size_rows = 0, min_insert_block_size_bytes = 0, "
-                "max_query_size = 1000000, input_format_parallel_parsing = 0 "
+                "input_format_parallel_parsing = 0 "
                 "FORMAT JSONEachRow\n" + "\n".join(lines)
             )
 
@@ -90,6 +93,8 @@ def open_engine(path: Path | None = None) -> Engine:
     home.mkdir(parents=True, exist_ok=True)
     home = home.resolve()
     opened = session.Session(str(home))  # type: ignore[no-untyped-call]
+    # Parsing comes before a statement's own SETTINGS are known, so this one is the session's.
+    opened.query(f"SET max_query_size = {LONGEST_STATEMENT}")  # type: ignore[no-untyped-call]
     engine = Engine(home, opened, temporary=temporary)
     _OPEN.append(engine)
     return engine

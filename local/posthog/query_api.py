@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from local.posthog.clock import stopwatch
+from local.posthog.engine import LONGEST_STATEMENT
 from local.posthog.errors import (
     ApiError,
     ClickHouseError,
@@ -22,6 +23,7 @@ from local.posthog.errors import (
     invalid_field,
     not_found,
     parse_error,
+    server_error,
 )
 from local.posthog.faults import Fault
 from local.posthog.hogql import Question, Setting, Translation, translate
@@ -206,6 +208,9 @@ async def _run(translation: Translation, installation: Installation) -> Rows:
         "date_time_output_format = 'iso', transform_null_in = 1, session_timezone = 'UTC', "
         "max_result_rows = 0"
     )
+
+    if len(statement.encode()) > LONGEST_STATEMENT:
+        raise server_error("Query size exceeded.")
 
     def work() -> Rows:
         return read_rows(installation.engine.execute(statement, "JSONCompactEachRowWithNamesAndTypes"))

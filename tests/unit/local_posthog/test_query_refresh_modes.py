@@ -110,3 +110,11 @@ async def test_execution_time_is_limited(caller: Caller) -> None:
 async def test_bodies_that_are_no_query(caller: Caller, body: dict[str, Any], code: str) -> None:
     answer = await caller.client.post(f"/api/projects/{caller.posthog.project_id}/query/", json=body)
     assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+async def test_long_lists_of_values_fit_up_to_a_megabyte_of_sql(caller: Caller) -> None:
+    names = [f"event number {n} with 'quotes'" for n in range(10_000)]
+    answer = await caller.ask("select count() from events where event in {names}", query={"values": {"names": names}})
+    assert answer.json()["results"] == [[0]]
+    longer = await caller.ask("select length({text})", query={"values": {"text": "x" * 1_100_000}})
+    assert (longer.status_code, longer.json()["detail"]) == (500, "Query size exceeded.")
