@@ -52,7 +52,9 @@ def connect(
         raise
     if as_json:
         return screen.say_json(connection)
-    show_verdicts(connection["capabilities"])
+    capabilities = connection["capabilities"]
+    if not all(each["ok"] for each in capabilities):
+        show_verdicts(capabilities)
     screen.say(f"Connected: {connection['name']} is {connection['id']}, {connection['state']}.")
     run = connection.get("run")
     if run is not None and not no_wait:

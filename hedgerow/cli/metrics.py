@@ -57,7 +57,8 @@ def _overview(series: list[Shown]) -> None:
     shown = days[-_trend_days(series) :]
     today = next((day for day in reversed(days) if not _is_complete(series, day)), None)
     numbers = ("latest", "average", "highest") + (("today*",) if today else ())
-    screen.say(f"{days[0]} to {days[-1]}, the trend since {shown[0]}")
+    trend = "" if shown[0] == days[0] else f", the trend since {shown[0]}"
+    screen.say(f"{days[0]} to {days[-1]}{trend}")
     made = screen.table("metric", "trend", *numbers, right=numbers)
     for each in series:
         by_day = {point["date"]: point for point in each["points"]}
