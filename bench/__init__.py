@@ -1,0 +1,1 @@
+"""The measurements the README quotes: `python -m bench [name…]`. It reports what it finds; it tunes nothing."""
