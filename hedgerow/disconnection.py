@@ -16,8 +16,8 @@ from hedgerow.logs import log
 from hedgerow.messages import PurgeRequested
 from hedgerow.models import Connection, SyncRun, TokenClaim, Trouble
 from hedgerow.ports import Change, Delete, Swap, Where
-from hedgerow.records import derived_id
 from hedgerow.posthog.keys import claim_id
+from hedgerow.records import derived_id
 
 # One finisher at a time: a second one, late, might destroy the credential of a connection that came back meanwhile.
 LEASE = timedelta(seconds=30)

@@ -17,8 +17,8 @@ from hedgerow.models import (
     ValueChange,
 )
 from hedgerow.ports import Add, Where
-from hedgerow.records import Record, new_id
 from hedgerow.posthog.keys import claim_id
+from hedgerow.records import Record, new_id
 from tests.stage import Stage
 
 TODAY = date(2026, 11, 20)

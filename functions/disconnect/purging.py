@@ -1,8 +1,8 @@
 """Removing everything a disconnected connection left, down to the connection itself, against a receipt.
 
-Page by page; each commit removes records, counts them in the receipt and swaps the
-connection, so that a purge that died counts right when it goes on, and one that wakes up
-after the project came back removes nothing.
+Page by page; each commit removes records and counts them in the receipt, so that a purge
+that died counts right when it goes on, and one that wakes up after another had finished,
+when the project may be back, finds the receipt changed and removes nothing.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from hedgerow.models import ChangeSet, Connection, MetricMonth, PurgeReceipt, Qu
 from hedgerow.ports import Add, Change, Delete, Swap, Where
 from hedgerow.records import Record
 
-# Together with the connection and the receipt a commit stays at two hundred changes.
-PAGE = 198
+# Together with the receipt a commit stays at two hundred changes.
+PAGE = 199
 _TRIES = 20
 KINDS: tuple[type[Record], ...] = (SyncRun, MetricMonth, QueryText, ChangeSet)
 
@@ -63,7 +63,7 @@ async def _step(app: App, connection: Connection) -> bool:
         if page.items:
             counted = _counting(receipt, kind.collection, len(page.items))
             gone = [Delete(kind, record.id) for record in page.items]
-            await app.store.commit(*gone, Swap(connection), _write(counted))
+            await app.store.commit(*gone, _write(counted))
             return False
     remaining = {
         kind.collection: await app.store.count(kind, Where("connection_id", "==", connection.id)) for kind in KINDS

@@ -78,6 +78,7 @@ async def retain(app: App, *, pages: int = MOST_PAGES, page: int = PAGE) -> dict
     for tier in tiers.TIERS:
         if rules[tier].kept_days is not None:
             removed += await _walk(app, "tier", tier, _trim, budget())
+    await disconnection.sweep(app)
     await closing.sweep(app)
     removed += await _walk(app, "state", "disconnected", _let_token_go, budget())
     return dict(removed)

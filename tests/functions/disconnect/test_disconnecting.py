@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 import pytest
 
+from functions.disconnect import purging
 from functions.disconnect.main import disconnect, purge_connection
 from hedgerow import disconnection
 from hedgerow.messages import PurgeRequested
 from hedgerow.models import ApiKey, Connection, PurgeReceipt, SyncRun, Tenant, Tier, TokenClaim
-from hedgerow.ports import Add, Where
+from hedgerow.ports import Add, Page, Where
 from hedgerow.posthog.keys import claim_id
-from tests.left import TOKEN, left_of, lived_in
+from hedgerow.records import Record
+from tests.crash import CrashingStore, Fuse
+from tests.left import TOKEN, left_of, lived_in, run_of
 from tests.stage import ADMIN_KEY, Stage
+
+R = TypeVar("R", bound=Record)
 
 
 async def purge(stage: Stage, connection: Connection) -> None:
@@ -268,3 +275,31 @@ async def test_roles(stage: Stage) -> None:
             calls = await client.post(path), await client.get(path), await client.delete(f"/v1/tenants/{tenant.id}x")
             seen[role] = tuple(call.status_code for call in calls)
     assert seen == {"read": (403, 200, 403), "capture": (403, 403, 403), "admin": (403, 403, 404)}
+
+
+class ComingBackStore(CrashingStore):
+    """The purge is done by another message, and the project connected anew, while this one reads its first page."""
+
+    def __init__(self, stage: Stage, connection: Connection) -> None:
+        super().__init__(stage.store, Fuse())
+        self.stage = stage
+        self.connection: Connection | None = connection
+
+    async def find(self, kind: type[R], *where: Where, limit: int = 100, cursor: str | None = None) -> Page[R]:
+        page = await super().find(kind, *where, limit=limit, cursor=cursor)
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            await purging.purge(self.stage.app, connection.id)
+            again = run_of(self.stage, connection).model_copy(update={"id": page.items[0].id})
+            await self.stage.store.commit(Add(connection.model_copy(update={"version": 0})), Add(again))
+        return page
+
+
+async def test_a_purge_that_wakes_up_late_removes_nothing_of_what_came_back(stage: Stage) -> None:
+    tenant = await stage.tenant()
+    connection = await lived_in(stage, tenant)
+    async with stage.calling(disconnect, await stage.key(tenant)) as client:
+        await client.post(f"/v1/connections/{connection.id}/disconnect", json={"purge": True})
+    late = replace(stage.app, store=ComingBackStore(stage, connection))
+    await purging.purge(late, connection.id)
+    assert await left_of(stage, connection.id) == {"connections": 1, "sync_runs": 1}
