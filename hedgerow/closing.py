@@ -22,13 +22,17 @@ _TRIES = 50
 
 
 async def begin(app: App, tenant: Tenant) -> Tenant:
-    """Mark the tenant as going, and take its keys away."""
-    if tenant.closing_since is None:
-        closing = tenant.model_copy(update={"closing_since": app.now()})
-        tenant = (await app.store.commit(Swap(closing))).of(closing)
-    while await _drop_keys(app, tenant):
-        pass
-    return tenant
+    """Mark the tenant as going, and take its keys away. Raises `ConflictError` when others keep writing it."""
+    for _ in range(_TRIES):
+        try:
+            if tenant.closing_since is None:
+                closing = tenant.model_copy(update={"closing_since": app.now()})
+                tenant = (await app.store.commit(Swap(closing))).of(closing)
+            if not await _drop_keys(app, tenant):
+                return tenant
+        except ConflictError:
+            tenant = await app.store.get(Tenant, tenant.id) or tenant
+    raise ConflictError(f"Tenant {tenant.id} changed too often while it was being deleted.")
 
 
 async def disconnect_all(app: App, tenant: Tenant) -> None:
@@ -81,7 +85,7 @@ async def _drop_keys(app: App, tenant: Tenant) -> bool:
     own = await _own(app, tenant)
     counted = {**own.removed, ApiKey.collection: own.removed.get(ApiKey.collection, 0) + len(page.items)}
     own = own.model_copy(update={"removed": counted})
-    await app.store.commit(_write(own), *(Delete(ApiKey, key.id, key.version) for key in page.items))
+    await app.store.commit(_write(own), *(Delete(ApiKey, key.id) for key in page.items))
     return True
 
 
