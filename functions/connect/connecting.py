@@ -158,7 +158,7 @@ async def _commit(app: App, attempt: Attempt, draft: SecretDraft | None) -> Plan
 
 async def _plan(app: App, attempt: Attempt) -> Plan:
     tenant = await app.store.get(Tenant, attempt.tenant_id)
-    if tenant is None:
+    if tenant is None or tenant.closing_since is not None:
         raise MissingError("The tenant of this key is gone.")
     existing = await app.store.get(Connection, attempt.id)
     if existing is not None and existing.state in claiming.ACTIVE:

@@ -36,7 +36,7 @@ async def get(app: App, tenant_id: str) -> Tenant:
 async def change(app: App, tenant_id: str, wanted: TenantChange) -> Tenant:
     """Change the tenant, then every connection's copy. Sent again, it finishes what a crash left half done."""
     for _ in range(TRIES):
-        tenant = await get(app, tenant_id)
+        tenant = await _open(app, tenant_id)
         changed = tenant.model_copy(update=wanted.model_dump(exclude_unset=True))
         try:
             tenant = (await app.store.commit(Swap(changed))).of(changed)
@@ -48,10 +48,10 @@ async def change(app: App, tenant_id: str, wanted: TenantChange) -> Tenant:
 
 
 async def add_key(app: App, tenant_id: str, wanted: KeyWanted) -> tuple[ApiKey, SecretStr]:
-    """A further key of a tenant."""
-    tenant = await get(app, tenant_id)
+    """A further key of a tenant. The tenant is swapped unchanged, so that none is made while it is being deleted."""
+    tenant = await _open(app, tenant_id)
     record, shown = keys.make(tenant.id, wanted.label, wanted.role, app.now())
-    return (await app.store.commit(Add(record))).of(record), shown
+    return (await app.store.commit(Swap(tenant), Add(record))).of(record), shown
 
 
 async def revoke_key(app: App, tenant_id: str, key_id: str) -> None:
@@ -60,6 +60,13 @@ async def revoke_key(app: App, tenant_id: str, key_id: str) -> None:
     if record is None or record.tenant_id != tenant_id:
         raise MissingError("There is no such key.", hint="Check the id; `GET /v1/tenants/{id}/keys` lists them.")
     await app.store.commit(Delete(ApiKey, key_id))
+
+
+async def _open(app: App, tenant_id: str) -> Tenant:
+    tenant = await get(app, tenant_id)
+    if tenant.closing_since is not None:
+        raise StateConflictError("This tenant is being deleted.", code="tenant_closing", hint="Make a new tenant.")
+    return tenant
 
 
 async def _carry(app: App, tenant: Tenant) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from functions.connect.main import connect
 from hedgerow import tiers
-from hedgerow.models import ApiKey, Connection
+from hedgerow.models import ApiKey, Connection, Tenant
+from hedgerow.ports import Swap
 from tests.functions.connect.room import US, Room
 from tests.stage import ADMIN_KEY
 
@@ -86,6 +87,22 @@ async def test_a_tier_and_the_switch_take_effect_on_every_connection_at_once(roo
         await operator.patch(f"/v1/tenants/{tenant.id}", json={"activity_tracking": False})
         seen = (await client.get("/v1/connections")).json()["items"]
     assert [one["diagnosis"]["code"] for one in seen] == ["activity_tracking_off"] * 2
+
+
+async def test_a_tenant_that_is_being_deleted_gets_nothing_new(room: Room) -> None:
+    tenant = await room.stage.tenant()
+    key = await room.stage.key(tenant)
+    current = await room.stage.store.get(Tenant, tenant.id)
+    assert current is not None
+    await room.stage.store.commit(Swap(current.model_copy(update={"closing_since": room.stage.clock()})))
+    async with room.operator() as operator:
+        for call in (
+            operator.patch(f"/v1/tenants/{tenant.id}", json={"tier": "scale"}),
+            operator.post(f"/v1/tenants/{tenant.id}/keys", json={"label": "late", "role": "write"}),
+        ):
+            assert (await call).json()["code"] == "tenant_closing"
+    async with room.stage.calling(connect, key) as client:
+        assert (await client.post("/v1/connections", json=room.keys())).status_code == 404
 
 
 async def test_lists_go_page_by_page(room: Room) -> None:

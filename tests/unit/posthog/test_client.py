@@ -156,7 +156,7 @@ async def test_a_certificate_nobody_signed_is_named(tmp_path: Path) -> None:
 
 async def test_plain_http_where_tls_was_expected_is_no_certificate_to_trust() -> None:
     async with answering(http(b"{}")) as far:
-        error = await raised(f"https://localhost:{far.port}", far.port)
+        error = await raised(f"https://localhost:{far.port}", far.port, 1.0)
     assert error.code in {"certificate_invalid", "unreachable", "timed_out"}
 
 
