@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -24,9 +25,12 @@ MARK = VENV / ".installed"
 def main() -> int:
     """0 when `.venv` is complete; 1 with one line saying what is missing."""
     if sys.version_info < OLDEST:
+        newer = _newer_python()
+        if newer is not None:
+            return subprocess.run([newer, __file__], check=False).returncode
         return _fail(
             f"Hedgerow needs Python {OLDEST[0]}.{OLDEST[1]} or newer; this is {sys.version.split()[0]} "
-            f"({sys.executable}). With another one installed: make install PYTHON=python3.12"
+            f"({sys.executable}), and no newer one is on the PATH."
         )
     began = time.monotonic()
     python = _scripts() / "python"
@@ -46,6 +50,12 @@ def main() -> int:
     MARK.write_text("Written when every step of local/install.py had succeeded.\n", encoding="utf-8")
     _say(f"Installed in {time.monotonic() - began:.0f} s: the command is .venv/bin/hedgerow.")
     return 0
+
+
+def _newer_python() -> str | None:
+    """Where `python3` is an old one, a newer one often stands beside it under its full name."""
+    names = [f"python{OLDEST[0]}.{minor}" for minor in range(OLDEST[1] + 3, OLDEST[1] - 1, -1)]
+    return next((path for path in map(shutil.which, names) if path is not None), None)
 
 
 def _scripts() -> Path:
