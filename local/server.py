@@ -11,7 +11,6 @@ import os
 import secrets
 import signal
 import socket
-import sys
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import uvicorn
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from starlette.requests import Request
 
 from functions.api.routes import function, targets
@@ -214,7 +213,12 @@ def _own(data: Path) -> None:
 
 
 def _settings(options: Options) -> Settings:
-    asked = Settings()
+    try:
+        asked = Settings()
+    except ValidationError as error:
+        # The refused value itself is left out: it may be a key.
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise CannotStartError(f"A setting cannot be used ({wrong}); docs/settings.md describes them.") from error
     invoker = SecretStr(secrets.token_urlsafe(32))
     update: dict[str, object] = {
         "data": options.data,
@@ -251,8 +255,3 @@ def _clock(starts_at: datetime | None) -> Callable[[], datetime]:
         return wiring.utc_now
     offset = starts_at - wiring.utc_now()
     return lambda: wiring.utc_now() + offset
-
-
-def complain(error: CannotStartError) -> None:
-    """Say why the server did not start."""
-    print(error, file=sys.stderr)
