@@ -13,6 +13,7 @@ from local.posthog.arrivals import Arrival
 from local.posthog.clock import Clock
 from local.posthog.engine import open_engine
 from local.posthog.faults import Faults
+from local.posthog.intake import Intake
 from local.posthog.limits import Limits
 from local.posthog.project import Directory, Project
 from local.posthog.query_status import QueryStatuses
@@ -33,6 +34,7 @@ class Installation:
         self.queries = QueryStatuses(self.clock)
         self.requests: Counter[str] = Counter()
         self._storages: dict[int, Storage] = {}
+        self._intakes: dict[int, Intake] = {}
         self._is_temporary = data is None
         _TEMPORARY["opened"] += 1
         # Installations without a directory share the process's ClickHouse, each in its own name.
@@ -62,8 +64,11 @@ class Installation:
         """Store a batch for the project of a token; for an unknown token, nothing."""
         project = self.directory.by_token(token)
         if project is not None and arrivals:
-            storage, now = self.storage(project.id), self.clock.now()
-            await self.engine.run(lambda: storage.store(arrivals, now))
+            intake = self._intakes[project.id]
+            stored = intake.add(arrivals)
+            await self.engine.run(intake.drain)
+            # An earlier request's drain may have taken this batch along; either way it is done.
+            stored.result(timeout=0)
 
     def load(self, project_id: int, arrivals: Iterable[Arrival]) -> int:
         """Store a stream of events at their own timestamps, in large parts."""
@@ -84,4 +89,6 @@ class Installation:
 
     def _open_storage(self, project_id: int) -> None:
         database = f"{self._prefix}_{project_id}"
-        self._storages[project_id] = self.engine.run_here(lambda: Storage(self.engine, database, project_id))
+        storage = self.engine.run_here(lambda: Storage(self.engine, database, project_id))
+        self._storages[project_id] = storage
+        self._intakes[project_id] = Intake(storage, self.clock)

@@ -1,5 +1,6 @@
 """One row for UTC day, event, distinct id and uuid: the last to arrive stays."""
 
+import asyncio
 from typing import Any
 
 from tests.unit.local_posthog.conftest import Caller
@@ -54,3 +55,14 @@ async def test_a_repeated_batch_after_a_lost_answer_counts_once(caller: Caller) 
     for _ in range(3):
         await caller.capture(event(), event(event="b"))
     assert await caller.rows("select count() from events") == [[2]]
+
+
+async def test_batches_arriving_together_are_all_stored_before_their_answers(caller: Caller) -> None:
+    async def send(number: int) -> list[list[Any]]:
+        answer = await caller.capture({"event": "together", "distinct_id": f"u{number}"})
+        assert answer.status_code == 200
+        return await caller.rows("select count() from events where distinct_id = {id}", id=f"u{number}")
+
+    caller.posthog.limits.lift()
+    found = await asyncio.gather(*(send(number) for number in range(40)))
+    assert found == [[[1]]] * 40
