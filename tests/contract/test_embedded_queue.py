@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hedgerow.adapters.courier import Courier
+from hedgerow.adapters.courier import LOOK_SECONDS, Courier
 from hedgerow.adapters.embedded import EmbeddedQueue
 from hedgerow.errors import TransientError
 from hedgerow.messages import PointsStored, PurgeRequested
@@ -48,7 +48,7 @@ async def test_drain_says_what_it_could_not_deliver(queue: EmbeddedQueue) -> Non
     letterbox = Letterbox(answer=lambda topic, body: 503 if body["run_id"] == "run_bad" else 200)
     await queue.publish(*points("bad", 1, 2))
 
-    assert await Courier(queue, letterbox.deliver, [TOPIC]).drain(0.3) == 1
+    assert await Courier(queue, letterbox.deliver, [TOPIC]).drain(1.5) == 1
 
     assert await queue.waiting() == 1
 
@@ -106,8 +106,8 @@ async def test_repetitions_wait_one_second_then_two(queue: EmbeddedQueue) -> Non
     await queue.publish(*points(1))
 
     assert await Courier(queue, deliver, [TOPIC]).drain() == 0
-    assert times[1] - times[0] == pytest.approx(1.0, abs=0.4)
-    assert times[2] - times[1] == pytest.approx(2.0, abs=0.4)
+    assert 0.9 < times[1] - times[0] < 1.9
+    assert 1.9 < times[2] - times[1] < 3.9
 
 
 async def test_a_slow_topic_has_its_own_places(queue: EmbeddedQueue) -> None:
@@ -145,7 +145,7 @@ async def test_a_message_is_under_way_a_few_milliseconds_after_its_publish(queue
 
     running.cancel()
     await asyncio.wait([running])
-    assert sorted(waits)[5] < 0.1
+    assert sorted(waits)[5] < LOOK_SECONDS / 4
 
 
 async def test_a_broken_off_delivery_is_repeated_at_once_by_the_next_courier(queue: EmbeddedQueue) -> None:
@@ -163,7 +163,7 @@ async def test_a_broken_off_delivery_is_repeated_at_once_by_the_next_courier(que
     await asyncio.wait([running])
     letterbox = Letterbox()
 
-    assert await Courier(queue, letterbox.deliver, [TOPIC]).drain(1) == 0
+    assert await Courier(queue, letterbox.deliver, [TOPIC]).drain(5) == 0
     assert letterbox.runs() == ["run_1"]
 
 
@@ -200,7 +200,7 @@ async def test_a_process_killed_while_delivering_loses_nothing(tmp_path: Path) -
     await asyncio.to_thread(kill_after, "delivering", "deliver", str(tmp_path / "queue.db"))
     letterbox = Letterbox()
 
-    assert await Courier(queue, letterbox.deliver, [TOPIC]).drain(1) == 0
+    assert await Courier(queue, letterbox.deliver, [TOPIC]).drain(5) == 0
 
     assert letterbox.runs() == ["run_1", "run_2", "run_3"]
     await queue.close()
