@@ -160,7 +160,8 @@ async def _fail_pending_runs(app: App, connection: Connection) -> None:
     for _ in range(RUN_PAGES):
         page = await app.store.find(SyncRun, Where("connection_id", "==", connection.id), limit=PAGE, cursor=cursor)
         for run in page.items:
-            if run.state != "pending":
+            is_whole = run.parts > 1 and run.whole_id is None
+            if run.state != "pending" and not (is_whole and run.state == "running"):
                 continue
             over = run.model_copy(
                 update={"state": "failed", "error": trouble, "finished_at": app.now(), "due_at": None}

@@ -13,7 +13,7 @@ import hmac
 import json
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import functions_framework.aio
 from pydantic import ValidationError
@@ -104,10 +104,10 @@ def on_tick(work: Callable[[App, dict[str, str]], Awaitable[dict[str, object]]])
     return _registered(target, work.__name__)
 
 
-def needs(role: Role) -> Callable[[Request], Caller]:
+def needs(role: Role) -> Callable[[Request], Awaitable[Caller]]:
     """A dependency: a tenant's key whose role covers `role` (`write` covers `read`)."""
 
-    def dependency(request: Request) -> Caller:
+    async def dependency(request: Request) -> Caller:
         caller: Caller = request.scope["hedgerow.caller"]
         if caller.role == role or (caller.role == "write" and role == "read"):
             return caller
@@ -118,7 +118,7 @@ def needs(role: Role) -> Callable[[Request], Caller]:
     return dependency
 
 
-def needs_admin(request: Request) -> Caller:
+async def needs_admin(request: Request) -> Caller:
     """A dependency: the operator's key."""
     caller: Caller = request.scope["hedgerow.caller"]
     if caller.role != "admin":
@@ -126,15 +126,16 @@ def needs_admin(request: Request) -> Caller:
     return caller
 
 
-def app_of() -> App:
+async def app_of() -> App:
     """A dependency: the App of this request."""
     return wiring.current()
 
 
 def _registered(target: Callable[[Request], Awaitable[object]], name: str) -> Target:
     target.__name__ = target.__qualname__ = name
-    registered: Target = functions_framework.aio.http(target)
-    return registered
+    # The framework awaits whatever ASGI application comes back; its own annotation leaves that out.
+    registered = functions_framework.aio.http(cast("Any", target))
+    return cast("Target", registered)
 
 
 def _strangers(app: App, request: Request) -> Response | None:

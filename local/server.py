@@ -26,6 +26,7 @@ from hedgerow import messages, wiring
 from hedgerow.errors import TransientError
 from hedgerow.outbound import GuardedOutbound
 from hedgerow.settings import Settings
+from local import restart
 from local.private import PrivateTargets
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def serve(options: Options) -> None:
 
 
 async def _serve(app: App, listener: socket.socket) -> None:
+    await restart.let_go(app)
     private = PrivateTargets(app)
     config = uvicorn.Config(
         Doors(app, private),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from functions.sync import outcomes
+from functions.sync import ends, outcomes
 from functions.sync.windows import scheduled_window
 from hedgerow import slots, tiers
 from hedgerow.app import App
@@ -61,6 +61,9 @@ async def slot_of(app: App, held: Held) -> ProjectSlot:
 async def _try(app: App, message: SyncRequested, *, exists: bool) -> Held | None:
     connection = await app.store.get(Connection, message.connection_id)
     if connection is None:
+        run = await app.store.get(SyncRun, message.run_id) if message.run_id else None
+        if run is not None and not _is_elsewhere(run, app.now()):
+            await _give_up(app, None, run)
         return None
     run = await _wanted(app, connection, message, exists=exists)
     if run is None or _is_elsewhere(run, app.now()):
@@ -125,12 +128,10 @@ def _write(run: SyncRun) -> Add | Swap:
     return Swap(run) if run.version else Add(run)
 
 
-async def _give_up(app: App, connection: Connection, run: SyncRun) -> None:
-    """The connection cannot sync any more: a run that waits for it has failed."""
-    if not run.version:
-        return
-    over = outcomes.stopped(run, connection, app.now())
-    await app.store.commit(Swap(over))
+async def _give_up(app: App, connection: Connection | None, run: SyncRun) -> None:
+    """The connection cannot sync any more, or is gone: a run that waits for it has failed."""
+    if run.version:
+        await ends.end(app, outcomes.stopped(run, connection, app.now()))
 
 
 async def _wait(app: App, run: SyncRun, until: datetime) -> None:

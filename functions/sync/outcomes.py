@@ -99,18 +99,31 @@ def failed(
     return Ended(_over(run, trouble, connection.due_at, now), held)
 
 
-def stopped(run: SyncRun, connection: Connection, now: datetime) -> SyncRun:
-    """The run, ended because its connection was paused, disconnected or moved to another zone meanwhile."""
-    trouble = Trouble(
-        code="activity_off" if not connection.activity_tracking else f"connection_{connection.state}",
-        detail=(
-            "Activity tracking is off for this tenant: nothing is synced."
-            if not connection.activity_tracking
-            else f"The connection is {connection.state}; the run wrote nothing more."
-        ),
-        hint="Bring the connection back to `connected`, then refresh.",
-    )
-    return _over(run, trouble, connection.due_at, now)
+def stopped(run: SyncRun, connection: Connection | None, now: datetime) -> SyncRun:
+    """The run, ended because its connection was paused, disconnected, purged or moved to another zone meanwhile."""
+    if connection is None:
+        trouble = Trouble(
+            code="connection_gone", detail="The connection was purged.", hint="Connect the project again."
+        )
+    elif not connection.activity_tracking:
+        trouble = Trouble(
+            code="activity_off",
+            detail="Activity tracking is off for this tenant: nothing is synced.",
+            hint="The operator switches it on with PATCH /v1/tenants/{id}.",
+        )
+    elif connection.state == "connected":
+        trouble = Trouble(
+            code="connection_changed",
+            detail="The connection changed while the run was under way; it wrote nothing more.",
+            hint="Refresh once more.",
+        )
+    else:
+        trouble = Trouble(
+            code=f"connection_{connection.state}",
+            detail=f"The connection is {connection.state}; the run wrote nothing more.",
+            hint="Bring the connection back to `connected`, then refresh.",
+        )
+    return _over(run, trouble, connection.due_at if connection else None, now)
 
 
 def backoff(attempts: int) -> timedelta:

@@ -6,11 +6,11 @@ import hashlib
 from dataclasses import replace
 from datetime import date
 
-from functions.sync import outcomes, storing
+from functions.sync import ends, outcomes, storing
 from functions.sync.asking import Asked
 from functions.sync.hogql import Question, text_of, values_of
 from functions.sync.storing import Stored
-from functions.sync.visit import TRIES, Visit, following
+from functions.sync.visit import TRIES, Visit
 from hedgerow import days, months, tiers
 from hedgerow.errors import ConflictError, HedgerowError
 from hedgerow.logs import log
@@ -54,11 +54,11 @@ async def finish(visit: Visit, outcome: Asked | HedgerowError, active: int | Non
             ended = outcomes.failed(run, connection, visit.held.slot, outcome, rules, app.now())
         else:
             ended = outcomes.succeeded(run, connection, visit.ask, outcome, rules, app.now())
-        await app.queue.publish(*following(ended.run))
+        await app.queue.publish(*ends.following(ended.run))
         changes: list[Change] = [Swap(ended.run), Swap(ended.connection)]
         if ended.slot is not None:
             changes.append(Swap(ended.slot))
-        changes += await _whole(visit, ended.run)
+        changes += await ends.whole_of(app, ended.run)
         try:
             await app.store.commit(*changes)
         except ConflictError as conflict:
@@ -67,13 +67,6 @@ async def finish(visit: Visit, outcome: Asked | HedgerowError, active: int | Non
         _tell(ended.run)
         return
     raise ConflictError("The connection changed too often while its run was ended.")
-
-
-async def _whole(visit: Visit, run: SyncRun) -> list[Change]:
-    if run.whole_id is None or run.state not in ("succeeded", "failed"):
-        return []
-    whole = await visit.app.store.get(SyncRun, run.whole_id)
-    return [Swap(outcomes.whole_after(whole, run, visit.app.now()))] if whole is not None else []
 
 
 async def _changes(visit: Visit, asked: Asked, active: int | None) -> tuple[Stored, list[Change]]:

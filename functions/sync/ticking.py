@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hedgerow import tiers
+from hedgerow import disconnection, drafts, tiers
 from hedgerow.app import App
 from hedgerow.errors import InvalidError
 from hedgerow.logs import log
@@ -41,7 +41,7 @@ async def tick(app: App, tier: Tier) -> int:
         cursor = page.next_cursor
         if cursor is None:
             break
-    left = await _sweep(app)
+    left = await _sweep(app) + await disconnection.sweep(app) + await drafts.sweep(app, now)
     log().info("tick.done", tier=tier, due=due, swept=left)
     return due
 

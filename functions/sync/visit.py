@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from functions.sync import claiming, outcomes
+from functions.sync import claiming, ends, outcomes
 from functions.sync.claiming import Held
 from functions.sync.windows import Ask
 from hedgerow import months, tiers
 from hedgerow.app import App
 from hedgerow.errors import ConflictError, HedgerowError
-from hedgerow.messages import Message, PointsStored, SyncRequested
 from hedgerow.models import Connection, MetricMonth, SyncRun
 from hedgerow.months import Month
-from hedgerow.ports import Swap
 
 TRIES = 5
 
@@ -65,19 +63,6 @@ class Visit:
             or not connection.activity_tracking
             or connection.timezone != self.ask.zone
         ):
-            over = outcomes.stopped(run, connection, self.app.now())
-            await self.app.queue.publish(*following(over))
-            await self.app.store.commit(Swap(over))
+            await ends.end(self.app, outcomes.stopped(run, connection, self.app.now()))
             raise LostError("The connection may not sync any more.") from conflict
         self.held = Held(connection, run, await claiming.slot_of(self.app, self.held))
-
-
-def following(run: SyncRun) -> list[Message]:
-    """What a run's end announces: its points, the next part, and the runs that waited for it."""
-    if run.state not in ("succeeded", "failed"):
-        return []
-    after = ((run.next_part_id,) if run.next_part_id else ()) + run.waiting
-    messages: list[Message] = [SyncRequested(connection_id=run.connection_id, run_id=run_id) for run_id in after]
-    if run.points:
-        messages.append(PointsStored(connection_id=run.connection_id, run_id=run.id))
-    return messages

@@ -1,0 +1,36 @@
+"""How a run ends in the store: what follows is announced, then the run is committed, with its whole."""
+
+from __future__ import annotations
+
+from functions.sync import outcomes
+from hedgerow.app import App
+from hedgerow.messages import Message, PointsStored, SyncRequested
+from hedgerow.models import SyncRun
+from hedgerow.ports import Change, Swap
+
+
+async def end(app: App, run: SyncRun) -> None:
+    """Announce and commit a run that ends without its connection being written."""
+    await app.queue.publish(*following(run))
+    await app.store.commit(Swap(run), *await whole_of(app, run))
+
+
+async def whole_of(app: App, run: SyncRun) -> list[Change]:
+    """The change of the run the user asked for, when one of its parts has ended."""
+    if run.whole_id is None or run.state not in ("succeeded", "failed"):
+        return []
+    whole = await app.store.get(SyncRun, run.whole_id)
+    if whole is None or whole.state in ("succeeded", "failed"):
+        return []
+    return [Swap(outcomes.whole_after(whole, run, app.now()))]
+
+
+def following(run: SyncRun) -> list[Message]:
+    """What a run's end announces: its points, the next part, and the runs that waited for it."""
+    if run.state not in ("succeeded", "failed"):
+        return []
+    after = ((run.next_part_id,) if run.next_part_id else ()) + run.waiting
+    messages: list[Message] = [SyncRequested(connection_id=run.connection_id, run_id=run_id) for run_id in after]
+    if run.points:
+        messages.append(PointsStored(connection_id=run.connection_id, run_id=run.id))
+    return messages
