@@ -30,26 +30,21 @@ def _environment(**variables: str) -> dict[str, str]:
     return {**{name: value for name, value in os.environ.items() if name != "SERVE"}, **variables}
 
 
-def _servers_of(folder: str) -> list[str]:
-    """The command lines of processes that work in this folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
+def _children_of(parent: int) -> set[int]:
+    """The processes that this one started."""
+    found = set()
+    for status in Path("/proc").glob("[0-9]*/stat"):
         try:
-            line = process.read_bytes().decode("utf-8", "replace").replace("\0", " ")
+            # The name in parentheses may hold spaces; the parent is the second field behind it.
+            fields = status.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if folder in line:
-            found.append(line)
+        if int(fields[1]) == parent and fields[0] != "Z":
+            found.add(int(status.parent.name))
     return found
 
 
-def _folders() -> set[Path]:
-    home = ROOT / ".demo"
-    return set(home.glob("run-*")) if home.exists() else set()
-
-
 def test_the_demo_tells_the_whole_journey() -> None:
-    before = _folders()
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "local.demo"],
@@ -77,7 +72,6 @@ def test_the_demo_tells_the_whole_journey() -> None:
 
     assert not re.search(r"ph[cx]_\w{6,}|hdg_\w{12,}", said + done.stderr)
     assert "\x1b" not in said
-    assert _folders() <= before, "the demo leaves nothing behind"
     assert time.monotonic() - began < 200
 
 
@@ -91,14 +85,13 @@ def test_an_interrupted_demo_ends_its_servers() -> None:
         text=True,
     ) as demo:
         assert demo.stdout is not None
-        before = _folders()
         for line in demo.stdout:
             if line.startswith("Starting Hedgerow"):
                 break
-        folders = [str(folder) for folder in _folders() - before] or [str(folder) for folder in before]
-        assert any(_servers_of(folder) for folder in folders)
+        servers = _children_of(demo.pid)
+        assert servers
         demo.send_signal(signal.SIGINT)
         _, errors = demo.communicate(timeout=30)
     assert demo.returncode == 130
     assert "both servers have ended" in errors
-    assert not any(_servers_of(folder) for folder in folders)
+    assert not any(Path(f"/proc/{server}").exists() for server in servers)
