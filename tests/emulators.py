@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -21,6 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 START_SECONDS = 60
+END_SECONDS = 20
+# Runs a command, and ends it with all its children when whoever holds our standard input lets go or is killed.
+# gcloud makes itself the head of a process group of its own, and leaves its Java child behind when it alone is ended.
+UNTIL_LET_GO = """
+exec 3<&0
+"$@" </dev/null 3<&- & child=$!
+(cat <&3 >/dev/null; kill -KILL -$child $child 2>/dev/null) &
+wait $child
+"""
 HOW_TO_GET_THEM = """\
 Install Java 17 or newer and the Google Cloud CLI (https://cloud.google.com/sdk/docs/install), then:
     gcloud components install cloud-firestore-emulator pubsub-emulator beta
@@ -59,8 +67,8 @@ def _emulator(command: list[str], ready: str) -> Iterator[str]:
         said = Path(folder) / "emulator.log"
         with said.open("wb") as file:
             process = subprocess.Popen(
-                [*command, f"--host-port={host}"],
-                stdin=subprocess.DEVNULL,
+                ["sh", "-c", UNTIL_LET_GO, "sh", *command, f"--host-port={host}"],
+                stdin=subprocess.PIPE,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"},
@@ -70,7 +78,7 @@ def _emulator(command: list[str], ready: str) -> Iterator[str]:
             _wait_until(ready, said, process)
             yield host
         finally:
-            _end(process)
+            process.communicate(timeout=END_SECONDS)
 
 
 def _wait_until(ready: str, said: Path, process: subprocess.Popen[bytes]) -> None:
@@ -80,20 +88,6 @@ def _wait_until(ready: str, said: Path, process: subprocess.Popen[bytes]) -> Non
             last = " / ".join(text.strip().splitlines()[-5:])
             raise EmulatorMissingError(f"it did not start: {last}")
         time.sleep(0.1)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    # gcloud leaves its Java child behind when it alone is ended: end the whole group.
-    for way in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, way)
-        except ProcessLookupError:
-            break
-        try:
-            process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            continue
-    process.wait()
 
 
 def _free_port() -> int:
