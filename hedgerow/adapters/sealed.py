@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from hedgerow.ports import Add, Delete, Where
 from hedgerow.records import Index, Record
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
     from hedgerow.ports import Store
 
 KEY_BYTES = 32
@@ -41,12 +44,17 @@ class SealedVault:
     """Secrets in `store`, sealed with `key` (32 bytes). The store is the caller's to close."""
 
     def __init__(self, store: Store, key: bytes) -> None:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
         if len(key) != KEY_BYTES:
             raise ValueError(f"the vault's key has {KEY_BYTES} bytes, not {len(key)}")
         self._store = store
-        self._cipher = AESGCM(key)
+        self._key = key
+
+    @cached_property
+    def _cipher(self) -> AESGCM:
+        # At first use: most targets never open a secret and start sooner without it.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        return AESGCM(self._key)
 
     async def write(self, name: str, secret: SecretStr) -> str:
         """Keep a secret as a new version of `name`; the answer is its reference."""

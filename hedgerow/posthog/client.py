@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
-import httpx
 from pydantic import SecretStr
 
 from hedgerow import __version__
@@ -19,6 +19,9 @@ from hedgerow.outbound import AddressRefusedError, AnswerTooLargeError, read_cap
 from hedgerow.posthog.answers import Answer, KeySelf, Me, Project, ProjectPage, answer_of, decoded, malformed, seen
 from hedgerow.posthog.errors import PostHogError
 from hedgerow.posthog.refusals import refusal
+
+if TYPE_CHECKING:
+    import httpx
 
 # PostHog and the firewalls before it refuse calls without a descriptive one.
 USER_AGENT = f"Hedgerow/{__version__} (PostHog integration)"
@@ -102,6 +105,9 @@ class PostHog:
         self, method: str, path: str, *, params: Mapping[str, str] | None = None, asked: object = None
     ) -> bytes:
         """The body of a 2xx answer; everything else is a `PostHogError`."""
+        # Here, because ticks share their file with the sync and start sooner without it.
+        import httpx
+
         self.requests += 1
         request = self.http.build_request(
             method,
@@ -123,6 +129,8 @@ class PostHog:
 
 async def send(http: httpx.AsyncClient, request: httpx.Request, seconds: float) -> tuple[int, httpx.Headers, bytes]:
     """Send within `seconds`, read under the cap; failures of the way are told apart as `PostHogError`."""
+    import httpx
+
     host = f"{request.url.host}:{request.url.port}" if request.url.port else request.url.host
     try:
         async with asyncio.timeout(seconds):
