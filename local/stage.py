@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
@@ -16,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Self
 from local.environment import with_variables
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 SCRIPT = Path(sys.executable).parent / "hedgerow"
@@ -67,7 +69,8 @@ class Stage:
     def serve(self, *arguments: str) -> IO[str]:
         """Start a server of the product in the background; the answer is its standard output."""
         log = self.folder / f"{arguments[0]}.log"
-        with log.open("w", encoding="utf-8") as errors:
+        # An interrupt between the start and the note of it would leave a server nobody ends.
+        with log.open("w", encoding="utf-8") as errors, _interrupts_wait():
             process = subprocess.Popen(
                 [*COMMAND, *arguments],
                 env=with_variables(**self.variables),
@@ -78,7 +81,7 @@ class Stage:
                 # A Ctrl-C is for the demo, which then ends its servers in order.
                 start_new_session=True,
             )
-        self.servers.append(Running(arguments[0], process, log))
+            self.servers.append(Running(arguments[0], process, log))
         if process.stdout is None:
             raise StepError(f"hedgerow {arguments[0]} has no output")
         return process.stdout
@@ -133,6 +136,22 @@ def _ends_of(line: str) -> str:
         if len(line) <= LINE_CHARACTERS
         else f"{line[: LINE_CHARACTERS // 3]} … {line[-LINE_CHARACTERS * 2 // 3 :]}"
     )
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Within the block SIGINT and SIGTERM are only noted; they take effect at its end."""
+    noted: list[int] = []
+    before = {
+        each: signal.signal(each, lambda number, _: noted.append(number)) for each in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    if noted:
+        raise KeyboardInterrupt
 
 
 def _interrupt(_: int, __: object) -> None:
