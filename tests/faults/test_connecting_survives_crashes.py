@@ -18,10 +18,8 @@ from hedgerow.keys import Caller
 from hedgerow.models import Connection, SyncRun, TokenClaim
 from hedgerow.ports import Where
 from hedgerow.posthog.keys import claim_id
-from local.posthog import LocalPostHog
 from tests.crash import Crash, Fuse, armed, every_fuse
 from tests.functions.connect.room import US, Room, furnished
-from tests.stage import NOW
 
 if TYPE_CHECKING:
     from hedgerow.ports import Store
@@ -29,9 +27,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def room(store: Store) -> AsyncIterator[Room]:
-    with LocalPostHog(now=NOW) as posthog:
-        async with furnished(posthog, posthog, posthog, store) as built:
-            yield built
+    async with furnished(store) as built:
+        yield built
 
 
 def worth_trying(calls: int) -> list[Fuse]:

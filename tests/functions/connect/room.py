@@ -11,10 +11,11 @@ import httpx
 
 from functions.connect.main import connect
 from local.posthog import LocalPostHog
-from tests.stage import ADMIN_KEY, Stage, staged
+from tests.stage import ADMIN_KEY, NOW, Stage, staged
 
 if TYPE_CHECKING:
     import aiohttp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from hedgerow.models import Role, Tenant, Tier
     from hedgerow.ports import Store
@@ -35,14 +36,59 @@ class ToLocalPostHogs:
         return session
 
 
+class PostHogs:
+    """Local PostHogs, each built when it is first needed. `close` them at the end."""
+
+    def __init__(self) -> None:
+        self._built: dict[str, LocalPostHog] = {}
+
+    def at(self, name: str) -> LocalPostHog:
+        """The one of this name."""
+        if name not in self._built:
+            self._built[name] = LocalPostHog(now=NOW, timezone="Europe/Berlin" if name == "us" else "UTC")
+            if name == "us":
+                self._built[name].load([{"event": "signed up", "distinct_id": "u1", "timestamp": NOW.isoformat()}])
+        return self._built[name]
+
+    def app(self, name: str) -> ASGIApp:
+        """Its application, which builds it at the first call."""
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await self.at(name).app(scope, receive, send)
+
+        return app
+
+    def asked(self, name: str) -> int:
+        """How many requests it saw; none where it was never needed."""
+        return sum(self._built[name].requests.values()) if name in self._built else 0
+
+    def close(self) -> None:
+        """Close those that were built."""
+        for built in self._built.values():
+            built.close()
+
+
 @dataclass
 class Room:
     """The stage, its PostHogs, and who calls."""
 
     stage: Stage
-    us: LocalPostHog
-    eu: LocalPostHog
-    own: LocalPostHog
+    posthogs: PostHogs
+
+    @property
+    def us(self) -> LocalPostHog:
+        """The one behind https://us.posthog.com, in Berlin's zone and with one event."""
+        return self.posthogs.at("us")
+
+    @property
+    def eu(self) -> LocalPostHog:
+        """The one behind https://eu.posthog.com."""
+        return self.posthogs.at("eu")
+
+    @property
+    def own(self) -> LocalPostHog:
+        """The self-hosted one, without events."""
+        return self.posthogs.at("own")
 
     @asynccontextmanager
     async def tenant(self, tier: Tier = "pro", role: Role = "write") -> AsyncIterator[tuple[Tenant, httpx.AsyncClient]]:
@@ -63,24 +109,25 @@ class Room:
 
 
 @asynccontextmanager
-async def furnished(
-    us: LocalPostHog, eu: LocalPostHog, own: LocalPostHog, store: Store | None = None
-) -> AsyncIterator[Room]:
+async def furnished(store: Store | None = None) -> AsyncIterator[Room]:
     """A room on a store in memory, or on the one given."""
-    to = {
-        f"all://{host}": httpx.ASGITransport(app=posthog.app)
-        for posthog, hosts in (
-            (us, ("us.posthog.com", "us.i.posthog.com")),
-            (eu, ("eu.posthog.com", "eu.i.posthog.com")),
-            (own, ("posthog.example.com",)),
-        )
-        for host in hosts
+    posthogs = PostHogs()
+    homes: dict[str, tuple[str, ...]] = {
+        "us": ("us.posthog.com", "us.i.posthog.com"),
+        "eu": ("eu.posthog.com", "eu.i.posthog.com"),
+        "own": ("posthog.example.com",),
     }
-    async with staged(store=store) as stage:
-        guarded = stage.app.outbound
-        async with httpx.AsyncClient(transport=guarded.http._transport, mounts=to) as http:
-            stage.app = replace(stage.app, outbound=ToLocalPostHogs(http, guarded))
-            yield Room(stage, us, eu, own)
+    to = {
+        f"all://{host}": httpx.ASGITransport(app=posthogs.app(name)) for name, hosts in homes.items() for host in hosts
+    }
+    try:
+        async with staged(store=store) as stage:
+            guarded = stage.app.outbound
+            async with httpx.AsyncClient(transport=guarded.http._transport, mounts=to) as http:
+                stage.app = replace(stage.app, outbound=ToLocalPostHogs(http, guarded))
+                yield Room(stage, posthogs)
+    finally:
+        posthogs.close()
 
 
 def verdict(answer: httpx.Response, name: str) -> dict[str, Any]:

@@ -168,6 +168,15 @@ async def test_nobody_takes_a_token_by_knowing_it(room: Room) -> None:
     assert claim.connection_id == made["id"]
 
 
+async def test_of_two_who_only_know_a_token_the_first_keeps_it(room: Room) -> None:
+    async with room.tenant() as (_, first), room.tenant() as (_, second):
+        made = await connected(first, {"host": US, "project_token": room.us.project_token})
+        answer = await second.post("/v1/connections", json={"host": US, "project_token": room.us.project_token})
+        seen = (await first.get(f"/v1/connections/{made['id']}")).json()
+    assert (answer.status_code, answer.json()["code"]) == (409, "project_token_taken")
+    assert seen["state"] == "connected"
+
+
 async def test_a_proof_displaces_who_only_knew_the_token(room: Room) -> None:
     async with room.tenant() as (_, stranger), room.tenant() as (_, owner):
         squatted = await connected(stranger, {"host": US, "project_token": room.us.project_token})

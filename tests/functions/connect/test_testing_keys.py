@@ -131,7 +131,7 @@ async def test_a_key_of_nowhere_is_refused_after_one_try_elsewhere(room: Room) -
 
 async def test_a_self_hosted_key_is_not_shown_to_the_cloud(room: Room) -> None:
     await examined(room, host=OWN, personal_api_key="phx_0123456789abcdef", project_id="1")
-    assert room.us.requests == room.eu.requests == {}
+    assert room.posthogs.asked("us") == room.posthogs.asked("eu") == 0
 
 
 async def test_a_token_of_the_other_region_is_found_there(room: Room) -> None:
@@ -280,3 +280,10 @@ async def test_a_project_without_events_is_told_where_to_look(room: Room) -> Non
     found = verdict(answer, "project")
     assert (found["ok"], found["code"]) == (True, "no_events_yet")
     assert "sends events" in found["hint"]
+
+
+async def test_a_host_that_knows_the_token_and_takes_no_events_is_no_capture(room: Room) -> None:
+    room.own.faults.set(Fault(kind="status", status=404, body="<html>", path="/i/v0"))
+    answer = await examined(room, host=OWN, project_token=room.own.project_token)
+    assert answer.json()["ok"] is False
+    assert verdict(answer, "reach")["code"] == "not_posthog"

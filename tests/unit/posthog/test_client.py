@@ -121,6 +121,17 @@ async def test_how_long_to_wait_is_read_wherever_it_stands(answer: bytes, code: 
     assert (error.code, error.retry_after, error.transient) == (code, wait, True)
 
 
+async def test_a_key_without_a_prefix_that_is_echoed_is_cut_out_too() -> None:
+    old = "0123456789abcdef0123"
+    async with answering(http(said(f"Personal API key {old} is invalid."), "401 Unauthorized")) as far:
+        outbound = GuardedOutbound((f"127.0.0.1:{far.port}",))
+        posthog = PostHog(outbound.http, f"http://127.0.0.1:{far.port}", SecretStr(old), seconds=5.0)
+        with pytest.raises(PostHogError) as error:
+            await posthog.key_self()
+        await outbound.close()
+    assert old not in error.value.detail
+
+
 async def test_a_missing_scope_is_named() -> None:
     error = await asked(http(said("API key missing required scope 'query:read'"), "403 Forbidden"))
     assert error.scope == "query:read"
