@@ -112,7 +112,9 @@ def needs(role: Role) -> Callable[[Request], Awaitable[Caller]]:
         if caller.role == role or (caller.role == "write" and role == "read"):
             return caller
         if caller.role == "admin":
-            raise ForbiddenError("This call belongs to a tenant; the admin key opens tenants and ticks.", hint="Use a key of the tenant.")
+            raise ForbiddenError(
+                "This call belongs to a tenant; the admin key opens tenants and ticks.", hint="Use a key of the tenant."
+            )
         raise ForbiddenError(f"This key's role is `{caller.role}`; the call needs `{role}`.")
 
     return dependency
@@ -198,4 +200,3 @@ async def _work(name: str, key: str, work: Awaitable[None]) -> Response:
             return problems.answer(HedgerowError("The target failed; its log has the reason."), 503)
         log().info("target.done", seconds=round(time.perf_counter() - began, 4))
     return Response(status_code=204)
-
