@@ -1,6 +1,6 @@
 """Events of nobody, of realistic size and skew, made by ClickHouse itself from a fixed seed.
 
-Sessions of 1 to 20 events by visitors of whom few come often; sixty custom names beside
+Sessions of 1 to 19 events by visitors of whom few come often; sixty custom names beside
 PostHog's own, a page view first; browser properties of about 900 bytes. The same
 numbers give the same events.
 """

@@ -1,7 +1,7 @@
 """Process start to first answer, embedded: every target as the cloud starts it, against an empty async function.
 
-`functions-framework --target … --source …` on a copy of one prepared folder, from the start
-of the process to the whole first answer of a call that does the target's work: a tick, a
+`functions-framework --target … --source …` with the cloud's packages, on a copy of one
+prepared folder, from the start of the process to the whole first answer of a call that does the target's work: a tick, a
 push that is a first delivery, a read with a key. The answer's status is checked.
 """
 
@@ -11,7 +11,6 @@ import asyncio
 import http.client
 import shutil
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from urllib.parse import urlencode
 
 from pydantic import SecretStr
 
+from bench import cloud
 from bench.children import ROOT, child
 from bench.figures import Row, compared
 from bench.installation import ADMIN_KEY
@@ -40,7 +40,6 @@ from hedgerow.settings import Settings
 
 NAME = "starts"
 START_SECONDS = 60.0
-SCRIPT = Path(sys.executable).parent / "functions-framework"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,8 @@ async def _measure(sizes: Sizes) -> list[Row]:
         template, closed = Path(folder) / "template", _closed_port()
         calls = await _prepare(template, closed)
         variables = {"HEDGEROW_ADMIN_KEY": ADMIN_KEY, "HEDGEROW_ALLOWED_PRIVATE_HOSTS": f"127.0.0.1:{closed}"}
-        start = partial(_start, template=template, folder=Path(folder), variables=variables)
+        python = cloud.environment(Path(folder) / "cloud")
+        start = partial(_start, python=python, template=template, folder=Path(folder), variables=variables)
         rows: list[Row] = []
         for name, call in calls.items():
             seconds = await in_turn(sizes.rounds, {"figure": partial(start, call), "floor": partial(start, EMPTY)})
@@ -80,13 +80,16 @@ async def _measure(sizes: Sizes) -> list[Row]:
     return rows
 
 
-async def _start(call: Call, template: Path, folder: Path, variables: dict[str, str]) -> float:
+async def _start(call: Call, python: Path, template: Path, folder: Path, variables: dict[str, str]) -> float:
     data, log, port = folder / "run", folder / "starts.log", _closed_port()
     shutil.copytree(template, data)
-    command = [str(SCRIPT), "--target", call.target, "--source", str(ROOT / call.source), "--host", "127.0.0.1"]
+    source = str(ROOT / call.source)
+    command = [str(python), "-m", "functions_framework", "--target", call.target, "--source", source]
     try:
         began = time.perf_counter()
-        with child([*command, "--port", str(port)], log, {**variables, "HEDGEROW_DATA": str(data)}) as process:
+        with child(
+            [*command, "--host", "127.0.0.1", "--port", str(port)], log, {**variables, "HEDGEROW_DATA": str(data)}
+        ) as process:
             status, body = await asyncio.to_thread(_first_answer, call, port, process.poll)
             took = time.perf_counter() - began
     finally:
