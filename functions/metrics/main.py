@@ -72,7 +72,7 @@ async def list_changes(
 
 @router.get("/v1/connections/{connection_id}/proof")
 async def prove(connection_id: str, caller: Reader, app: Current, begin: From = None, to: To = None) -> Proof:
-    """A second count by PostHog against what is stored; the last 30 complete days without a wish."""
+    """A second count by PostHog against what is stored; without a wish the complete ones of the last 30 days."""
     return await proof.prove(app, await connection_of(app, caller, connection_id), begin, to)
 
 

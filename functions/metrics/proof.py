@@ -26,7 +26,8 @@ from hedgerow.ports import Add, Swap
 from hedgerow.posthog.client import PostHog
 from hedgerow.records import new_id
 
-DEFAULT_DAYS = 30
+# The thirty days a first sync brings, without today.
+DEFAULT_DAYS = 29
 LONGEST_DAYS = 92
 # A row for each day and name: the answer must stay well under PostHog's 50,000.
 MOST_ROWS = 40_000
@@ -109,7 +110,7 @@ def may_ask(connection: Connection) -> None:
 
 
 def complete_days(app: App, connection: Connection, begin: str | None, end: str | None) -> Window:
-    """The days to prove: as asked, up to yesterday; without a wish the last 30 complete ones that the tier keeps."""
+    """The days to prove: as asked, up to yesterday; without a wish those of the last 30 that are complete and that the tier keeps."""
     yesterday = days.today(app.now(), connection.timezone) - timedelta(days=1)
     last = min(day_of("to", end), yesterday) if end is not None else yesterday
     first = day_of("from", begin) if begin is not None else last - timedelta(days=DEFAULT_DAYS - 1)
@@ -119,7 +120,7 @@ def complete_days(app: App, connection: Connection, begin: str | None, end: str 
         raise InvalidError(
             f"No complete day that the tier keeps lies between {first} and {last}.",
             code="no_complete_days",
-            hint="A proof compares days that have closed; leave `from` and `to` out for the last 30.",
+            hint="A proof compares days that have closed; leave `from` and `to` out for the last 29.",
             members={"field": "from"},
         )
     if window.length > LONGEST_DAYS:

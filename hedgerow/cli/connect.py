@@ -67,7 +67,7 @@ def show_verdicts(capabilities: list[Shown]) -> None:
     made = screen.table("capability", "works", "needed", "what was found")
     for each in capabilities:
         style = None if each["ok"] else "red" if each["required"] else "yellow"
-        found = f"{each['detail']} → {each['hint']}" if each["hint"] and not each["ok"] else each["detail"]
+        found = f"{each['detail']} → {each['hint']}" if each["hint"] else each["detail"]
         screen.row(
             made, each["name"], "yes" if each["ok"] else "no", "yes" if each["required"] else "", found, style=style
         )

@@ -68,7 +68,7 @@ def rotate(connection: ConnectionArgument = None, as_json: JsonOption = False) -
 def slow(
     connection: str,
     every: Annotated[
-        str, typer.Option(help="ISO 8601 duration such as PT6H; `tier` goes back to the tier's schedule.")
+        str, typer.Option(help="Minutes between two syncs, such as 360; `tier` goes back to the tier's schedule.")
     ],
     as_json: JsonOption = False,
 ) -> None:
