@@ -96,7 +96,9 @@ def _start_posthog(stage: Stage) -> dict[str, str]:
     if not first:
         raise StepError("The local PostHog did not start.")
     said: dict[str, str] = json.loads(first)
-    _say(f"  {said['host']}, project {said['project_id']}")
+    # The shop's events tell of this flag; PostHog itself has to know it too.
+    httpx.post(f"{said['host']}/_local/flags", json={"key": "new-checkout"}, timeout=30).raise_for_status()
+    _say(f"  {said['host']}, project {said['project_id']}, with one feature flag, new-checkout")
     return said
 
 

@@ -150,6 +150,7 @@ async def sync_stage(
     """A stage with these events already in PostHog and one connected connection, nothing synced yet."""
     with LocalPostHog(now=now, timezone=zone) as posthog:
         posthog.clock.freeze()
+        posthog.clock.move_to(now)
         posthog.load(dict(event) for event in events)
         here = store or SqliteStore(":memory:")
         queue = EmbeddedQueue(":memory:")

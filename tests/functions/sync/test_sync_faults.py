@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from functions.sync import syncing, ticking
-from hedgerow import slots
+from hedgerow import slots, tiers
 from hedgerow.errors import InvalidError, StateConflictError
 from hedgerow.messages import SyncRequested
 from hedgerow.models import Connection, ProjectSlot, SyncRun
-from hedgerow.ports import Add, Swap
+from hedgerow.ports import Add, Swap, Where
 from hedgerow.records import new_id
 from local.posthog.faults import Fault
 from tests.sync_stage import NOW, SyncStage, sync_stage
@@ -274,27 +274,40 @@ async def test_the_clock_jumping_forth_and_back_leaves_a_sound_schedule() -> Non
 
 
 async def test_one_connection_failing_for_ever_does_not_move_the_others() -> None:
+    alone, beside = await a_day_of(failing=False), await a_day_of(failing=True)
+    assert len(alone) == HEALTHY
+    assert alone == beside
+    assert all(len(began) == 2 for began in alone)
+
+
+HEALTHY = 8
+
+
+async def a_day_of(*, failing: bool) -> list[list[datetime]]:
+    """When each healthy connection's runs began over six hours of ticks, beside one that PostHog always fails, or not."""
     async with sync_stage(EVENTS) as stage:
-        good = await stage.connection()
-        bad = Connection.model_validate(
-            {
-                **good.model_dump(),
-                "id": new_id("con"),
-                "host": "http://posthog.local",
-                "project_id": "999999",
-                "version": 0,
-            }
+        first = await stage.connection()
+        healthy = [copy(first, f"con_{number}", stage.posthog.add_project().id) for number in range(HEALTHY)]
+        await stage.store.commit(
+            Swap(first.model_copy(update={"state": "paused", "due_at": None})), *(Add(one) for one in healthy)
         )
-        others = [
-            Connection.model_validate(
-                {**good.model_dump(), "id": new_id("con"), "project_id": str(5000 + n), "due_at": None, "version": 0}
-            )
-            for n in range(50)
+        if failing:
+            project = stage.posthog.add_project().id
+            stage.posthog.faults.set(Fault(kind="status", status=503, path=f"/api/projects/{project}/"))
+            await stage.store.commit(Add(copy(first, "con_bad", project)))
+        for _ in range(6 * 12):
+            stage.forward(timedelta(minutes=5))
+            await stage.tick()
+        return [
+            [
+                run.began_at
+                for run in (await stage.store.find(SyncRun, Where("connection_id", "==", one.id))).items
+                if run.began_at
+            ]
+            for one in healthy
         ]
-        await stage.store.commit(Add(bad), *(Add(other) for other in others))
-        stage.forward(timedelta(hours=4))
-        await stage.tick()
-        assert (await newest(stage)).state == "succeeded"
-        found = await stage.store.get(Connection, bad.id)
-        assert found is not None
-        assert found.state == "needs_attention"
+
+
+def copy(connection: Connection, id: str, project_id: int) -> Connection:
+    copied = connection.model_copy(update={"id": id, "project_id": str(project_id), "version": 0})
+    return copied.model_copy(update={"due_at": tiers.next_due(copied, tiers.load(), NOW)})
