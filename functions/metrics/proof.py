@@ -22,6 +22,7 @@ from hedgerow.app import App
 from hedgerow.catalogue import EVENT_PREFIX
 from hedgerow.errors import ConflictError, InvalidError, OutboundError, StateConflictError
 from hedgerow.models import Connection, ProjectSlot
+from hedgerow.ownership import may_ask
 from hedgerow.ports import Add, Swap
 from hedgerow.posthog.client import PostHog
 from hedgerow.records import new_id
@@ -85,28 +86,6 @@ async def prove(app: App, connection: Connection, begin: str | None, end: str | 
         untrusted = proving.Outcome(code=error.code, detail=error.detail, hint=error.hint)
         return _proof(connection, window, checked, untrusted, left_out)
     return _proof(connection, window, checked, proving.compare(comparable, checked, stored, counted), left_out)
-
-
-def may_ask(connection: Connection) -> None:
-    """Refuse a connection that has no business with PostHog now."""
-    if not connection.activity_tracking:
-        raise StateConflictError(
-            "Activity tracking is off for this tenant: PostHog is not asked anything.",
-            code="activity_off",
-            hint='The operator switches it on with PATCH /v1/tenants/{id} {"activity_tracking": true}.',
-        )
-    if connection.state != "connected":
-        raise StateConflictError(
-            f"The connection is {connection.state}: PostHog is not asked anything.",
-            code=f"connection_{connection.state}",
-            hint="Bring it back to `connected`, then prove again.",
-        )
-    if connection.secret_ref is None or connection.project_id is None:
-        raise StateConflictError(
-            "The connection is capture-only: without a personal API key nothing can be counted.",
-            code="capture_only",
-            hint="Add a personal API key (phx_…) with PATCH /v1/connections/{id}.",
-        )
 
 
 def complete_days(app: App, connection: Connection, begin: str | None, end: str | None) -> Window:

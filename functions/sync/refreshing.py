@@ -9,6 +9,7 @@ from hedgerow.app import App
 from hedgerow.errors import InvalidError, MissingError, StateConflictError
 from hedgerow.messages import SyncRequested
 from hedgerow.models import Connection, SyncRun
+from hedgerow.ownership import may_ask
 from hedgerow.ports import Add, Page, Where
 
 # A person may press the button often; what waits already will bring the same numbers.
@@ -17,7 +18,7 @@ MOST_WAITING = 20
 
 async def refresh(app: App, connection: Connection, first: date | None, last: date | None) -> SyncRun:
     """Begin a run for the window, seven days where none is given; every part is pending before this returns."""
-    _may_sync(connection)
+    may_ask(connection)
     today = days.today(app.now(), connection.timezone)
     last = last or today
     first = first or last - timedelta(days=runs.REFRESH_DAYS - 1)
@@ -41,31 +42,6 @@ async def run_of(app: App, connection: Connection, run_id: str) -> SyncRun:
     if run is None or run.connection_id != connection.id:
         raise MissingError("There is no such run.", code="run_not_found")
     return run
-
-
-def _may_sync(connection: Connection) -> None:
-    if not connection.activity_tracking:
-        raise StateConflictError(
-            "Activity tracking is off for this tenant: nothing is synced.",
-            code="activity_off",
-            hint='The operator switches it on with PATCH /v1/tenants/{id} {"activity_tracking": true}.',
-        )
-    if connection.state != "connected":
-        hints = {
-            "paused": "Resume it with POST /v1/connections/{id}/resume.",
-            "needs_attention": "Give a working personal API key with PATCH /v1/connections/{id}.",
-        }
-        raise StateConflictError(
-            f"The connection is {connection.state}.",
-            code=f"connection_{connection.state}",
-            hint=hints.get(connection.state, "Connect the project again."),
-        )
-    if connection.secret_ref is None or connection.project_id is None:
-        raise StateConflictError(
-            "The connection is capture-only: without a personal API key there is nothing to sync with.",
-            code="capture_only",
-            hint="Add a personal API key (phx_…) with PATCH /v1/connections/{id}.",
-        )
 
 
 def _check(first: date, last: date, today: date) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -57,3 +58,19 @@ def dev(data: Path, *options: str, **variables: str) -> Iterator[Served]:
             yield Served(process, lines[-1].removeprefix("ready "), lines)
         finally:
             process.kill()
+
+
+@contextmanager
+def posthog(data: Path, *options: str) -> Iterator[dict[str, str]]:
+    """`hedgerow posthog` on a free port; its first line."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "hedgerow.cli", "posthog", "--port", "0", "--data", str(data), *options],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
+            process.wait(timeout=10)

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -16,7 +15,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.journeys.local_servers import Served, dev
+from tests.journeys.local_servers import Served, dev, posthog
 
 ADMIN = "the-operators-own-key"
 DAYS = 40
@@ -32,21 +31,6 @@ def _events(file: Path) -> None:
                     at = (now - timedelta(days=age)).replace(hour=10 + copy)
                     event = {"uuid": str(uuid4()), "event": "$pageview", "distinct_id": f"person_{person}"}
                     lines.write(json.dumps({**event, "timestamp": at.isoformat(), "properties": {}}) + "\n")
-
-
-@contextmanager
-def _posthog(folder: Path) -> Iterator[dict[str, str]]:
-    _events(folder / "events.jsonl")
-    options = ["--port", "0", "--data", str(folder / "posthog"), "--events", str(folder / "events.jsonl")]
-    with subprocess.Popen(
-        [sys.executable, "-m", "hedgerow.cli", "posthog", *options], stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
-            process.wait(timeout=10)
 
 
 class Terminal:
@@ -81,26 +65,27 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Ser
             "PUBSUB_EMULATOR_HOST": request.getfixturevalue("pubsub_host"),
             "HEDGEROW_PROJECT": request.getfixturevalue("project"),
         }
-    with _posthog(tmp_path) as posthog:
-        variables["HEDGEROW_ALLOWED_PRIVATE_HOSTS"] = posthog["host"].removeprefix("http://")
+    _events(tmp_path / "events.jsonl")
+    with posthog(tmp_path / "posthog", "--events", str(tmp_path / "events.jsonl")) as there:
+        variables["HEDGEROW_ALLOWED_PRIVATE_HOSTS"] = there["host"].removeprefix("http://")
         with dev(tmp_path / "hedgerow", *options, **variables) as server:
-            yield server, posthog
+            yield server, there
             code, seconds = server.end()
             assert code == 0
             assert seconds < 5
 
 
 def test_connect_sync_read_prove_disconnect(served: tuple[Served, dict[str, str]]) -> None:
-    server, posthog = served
+    server, there = served
     user = Terminal(HEDGEROW_URL=server.url, HEDGEROW_ADMIN_KEY=ADMIN)
     tenant = json.loads(user.run("tenants", "create", "Acme", "--tier", "pro", "--json"))
     user.variables["HEDGEROW_API_KEY"] = tenant["api_key"]
-    user.variables["HEDGEROW_POSTHOG_PERSONAL_API_KEY"] = posthog["personal_api_key"]
-    user.variables["HEDGEROW_POSTHOG_PROJECT_TOKEN"] = posthog["project_token"]
+    user.variables["HEDGEROW_POSTHOG_PERSONAL_API_KEY"] = there["personal_api_key"]
+    user.variables["HEDGEROW_POSTHOG_PROJECT_TOKEN"] = there["project_token"]
 
-    user.run("connect", "--host", posthog["host"], "--test")
-    assert "points stored" in user.run("connect", "--host", posthog["host"])
-    assert "already" in _refusal_of(user, "connect", "--host", posthog["host"])
+    user.run("connect", "--host", there["host"], "--test")
+    assert "points stored" in user.run("connect", "--host", there["host"])
+    assert "already" in _refusal_of(user, "connect", "--host", there["host"])
 
     series = json.loads(user.run("metrics", "--json", "--name", "posthog_dau", "--name", "posthog_events"))["series"]
     dau, events = ({point["date"]: point["value"] for point in each["points"]} for each in series)
@@ -113,7 +98,7 @@ def test_connect_sync_read_prove_disconnect(served: tuple[Served, dict[str, str]
     late = (datetime.now(UTC) - timedelta(days=3)).replace(hour=12)
     event = {"event": "$pageview", "distinct_id": "late", "uuid": str(uuid4()), "timestamp": late.isoformat()}
     sent = httpx.post(
-        f"{posthog['host']}/i/v0/e/", json={**event, "api_key": posthog["project_token"]}, trust_env=False
+        f"{there['host']}/i/v0/e/", json={**event, "api_key": there["project_token"]}, trust_env=False
     )
     assert sent.status_code == 200
     assert str(late.date()) in user.run("sync")

@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.journeys.local_servers import dev
+from tests.journeys.local_servers import dev, posthog
 
 ADMIN = "the-operators-own-key"
-
-
-@contextmanager
-def posthog(data: Path) -> Iterator[dict[str, str]]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "hedgerow.cli", "posthog", "--port", "0", "--data", str(data)],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.terminate()
-            process.wait(timeout=10)
 
 
 def call(url: str, method: str, path: str, key: str, body: Any = None) -> Any:
