@@ -49,7 +49,7 @@ async def finish(visit: Visit, outcome: Asked | HedgerowError, active: int | Non
     rules = tiers.load(app.settings.tiers_file)
     for _ in range(TRIES):
         run = visit.run.model_copy(update={"requests": visit.run.requests + visit.requests})
-        connection = _with_listing(visit.connection, run, active)
+        connection = _with_listing(visit, run, active)
         if isinstance(outcome, HedgerowError):
             ended = outcomes.failed(run, connection, visit.held.slot, outcome, rules, app.now())
         else:
@@ -147,8 +147,10 @@ def _month_change(visit: Visit, month: Month) -> Change:
     )
 
 
-def _with_listing(connection: Connection, run: SyncRun, active: int | None) -> Connection:
-    if active is None:
+def _with_listing(visit: Visit, run: SyncRun, active: int | None) -> Connection:
+    """The connection, with when its flags were last asked for, whatever came of it."""
+    connection = visit.connection
+    if active is None and not visit.listing_refused:
         return connection
     listed = {"flags_at": run.began_at, "flags_active": active}
     return connection.model_copy(update={"progress": connection.progress.model_copy(update=listed)})

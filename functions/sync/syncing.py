@@ -46,12 +46,28 @@ async def _run(visit: Visit) -> None:
     posthog = PostHog(app.http, connection.host, key, seconds=app.settings.query_seconds)
     try:
         asked = await _answers(visit, posthog)
-        active = await posthog.active_flags(connection.project_id or "") if visit.ask.list_flags else None
+        active = await _listed(visit, posthog)
     finally:
         visit.requests = posthog.requests
     if asked is not None:
         await recording.store(visit, asked, active)
     await recording.finish(visit, asked or Asked(Facts()), active)
+
+
+async def _listed(visit: Visit, posthog: PostHog) -> int | None:
+    """How many flags are active, when they are due to be listed; None where the key may not know.
+
+    The metrics do without: a listing that is refused or fails costs the sync nothing but
+    a gap in one series.
+    """
+    if not visit.ask.list_flags:
+        return None
+    try:
+        return await posthog.active_flags(visit.connection.project_id or "")
+    except OutboundError as error:
+        log().warning("sync.flags_not_listed", connection_id=visit.connection.id, code=error.code, detail=error.detail)
+        visit.listing_refused = not error.transient
+        return None
 
 
 async def _answers(visit: Visit, posthog: PostHog) -> Asked | None:

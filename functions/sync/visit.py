@@ -24,13 +24,17 @@ class LostError(HedgerowError):
 
 @dataclass(slots=True)
 class Visit:
-    """One attempt at a run. `records` are the months it may write, as they were read."""
+    """One attempt at a run. `records` are the months it may write, as they were read.
+
+    `listing_refused`: the key may not list feature flags, so that is not tried at every sync.
+    """
 
     app: App
     held: Held
     ask: Ask
     records: dict[str, MetricMonth] = field(default_factory=dict)
     requests: int = 0
+    listing_refused: bool = False
 
     @property
     def connection(self) -> Connection:

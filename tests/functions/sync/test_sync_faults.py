@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from functions.sync import syncing, ticking
 from hedgerow import slots, tiers
@@ -127,6 +128,21 @@ async def test_a_refused_key_needs_attention_and_is_not_tried_again() -> None:
         assert await stage.tick() == 0
         with pytest.raises(StateConflictError, match="needs_attention"):
             await stage.refresh()
+
+
+async def test_a_key_that_may_not_list_flags_syncs_all_the_rest() -> None:
+    async with sync_stage(EVENTS) as stage:
+        key = stage.posthog.add_key(scopes=("query:read",))
+        reference = await stage.app.vault.write(stage.connection_id, SecretStr(key))
+        await stage.store.commit(Swap((await stage.connection()).model_copy(update={"secret_ref": reference})))
+        for _ in range(3):
+            await due(stage)
+        assert {run.state for run in await stage.runs()} == {"succeeded"}
+        names = {name for name, _ in await stage.points()}
+        assert "posthog_dau" in names
+        assert "posthog_feature_flags" not in names
+        listed = sum(times for call, times in stage.posthog.requests.items() if "feature_flags" in call)
+        assert listed == 2
 
 
 async def test_a_deleted_project_needs_attention() -> None:
