@@ -85,7 +85,6 @@ class SyncProgress(Part):
         default=None, description="When wau, mau and new users were last computed for today."
     )
     flags_at: Instant | None = Field(default=None, description="When the feature flags were last listed.")
-    flags_active: int | None = None
     recheck_day: date | None = Field(
         default=None, description="The local day whose re-check of the older month is under way."
     )

@@ -16,12 +16,12 @@ from pydantic import SecretStr
 from functions.sync import refreshing, syncing, ticking
 from hedgerow import months, runs, tiers
 from hedgerow.adapters.embedded import EmbeddedQueue, Wanted
-from hedgerow.adapters.sealed import SealedVault
+from hedgerow.adapters.sealed import SealedSecret, SealedVault
 from hedgerow.adapters.sqlite import SqliteStore
 from hedgerow.app import App
 from hedgerow.days import today
 from hedgerow.messages import SyncRequested
-from hedgerow.models import ChangeSet, Connection, MetricMonth, SyncRun, Tenant, Tier
+from hedgerow.models import ChangeSet, Connection, MetricMonth, ProjectSlot, QueryText, SyncRun, Tenant, Tier
 from hedgerow.months import Point
 from hedgerow.ports import Add, Where
 from hedgerow.records import new_id
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from hedgerow.ports import Store
 
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
+KINDS = (Tenant, Connection, SealedSecret, SyncRun, ProjectSlot, MetricMonth, QueryText, ChangeSet)
 
 
 @dataclass
@@ -130,6 +131,17 @@ class SyncStage:
     def forward(self, step: timedelta) -> None:
         """Move both clocks."""
         self.posthog.clock.advance(step)
+
+    @asynccontextmanager
+    async def copied_to(self, store: Store) -> AsyncIterator[SyncStage]:
+        """The same installation, record for record, on an empty store, with a queue of its own."""
+        for kind in KINDS:
+            records = (await self.store.find(kind, limit=1000)).items
+            await store.commit(*(Add(record.model_copy(update={"version": 0})) for record in records))
+        queue = EmbeddedQueue(":memory:")
+        app = replace(self.app, store=store, vault=SealedVault(store, bytes(32)), queue=queue)
+        yield replace(self, app=app, queue=queue, deliveries=[])
+        await queue.close()
 
     def with_ports(self, **ports: Any) -> SyncStage:
         """The same installation seen through other ports."""

@@ -152,7 +152,7 @@ def _with_listing(visit: Visit, run: SyncRun, active: int | None) -> Connection:
     connection = visit.connection
     if active is None and not visit.listing_refused:
         return connection
-    listed = {"flags_at": run.began_at, "flags_active": active}
+    listed = {"flags_at": run.began_at}
     return connection.model_copy(update={"progress": connection.progress.model_copy(update=listed)})
 
 

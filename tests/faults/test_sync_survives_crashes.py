@@ -17,7 +17,7 @@ from hedgerow.models import ProjectSlot, SyncRun
 from hedgerow.months import Value
 from hedgerow.ports import Where
 from tests.crash import Crash, Fuse, armed, every_fuse
-from tests.sync_stage import SyncStage, sync_stage
+from tests.sync_stage import NOW, SyncStage, sync_stage
 
 if TYPE_CHECKING:
     from hedgerow.ports import Store
@@ -70,12 +70,24 @@ async def by_hand(stage: SyncStage) -> None:
 
 
 @asynccontextmanager
-async def prepared(store: Store) -> AsyncIterator[SyncStage]:
-    async with sync_stage(EVENTS, store=store) as stage:
+async def prepared() -> AsyncIterator[SyncStage]:
+    """An installation with a first sync behind it and a late event before it, to be copied for every death."""
+    async with sync_stage(EVENTS) as stage:
         await stage.first_sync()
         stage.posthog.load([LATE])
-        stage.forward(timedelta(hours=4))
         yield stage
+
+
+@asynccontextmanager
+async def anew(stage: SyncStage, kind: str, request: pytest.FixtureRequest, project: str) -> AsyncIterator[SyncStage]:
+    """A copy on a store of this kind, four hours later."""
+    store: Store = SqliteStore(":memory:")
+    if kind == "firestore":
+        store = FirestoreStore(project, emulator_host=request.getfixturevalue("firestore_host"))
+    async with stage.copied_to(store) as copy:
+        copy.posthog.clock.move_to(NOW + timedelta(hours=4))
+        yield copy
+    await store.close()
 
 
 async def recover(stage: SyncStage) -> None:
@@ -86,42 +98,38 @@ async def recover(stage: SyncStage) -> None:
         await stage.tick()
 
 
-@asynccontextmanager
-async def opened(kind: str, request: pytest.FixtureRequest, project: str) -> AsyncIterator[Store]:
-    store: Store = (
-        SqliteStore(":memory:")
-        if kind == "sqlite"
-        else FirestoreStore(project, emulator_host=request.getfixturevalue("firestore_host"))
-    )
-    yield store
-    await store.close()
-
-
 @pytest.mark.parametrize("kind", ["sqlite", "firestore"])
 @pytest.mark.parametrize("flow", [scheduled, by_hand])
 async def test_a_crash_at_any_port_call_is_healed(
     flow: Callable[[SyncStage], Awaitable[None]], kind: str, request: pytest.FixtureRequest, project: str
 ) -> None:
     counting = Fuse()
-    async with opened(kind, request, f"{project}-0") as store, prepared(store) as stage:
-        await flow(stage.with_ports(**vars(ports(stage, counting))))
-        await recover(stage)
-        expected = await remains(stage)
-    assert any(day == date(2026, 11, 18) and name == "event:paid" for name, day, *_ in expected.changes)
-    assert {state for _, state in expected.states} == {"succeeded"}
-    assert len(counting.calls) > 8
-    for number, fuse in enumerate(fuses(len(counting.calls))):
-        async with opened(kind, request, f"{project}-{number + 1}") as store, prepared(store) as stage:
-            with pytest.raises(Crash):
-                await flow(stage.with_ports(**vars(ports(stage, fuse))))
-            await flow(stage)
+    async with prepared() as origin:
+        async with anew(origin, kind, request, f"{project}-0") as stage:
+            await flow(stage.with_ports(**vars(ports(stage, counting))))
             await recover(stage)
-            left = await remains(stage)
-            where = f"call {fuse.at} {'after' if fuse.after else 'before'}: {fuse.calls[-1]}"
-            assert left.points == expected.points, where
-            assert left.changes == expected.changes, where
-            assert set(left.states) == set(expected.states), where
-            await assert_nothing_stuck(stage, where)
+            expected = await remains(stage)
+        assert any(day == date(2026, 11, 18) and name == "event:paid" for name, day, *_ in expected.changes)
+        assert {state for _, state in expected.states} == {"succeeded"}
+        assert len(counting.calls) > 8
+        for fuse in fuses(len(counting.calls)):
+            async with anew(origin, kind, request, f"{project}-{fuse.at}-{fuse.after}".lower()) as stage:
+                await dies_and_heals(stage, flow, fuse, expected)
+
+
+async def dies_and_heals(
+    stage: SyncStage, flow: Callable[[SyncStage], Awaitable[None]], fuse: Fuse, expected: Remains
+) -> None:
+    with pytest.raises(Crash):
+        await flow(stage.with_ports(**vars(ports(stage, fuse))))
+    await flow(stage)
+    await recover(stage)
+    left = await remains(stage)
+    where = f"call {fuse.at} {'after' if fuse.after else 'before'}: {fuse.calls[-1]}"
+    assert left.points == expected.points, where
+    assert left.changes == expected.changes, where
+    assert set(left.states) == set(expected.states), where
+    await assert_nothing_stuck(stage, where)
 
 
 def fuses(calls: int) -> list[Fuse]:
