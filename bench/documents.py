@@ -43,7 +43,7 @@ async def _on_sqlite() -> list[Row]:
         worst = (await a_day(store, FIRST_OF_MARCH)).idle
     finally:
         await store.close()
-    note = f"the most of {len(worst)} on 1 March, when 30 days touch three months; every other day at most two"
+    note = f"the most of {len(worst)} on 1 March after a short February, when 30 days touch three months; otherwise at most two"
     read = [cost.reads for cost in worst]
     return [
         *rows,

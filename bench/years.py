@@ -105,22 +105,28 @@ def _month(connection: Connection, month: str, now: datetime, today: date, dice:
 async def bare(store: Store, connection_id: str, first: date, last: date) -> bytes:
     """The answer of `GET /v1/connections/{id}/metrics` for `NAMES`, for points that are all of one zone."""
     wanted = [f"{connection_id}:{month}" for month in days.months_between(first, last)]
-    begin, end = first.isoformat(), last.isoformat()
-    points: dict[str, list[dict[str, object]]] = {name: [] for name in NAMES}
+    points: dict[str, list[str]] = {name: [] for name in NAMES}
     for record in await store.get_many(MetricMonth, wanted):
         if record is None:
             continue
         packed = json.loads(zlib.decompress(record.packed))
-        # ISO days sort as text: a day is complete when it is before the write's local day.
-        began = [
-            datetime.fromisoformat(write[1]).astimezone(ZoneInfo(write[2])).date().isoformat() for write in packed["w"]
+        begin = date.fromisoformat(f"{record.month}-01")
+        # Days of this month that had closed when each write began: the point is complete before that.
+        closed = [
+            (datetime.fromisoformat(began).astimezone(ZoneInfo(zone)).date() - begin).days
+            for _, began, zone, _, _ in packed["w"]
         ]
-        dates = [f"{record.month}-{day:02d}" for day in range(1, 32)]
+        low, high = max(0, (first - begin).days), (last - begin).days + 1
+        dates = [f"{record.month}-{day:02d}" for day in range(1, 32)][low:high]
         for name, into in points.items():
             values, refs = packed["s"].get(name, ((), ()))
-            for day, value, ref in zip(dates, values, refs, strict=False):
-                if ref is not None and begin <= day <= end:
-                    into.append({"date": day, "value": value, "complete": day < began[ref]})
-    series = [{"name": name, "unit": UNITS.get(name, "count"), "points": points[name]} for name in NAMES]
-    zones = [{"zone": ZONE, "from": begin, "to": end}]
-    return json.dumps({"series": series, "zones": zones}, separators=(",", ":")).encode()
+            at = low
+            for day, value, ref in zip(dates, values[low:high], refs[low:high], strict=False):
+                if ref is not None:
+                    complete = "true" if at < closed[ref] else "false"
+                    into.append(f'{{"date":"{day}","value":{value},"complete":{complete}}}')
+                at += 1
+    series = ",".join(
+        f'{{"name":"{name}","unit":"{UNITS.get(name, "count")}","points":[{",".join(points[name])}]}}' for name in NAMES
+    )
+    return f'{{"series":[{series}],"zones":[{{"zone":"{ZONE}","from":"{first}","to":"{last}"}}]}}'.encode()
