@@ -108,7 +108,8 @@ class Store(Protocol):
         the order is by id. Records whose ordered or ranged field is None are left out.
         An undeclared combination is a `ValueError` on every adapter, because Google's
         emulator never complains and the real service does. `cursor` is the opaque
-        `next_cursor` of the page before; a broken one is an `InvalidError`.
+        `next_cursor` of the page before; a broken one is an `InvalidError`. A class marked
+        `partial` reads only its own fields of another class's records.
         """
         ...
 

@@ -32,6 +32,8 @@ class Record(BaseModel):
 
     collection: ClassVar[str]
     indexes: ClassVar[tuple[Index, ...]] = ()
+    partial: ClassVar[bool] = False
+    """Fewer fields of another class's records, for readers of many: found, never written."""
 
     id: str
     version: Annotated[int, Field(exclude=True, description="The store's mark; 0 before the first write.")] = 0

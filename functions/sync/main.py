@@ -1,10 +1,12 @@
-"""The sync family's targets: its API, the scheduled ticks, one connection's sync."""
+"""The sync family's targets: its API, the scheduled ticks, one connection's sync.
+
+Each imports its own work when it is called: the cloud starts one target a process.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.sync import retention, syncing, ticking
 from hedgerow.app import App
 from hedgerow.entrypoint import api_from, on_message, on_tick
 from hedgerow.messages import SyncRequested
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
 
 
 def _routes() -> APIRouter:
-    # The ticks and the topic share this file and start twice as fast without FastAPI.
     from functions.sync.routes import router
 
     return router
@@ -26,6 +27,8 @@ sync = api_from("sync", _routes)
 @on_tick
 async def sync_tick(app: App, body: dict[str, str]) -> dict[str, object]:
     """Cloud Scheduler, every five minutes and tier."""
+    from functions.sync import ticking
+
     tier = ticking.tier_of(body.get("tier", ""))
     return {"tier": tier, "due": await ticking.tick(app, tier)}
 
@@ -33,10 +36,14 @@ async def sync_tick(app: App, body: dict[str, str]) -> dict[str, object]:
 @on_tick
 async def retention_tick(app: App, body: dict[str, str]) -> dict[str, object]:
     """Cloud Scheduler, every hour."""
+    from functions.sync import retention
+
     return dict(await retention.retain(app))
 
 
 @on_message(SyncRequested)
 async def sync_connection(app: App, message: SyncRequested) -> None:
     """One connection's sync."""
+    from functions.sync import syncing
+
     await syncing.sync(app, message)

@@ -18,13 +18,15 @@ LONGEST_ID = 1500
 
 
 def check_changes(changes: Sequence[Change]) -> None:
-    """Raise `ValueError` for an id no store can hold or a record named twice.
+    """Raise `ValueError` for a partial view, an id no store can hold or a record named twice.
 
     A swap of a record that was never read is a `ConflictError`: nothing has version 0.
     """
     seen: set[tuple[str, str]] = set()
     for change in changes:
         kind, id = subject(change)
+        if kind.partial:
+            raise ValueError(f"{kind.__name__} is a partial view of {kind.collection}: it is read, never written")
         if not is_possible_id(id):
             raise ValueError(f"{kind.__name__} cannot have the id {id!r}")
         if (kind.collection, id) in seen:

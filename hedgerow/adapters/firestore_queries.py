@@ -30,6 +30,9 @@ def build_query(kind: type[Record], choice: IndexChoice) -> Any:
 
     query = StructuredQuery.pb()()
     query.from_.add(collection_id=kind.collection)
+    if kind.partial:
+        for name in kind.model_fields.keys() - {"id", "version"}:
+            query.select.fields.add().field_path = name
     for condition in (*choice.equal, *choice.ranged):
         _add_condition(query, condition)
     for field in choice.order:

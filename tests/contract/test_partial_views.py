@@ -1,0 +1,59 @@
+"""A partial view reads fewer fields of another class's records, on both stores, and is never written."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from functions.sync.ticking import DueConnection
+from hedgerow.models import Connection
+from hedgerow.ports import Add, Delete, Store, Swap, Where
+from hedgerow.records import Record
+
+NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+
+
+def connection(number: int, due_at: datetime | None) -> Connection:
+    return Connection(
+        id=f"con_{number}",
+        tenant_id="ten_1",
+        name="Shop",
+        host="https://us.posthog.com",
+        state="connected",
+        state_since=NOW,
+        tier="pro",
+        created_at=NOW,
+        due_at=due_at,
+    )
+
+
+async def test_a_view_finds_what_the_whole_class_wrote(store: Store) -> None:
+    due = [NOW - timedelta(minutes=number) for number in range(5)]
+    await store.commit(*(Add(connection(number, at)) for number, at in enumerate(due)), Add(connection(9, None)))
+    where = (Where("tier", "==", "pro"), Where("due_at", "<=", NOW))
+    first = await store.find(DueConnection, *where, limit=3)
+    rest = await store.find(DueConnection, *where, limit=3, cursor=first.next_cursor)
+    assert [(one.id, one.due_at) for one in (*first.items, *rest.items)] == [
+        (f"con_{number}", due[number]) for number in (4, 3, 2, 1, 0)
+    ]
+    whole = await store.get(Connection, "con_4")
+    assert whole is not None
+    assert first.items[0].version == whole.version
+
+
+async def test_a_view_is_never_written(store: Store) -> None:
+    await store.commit(Add(connection(1, NOW)))
+    view = (await store.find(DueConnection, Where("tier", "==", "pro"))).items[0]
+    for change in (Add(view), Swap(view), Delete(DueConnection, view.id)):
+        with pytest.raises(ValueError, match="never written"):
+            await store.commit(change)
+
+
+def test_every_view_is_served_by_an_index_of_the_class_it_looks_at() -> None:
+    whole = {kind.collection: kind for kind in Record.__subclasses__() if not kind.partial}
+    views = [kind for kind in Record.__subclasses__() if kind.partial]
+    assert views
+    for view in views:
+        assert set(view.indexes) <= set(whole[view.collection].indexes)
+        assert view.model_fields.keys() <= whole[view.collection].model_fields.keys()
