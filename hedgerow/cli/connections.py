@@ -20,10 +20,12 @@ connections = typer.Typer()
 
 
 @connections.callback(invoke_without_command=True)
-def begin(context: typer.Context) -> None:
-    """Look at connections and change them; without a verb, the list."""
+def begin(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List connections, change them."""
     if context.invoked_subcommand is None:
-        list_connections(as_json=False)
+        list_connections(as_json=as_json)
+    elif as_json:
+        raise Stop(USAGE, "--json belongs after the verb.", hint="For example: hedgerow connections list --json")
 
 
 @connections.command("list")

@@ -25,7 +25,7 @@ class OnOff(StrEnum):
     OFF = "off"
 
 
-tenants = typer.Typer(help="Hedgerow's customers and their keys (with HEDGEROW_ADMIN_KEY).")
+tenants = typer.Typer()
 TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's id, ten_….")]
 TierOption = Annotated[str | None, typer.Option(help="starter, basic, pro or scale.")]
 
@@ -40,10 +40,12 @@ def tick(tier: Annotated[str, typer.Argument(metavar="TIER")], as_json: JsonOpti
 
 
 @tenants.callback(invoke_without_command=True)
-def tenants_begin(context: typer.Context) -> None:
-    """Hedgerow's customers and their keys (with HEDGEROW_ADMIN_KEY); without a verb, the list."""
+def tenants_begin(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Tenants and their keys (operator)."""
     if context.invoked_subcommand is None:
-        list_tenants(as_json=False)
+        list_tenants(as_json=as_json)
+    elif as_json:
+        raise Stop(USAGE, "--json belongs after the verb.", hint="For example: hedgerow tenants list --json")
 
 
 @tenants.command("list")
