@@ -22,9 +22,23 @@ class Answers:
     url: str = ""
     by_call: dict[tuple[str, str], tuple[int, Any]] = field(default_factory=dict)
     asked: list[tuple[str, str, str, Any]] = field(default_factory=list)
+    in_turn: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
 
     def say(self, method: str, path: str, body: Any, status: int = 200) -> None:
         self.by_call[method, path] = (status, body)
+
+    def say_in_turn(self, method: str, path: str, *bodies: Any) -> None:
+        """One answer a call; the last one stays."""
+        self.in_turn[method, path] = list(bodies)
+
+    def answer_to(self, method: str, path: str, accept: str) -> tuple[int, Any]:
+        """What was said for this method and path; for CSV, what was said for `GET text/csv`."""
+        turns = self.in_turn.get((method, path))
+        if turns:
+            return 200, turns.pop(0) if len(turns) > 1 else turns[0]
+        missing = (404, {"code": "not_found", "detail": "none", "hint": ""})
+        asked = (f"{method} {accept}", path) if accept == "text/csv" else (method, path)
+        return self.by_call.get(asked, missing)
 
 
 @pytest.fixture
@@ -37,9 +51,7 @@ def answers() -> Iterator[Answers]:
             length = int(self.headers.get("content-length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
             told.asked.append((self.command, self.path, self.headers.get("authorization", ""), body))
-            status, said = told.by_call.get(
-                (self.command, path), (404, {"code": "not_found", "detail": "none", "hint": ""})
-            )
+            status, said = told.answer_to(self.command, path, self.headers.get("accept", ""))
             text = said if isinstance(said, str) else json.dumps(said)
             self.send_response(status)
             self.end_headers()

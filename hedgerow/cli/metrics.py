@@ -40,14 +40,19 @@ def metrics(
     query: Shown = {"name": tuple(name or ()), "from": begin, "to": to}
     if csv:
         sys.stdout.write(server.text(path, "text/csv", **query))
-        return None
+        # CSV has no place for a remark, and rows of two zones look like one series.
+        return _warn_of_zones(server.get(path, **query))
     answer = server.get(path, **query)
     if as_json:
         return screen.say_json(answer)
     series = answer["series"]
     if len(series) == 1 and name:
-        return _day_by_day(series[0])
-    return _overview(series)
+        _day_by_day(series[0])
+    else:
+        _overview(series)
+    if zones := _zones(answer):
+        screen.say(zones)
+    return None
 
 
 def _overview(series: list[Shown]) -> None:
@@ -101,6 +106,20 @@ def _catalog(server: Server, *, as_json: bool) -> None:
         screen.say(f"{each['name']} ({each['unit']}): {each['description']}")
         screen.say(f"    {each['definition']}")
     return None
+
+
+def _zones(answer: Shown) -> str:
+    """What must be known before days of different zones are joined; empty when there is one zone."""
+    spans = answer["zones"]
+    if len(spans) < 2:
+        return ""
+    cut = ", ".join(f"{span['from']} to {span['to']} in {span['zone']}" for span in spans)
+    return f"These days were cut in more than one time zone and should not be joined unseen: {cut}."
+
+
+def _warn_of_zones(answer: Shown) -> None:
+    if zones := _zones(answer):
+        sys.stderr.write(f"{zones}\n")
 
 
 def _is_complete(series: list[Shown], day: str) -> bool:

@@ -23,6 +23,8 @@ def sync(
     server = tenant_server()
     id = the_connection(server, connection)
     window = {name: day for name, day in (("from", begin), ("to", to)) if day is not None}
+    watched = not (as_json or no_wait)
+    zone = server.get(f"/v1/connections/{id}")["timezone"] if watched else None
     run = server.post(f"/v1/connections/{id}/refresh", window)
     if as_json:
         screen.say_json(run)
@@ -30,6 +32,9 @@ def sync(
         screen.say(f"Run {run['id']} is {run['state']}: {run['from']} to {run['to']}.")
     else:
         follow(server, id, run)
+        now = server.get(f"/v1/connections/{id}")["timezone"]
+        if zone and now != zone:
+            screen.say(f"The project's time zone changed from {zone} to {now}: days are cut in {now} from now on.")
 
 
 def runs(

@@ -68,9 +68,10 @@ def test_json_and_csv_are_the_apis_own(answers: Answers) -> None:
     )
     assert json.loads(done.stdout) == SERIES
     assert "from=2026-03-01" in answers.asked[-1][1]
-    answers.say("GET", "/v1/connections/con_1/metrics", "date,name\r\n2026-03-01,x\r\n")
+    answers.say("GET text/csv", "/v1/connections/con_1/metrics", "date,name\r\n2026-03-01,x\r\n")
     done = hedgerow("metrics", "con_1", "--csv", HEDGEROW_URL=answers.url, HEDGEROW_API_KEY="k")
     assert done.stdout.split() == ["date,name", "2026-03-01,x"]
+    assert done.stderr == ""
 
 
 def test_names_with_markup_and_line_breaks_are_text(answers: Answers) -> None:
@@ -94,3 +95,32 @@ def test_nothing_synced_says_what_to_do(answers: Answers) -> None:
     )
     done = hedgerow("metrics", "con_1", HEDGEROW_URL=answers.url, HEDGEROW_API_KEY="k")
     assert "hedgerow sync" in done.stdout
+
+
+TWO_ZONES = [
+    {"zone": "UTC", "from": "2026-03-01", "to": "2026-03-02"},
+    {"zone": "Asia/Tokyo", "from": "2026-03-03", "to": "2026-03-03"},
+]
+WHICH = "2026-03-01 to 2026-03-02 in UTC, 2026-03-03 to 2026-03-03 in Asia/Tokyo"
+
+
+def test_two_zones_are_named_below_the_table_and_below_one_series(answers: Answers) -> None:
+    keys = {"HEDGEROW_URL": answers.url, "HEDGEROW_API_KEY": "k"}
+    answers.say("GET", "/v1/connections/con_1/metrics", {**SERIES, "zones": TWO_ZONES})
+    assert WHICH in hedgerow("metrics", "con_1", **keys).stdout.splitlines()[-1]
+    answers.say("GET", "/v1/connections/con_1/metrics", {"series": SERIES["series"][:1], "zones": TWO_ZONES})
+    assert WHICH in hedgerow("metrics", "con_1", "--name", "posthog_dau", **keys).stdout.splitlines()[-1]
+
+
+def test_one_zone_is_no_remark(answers: Answers) -> None:
+    answers.say("GET", "/v1/connections/con_1/metrics", {**SERIES, "zones": TWO_ZONES[:1]})
+    done = hedgerow("metrics", "con_1", HEDGEROW_URL=answers.url, HEDGEROW_API_KEY="k")
+    assert "time zone" not in done.stdout + done.stderr
+
+
+def test_two_zones_of_a_csv_are_named_beside_it(answers: Answers) -> None:
+    answers.say("GET text/csv", "/v1/connections/con_1/metrics", "date,name\r\n2026-03-01,x\r\n")
+    answers.say("GET", "/v1/connections/con_1/metrics", {**SERIES, "zones": TWO_ZONES})
+    done = hedgerow("metrics", "con_1", "--csv", HEDGEROW_URL=answers.url, HEDGEROW_API_KEY="k")
+    assert WHICH in done.stderr
+    assert done.stdout.split() == ["date,name", "2026-03-01,x"]
