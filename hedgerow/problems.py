@@ -6,7 +6,7 @@ exception passes it. `application` turns FastAPI's own refusals into the same fo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 
@@ -85,8 +85,39 @@ async def _invalid(_: Request, error: RequestValidationError) -> Response:
     if first["type"] == "json_invalid":
         return answer(MalformedError("The body is not valid JSON."), 400)
     # The refused value itself is left out: it may be a key.
-    where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})[:200] or "body"
-    return answer(InvalidError(f"`{where}`: {first['msg']}.", members={"field": where}), 422)
+    where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})[:200]
+    if not where:
+        return answer(InvalidError("The body is not a JSON object.", hint="Send an object, such as {}."), 422)
+    return answer(InvalidError(f"`{where}` {_why(dict(first))}.", members={"field": where}), 422)
+
+
+def _why(error: dict[str, Any]) -> str:
+    """What is wrong with a field, in words of ours: the validator's own speak of Python."""
+    expected = error.get("ctx", {})
+    words = {
+        "missing": "is missing",
+        "extra_forbidden": "is no field of this call",
+        "string_type": "must be text",
+        "string_too_short": "is too short",
+        "string_too_long": f"is longer than {expected.get('max_length')} characters",
+        "string_pattern_mismatch": "does not have the form asked for",
+        "bool_type": "must be true or false",
+        "bool_parsing": "must be true or false",
+        "int_type": "must be a whole number",
+        "int_parsing": "must be a whole number",
+        "int_from_float": "must be a whole number",
+        "literal_error": f"must be one of {expected.get('expected')}",
+        "greater_than_equal": f"must be {expected.get('ge')} or more",
+        "less_than_equal": f"must be {expected.get('le')} or less",
+        "list_type": "must be a list",
+        "tuple_type": "must be a list",
+        "dict_type": "must be an object",
+        "too_long": f"has more than {expected.get('max_length')} entries",
+    }
+    kind = str(error["type"])
+    if kind.startswith(("date_", "datetime_")):
+        return "must be a date, written YYYY-MM-DD"
+    return words.get(kind) or f"cannot be used: {error['msg'].removeprefix('Value error, ')}"
 
 
 async def _crashed(_: Request, __: Exception) -> Response:
@@ -133,7 +164,7 @@ class Guard:
             scope["hedgerow.caller"] = caller = await recognise(wiring.current(), bearer_of(scope))
             self._count(caller.key_id or caller.role)
             body = await _whole_body(scope, receive)
-            await self.family(scope, _replay(body, receive), watched)
+            await self.family(_as_json(scope), _replay(body, receive), watched)
         except RefusedError as error:
             await answer(error, error.status)(scope, receive, watched)
         except HedgerowError as error:
@@ -158,6 +189,12 @@ class Guard:
             raise TooManyError(
                 f"More than {limit} calls in a minute.", retry_after=max(1, int(60 - (clock - began)) + 1)
             )
+
+
+def _as_json(scope: Scope) -> Scope:
+    """Every body is JSON here, whatever it is called: `curl -d` calls it a form."""
+    headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
+    return {**scope, "headers": [*headers, (b"content-type", b"application/json")]}
 
 
 def bearer_of(scope: Scope) -> str | None:

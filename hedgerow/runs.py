@@ -39,7 +39,9 @@ class RunView(BaseModel):
     days_changed: tuple[date, ...]
     requests: int = Field(description="Requests made to PostHog.")
     error: Trouble | None
-    retry_at: Instant | None = Field(description="Of a pending run: when it is tried (again).")
+    retry_at: Instant | None = Field(
+        description="Of a run that waits after a try: the first tick after this instant takes it up."
+    )
     next_due_at: Instant | None = Field(description="When the connection's next scheduled sync is due.")
 
 
@@ -62,7 +64,7 @@ def view(run: SyncRun) -> RunView:
         days_changed=run.days_changed,
         requests=run.requests,
         error=run.error,
-        retry_at=run.due_at if run.state == "pending" else None,
+        retry_at=run.due_at if run.state == "pending" and (run.attempts or run.error) else None,
         next_due_at=run.next_due_at,
     )
 

@@ -67,6 +67,8 @@ def closed(slot: ProjectSlot, until: datetime) -> ProjectSlot:
 
 
 async def _is_running(app: App, slot: ProjectSlot) -> bool:
-    holder = await app.store.get(SyncRun, slot.holder_run_id) if slot.holder_run_id else None
-    # A holder that is no run of ours (a proof) is over when its lease is.
-    return holder is None or holder.state == "running"
+    if slot.holder_run_id is None or not slot.holder_run_id.startswith("run_"):
+        return True  # A proof: over when it lets go, or when its lease ends.
+    holder = await app.store.get(SyncRun, slot.holder_run_id)
+    # A run that is gone was purged with its connection.
+    return holder is not None and holder.state == "running"

@@ -59,6 +59,7 @@ def diagnose(
     """The first thing that explains the state of the metrics; `fine` when nothing needs explaining."""
     return (
         _of_state(connection)
+        or _of_trouble(connection, run)
         or _of_run(connection, run, closed_until, now)
         or _of_age(connection, run, rules, now)
         or _fine(connection)
@@ -89,7 +90,7 @@ def _of_state(connection: Connection) -> Diagnosis | None:
     if connection.secret_ref is None:
         return _said(
             "capture_only",
-            "Only a project token was given: Hedgerow takes events, and has no metrics to show.",
+            "Only a project token was given: there are no metrics to show.",
             f"A personal API key adds metrics, queries and flags: make one in {WHERE_PERSONAL}.",
             f"hedgerow connections rotate {connection.id}",
         )
@@ -121,6 +122,15 @@ def _attention(connection: Connection, since: str) -> Diagnosis:
     )
 
 
+def _of_trouble(connection: Connection, run: SyncRun | None) -> Diagnosis | None:
+    """From afar the newest run is not read; what it failed of stands on the connection."""
+    trouble = connection.trouble
+    if run is not None or trouble is None:
+        return None
+    detail = f"The last sync did not succeed: {trouble.detail}"
+    return _said("last_run_failed", detail, trouble.hint, f"hedgerow connections show {connection.id}")
+
+
 def _of_run(
     connection: Connection, run: SyncRun | None, closed_until: datetime | None, now: datetime
 ) -> Diagnosis | None:
@@ -134,11 +144,11 @@ def _of_run(
             look,
         )
     if run is not None and run.state == "pending" and run.error is not None:
-        when = f" It is tried again at {_at(run.due_at)}." if run.due_at else ""
+        when = f" The first tick after {_at(run.due_at)} tries again." if run.due_at else ""
         return _said("retrying", f"The last attempt failed: {run.error.detail}{when}", run.error.hint, look)
     if unfinished and run is not None:
         return _under_way(connection, run, look)
-    if run is not None and run.state == "failed":
+    if run is not None and run.state == "failed" and (run.finished_at or run.created_at) >= connection.state_since:
         trouble = run.error or connection.trouble
         said = trouble.detail if trouble else "its log has the reason."
         hint = trouble.hint if trouble else "Try again."
@@ -175,7 +185,12 @@ def _of_age(
     sync = f"hedgerow sync {connection.id}"
     success = connection.progress.last_success_at
     if success is None:
-        return _said("never_synced", "This connection has not been synced yet.", "Refresh it.", sync)
+        return _said(
+            "never_synced",
+            "No sync of this connection has ended yet.",
+            "See what runs; refresh if nothing does.",
+            sync if run is not None else f"hedgerow runs {connection.id}",
+        )
     if run is not None and run.state == "succeeded" and run.rows == 0:
         return _said(
             "no_events",

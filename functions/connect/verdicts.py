@@ -121,7 +121,7 @@ def without_project_token() -> Capability:
         "capture",
         "project_token_not_given",
         "No project token was given, so Hedgerow takes no events for this project.",
-        f"To send events through Hedgerow give the project token: {WHERE_TOKEN}.",
+        f"Give the project token to have it tested and kept for capture: {WHERE_TOKEN}.",
         required=False,
     )
 

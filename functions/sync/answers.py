@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from functions.sync.hogql import END_DAY, END_METRIC, LIMIT, RANK_DAY
@@ -55,10 +55,10 @@ def read(columns: Sequence[str], rows: Sequence[Sequence[object]], *, has_more: 
         raise AnswerCutError(f"PostHog answered with {len(rows)} rows, exactly a limit: the rest is missing.")
     if not rows or tuple(rows[-1][:2]) != (str(END_DAY), END_METRIC):
         raise AnswerCutError(f"PostHog answered with {len(rows)} rows and without the last one: the rest is missing.")
-    facts = Facts(rows=len(rows))
+    facts = Facts()
     for row in rows[:-1]:
         _take(facts, *_typed(row))
-    return facts
+    return replace(facts, rows=len(facts.values))
 
 
 def ranked(columns: Sequence[str], rows: Sequence[Sequence[object]], *, has_more: bool) -> dict[str, int]:

@@ -45,6 +45,12 @@ async def run_of(app: App, connection: Connection, run_id: str) -> SyncRun:
 
 
 def _check(first: date, last: date, today: date) -> None:
+    if first > today:
+        raise InvalidError(
+            f"`from` is after today, {today} in the project's time zone.",
+            code="window_in_future",
+            hint="Leave `from` out, or give today or a day before it.",
+        )
     if first > last:
         raise InvalidError("`from` is after `to`.", code="window_reversed", hint="Give the older day as `from`.")
     if last > today:

@@ -108,6 +108,10 @@ def flags_points(active: int | None, today: date, months: Mapping[str, Month]) -
     held = before.point(name, yesterday) if before else None
     if held is not None:
         points[name, yesterday] = held.value
+    now = months.get(days.month_of(today))
+    listed = now.point(name, today) if now else None
+    if listed is not None:
+        points[name, today] = listed.value
     if active is not None:
         points[name, today] = active
     return points

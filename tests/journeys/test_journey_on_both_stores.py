@@ -97,9 +97,7 @@ def test_connect_sync_read_prove_disconnect(served: tuple[Served, dict[str, str]
 
     late = (datetime.now(UTC) - timedelta(days=3)).replace(hour=12)
     event = {"event": "$pageview", "distinct_id": "late", "uuid": str(uuid4()), "timestamp": late.isoformat()}
-    sent = httpx.post(
-        f"{there['host']}/i/v0/e/", json={**event, "api_key": there["project_token"]}, trust_env=False
-    )
+    sent = httpx.post(f"{there['host']}/i/v0/e/", json={**event, "api_key": there["project_token"]}, trust_env=False)
     assert sent.status_code == 200
     assert str(late.date()) in user.run("sync")
     changes = json.loads(user.run("changes", "--json"))["items"]

@@ -327,3 +327,21 @@ async def a_day_of(*, failing: bool) -> list[list[datetime]]:
 def copy(connection: Connection, id: str, project_id: int) -> Connection:
     copied = connection.model_copy(update={"id": id, "project_id": str(project_id), "version": 0})
     return copied.model_copy(update={"due_at": tiers.next_due(copied, tiers.load(), NOW)})
+
+
+async def test_a_slot_whose_run_was_purged_is_free() -> None:
+    async with sync_stage(EVENTS) as stage:
+        connection = await stage.connection()
+        gone = ProjectSlot(
+            id=slots.slot_id(connection), holder_run_id="run_of_a_purged_connection", until=NOW + slots.LEASE
+        )
+        await stage.store.commit(Add(gone))
+        assert (await stage.refresh()).state == "succeeded"
+
+
+async def test_a_project_without_events_has_a_run_of_no_rows() -> None:
+    async with sync_stage() as stage:
+        await stage.first_sync()
+        run = await newest(stage)
+        assert (run.state, run.rows) == ("succeeded", 0)
+        assert {point.value for point in (await stage.points()).values()} == {0}
