@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from hedgerow import days, runs
+from hedgerow import days, runs, tiers
 from hedgerow.app import App
 from hedgerow.errors import InvalidError, MissingError, StateConflictError
 from hedgerow.messages import SyncRequested
@@ -23,6 +23,13 @@ async def refresh(app: App, connection: Connection, first: date | None, last: da
     last = last or today
     first = first or last - timedelta(days=runs.REFRESH_DAYS - 1)
     _check(first, last, today)
+    oldest = tiers.oldest_kept(connection.tier, tiers.load(app.settings.tiers_file), today)
+    if oldest is not None and last < oldest:
+        raise InvalidError(
+            f"The {connection.tier} tier keeps days from {oldest} on; every day of this window is older.",
+            code="window_not_kept",
+            hint="Refresh newer days, or have the tier changed: Pro and Scale keep every day.",
+        )
     await _check_waiting(app, connection)
     planned = runs.plan(connection, "refresh", first, last, app.now())
     await app.store.commit(*(Add(run) for run in planned))

@@ -274,6 +274,14 @@ async def test_windows_that_cannot_be_are_refused(first: date, last: date, code:
         assert refused.value.code == code
 
 
+async def test_days_that_the_tier_does_not_keep_are_not_fetched() -> None:
+    async with sync_stage(tier="basic") as stage:
+        with pytest.raises(InvalidError) as refused:
+            await stage.refresh(date(2026, 1, 1), date(2026, 2, 1))
+        assert refused.value.code == "window_not_kept"
+        assert (await stage.refresh()).state == "succeeded"
+
+
 async def test_the_clock_jumping_forth_and_back_leaves_a_sound_schedule() -> None:
     async with sync_stage(EVENTS) as stage:
         await due(stage)
