@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from hedgerow.addresses import Allowed
+
 
 class Settings(BaseSettings):
     """Read from `HEDGEROW_*`; `docs/settings.md` is generated from these descriptions."""
@@ -76,6 +78,12 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("allowed_private_hosts")
+    @classmethod
+    def _in_pairs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        Allowed.of(value)
         return value
 
 

@@ -218,8 +218,11 @@ def _settings(options: Options) -> Settings:
     try:
         asked = Settings()
     except ValidationError as error:
-        # The refused value itself is left out: it may be a key.
-        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        # Pydantic's own words leave the refused value out: it may be a key.
+        wrong = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ').rstrip('.')}"
+            for each in error.errors()
+        )
         raise CannotStartError(f"A setting cannot be used ({wrong}); docs/settings.md describes them.") from error
     invoker = SecretStr(secrets.token_urlsafe(32))
     update: dict[str, object] = {

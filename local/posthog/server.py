@@ -1,5 +1,6 @@
 """The local PostHog on a port: loads events, says its keys on the first line, serves until SIGTERM."""
 
+import fcntl
 import json
 import signal
 import socket
@@ -13,6 +14,10 @@ from local.posthog import LocalPostHog
 SECONDS_TO_FINISH = 2
 
 
+class FolderHeldError(OSError):
+    """Another process has the data folder open."""
+
+
 def serve(
     port: int,
     data: Path,
@@ -23,11 +28,12 @@ def serve(
     """Serve on 127.0.0.1 until told to end; port 0 picks a free one.
 
     Raises ValueError for an unknown time zone or a line of `events` that is no event, OSError for
-    a port that is taken.
+    a port that is taken or a folder that another process holds.
     """
     import uvicorn
 
     listener = _listener(port)
+    _refuse_if_held(data)
     posthog = LocalPostHog(data, now=now, timezone=timezone)
     try:
         if events is not None:
@@ -53,6 +59,18 @@ def serve(
         uvicorn.Server(config).run(sockets=[listener])
     finally:
         posthog.close()
+
+
+def _refuse_if_held(data: Path) -> None:
+    """ClickHouse locks this file of its folder; asking it first spares its own, wordier refusal."""
+    status = data / "status"
+    if not status.exists():
+        return
+    with status.open("rb") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FolderHeldError(f"another process holds {data}") from error
 
 
 def _listener(port: int) -> socket.socket:

@@ -1,0 +1,28 @@
+"""The laptop's servers refuse to start in one line, never with a traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from local.posthog import LocalPostHog
+from tests.cli_process import hedgerow
+
+
+@pytest.mark.parametrize("value", ["analytics.internal", "127.0.0.1:8010,wide:x"])
+def test_a_private_host_without_its_port_is_named_with_the_form_it_needs(tmp_path: Path, value: str) -> None:
+    done = hedgerow("dev", "--port", "0", "--data", str(tmp_path / "data"), HEDGEROW_ALLOWED_PRIVATE_HOSTS=value)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "host:port" in done.stderr
+    assert value.rpartition(",")[2] in done.stderr
+
+
+def test_a_posthog_folder_that_another_process_holds_is_said_in_words(tmp_path: Path) -> None:
+    with LocalPostHog(tmp_path):
+        done = hedgerow("posthog", "--port", "0", "--data", str(tmp_path))
+    assert done.returncode == 1
+    assert "another process holds" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 2
