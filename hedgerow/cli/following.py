@@ -36,13 +36,9 @@ def follow(server: Server, connection: str, run: Shown) -> Shown:
     code, detail = str(trouble.get("code", "")), str(trouble.get("detail", "It has not ended yet."))
     if run["state"] == "failed":
         raise Stop(FAILED, f"The sync failed: {detail}", code=code, hint=str(trouble.get("hint", "")))
-    again = (
-        f" It goes on by itself at {screen.instant(run['retry_at'])}."
-        if run.get("retry_at")
-        else " It goes on by itself."
-    )
+    again = f"It goes on by itself{_at_a_tick(run)}."
     raise Stop(
-        FAILED, f"The sync is {run['state']}: {detail}", code=code, hint=f"{trouble.get('hint', '')}{again}".strip()
+        FAILED, f"The sync is {run['state']}: {detail}", code=code, hint=f"{trouble.get('hint', '')} {again}".strip()
     )
 
 
@@ -61,6 +57,7 @@ def _states(server: Server, connection: str, run: Shown) -> Iterator[Shown]:
     patience = time.monotonic() + PATIENCE_SECONDS
     path = f"/v1/connections/{connection}/runs"
     seen = run
+    said = _wait(seen, before="")
     while seen["state"] not in ENDED and time.monotonic() < patience:
         time.sleep(LOOK_SECONDS)
         now = server.get(f"{path}/{run['id']}")
@@ -70,7 +67,26 @@ def _states(server: Server, connection: str, run: Shown) -> Iterator[Shown]:
         if _progress(now) != _progress(seen):
             patience = time.monotonic() + PATIENCE_SECONDS
         seen = now
+        said = _wait(seen, before=said)
         yield seen
+
+
+def _wait(run: Shown, before: str) -> str:
+    """Say what a pending run waits for, unless that was said before; the answer is what was said last."""
+    if run["state"] != "pending" or not (run.get("error") or run.get("retry_at")):
+        return before
+    why = str((run.get("error") or {}).get("detail") or "It waits.").rstrip(".")
+    line = f"{why}; tried again{_at_a_tick(run)}."
+    if line != before:
+        screen.say(line)
+    return line
+
+
+def _at_a_tick(run: Shown) -> str:
+    """A run that waits is taken up by a tick, which may be minutes after it may go on."""
+    if not run.get("retry_at"):
+        return ""
+    return f" at the first tick after {screen.instant(run['retry_at'])[-8:]} UTC (ticks come every five minutes)"
 
 
 def _under_a_bar(server: Server, connection: str, run: Shown, title: str) -> Shown:

@@ -41,3 +41,13 @@ def test_a_sync_that_moved_the_zone_says_so(answers: Answers) -> None:
     assert "time zone changed from UTC to Asia/Tokyo" in _sync(answers)
     answers.say_in_turn("GET", PATH, {"timezone": "UTC"})
     assert "time zone" not in _sync(answers)
+
+
+def test_a_wait_for_posthog_is_said_once_and_names_the_tick(answers: Answers) -> None:
+    trouble = {"code": "posthog_rate_limited", "detail": "PostHog asked for quiet.", "hint": ""}
+    waiting = {**RUN, "attempts": 1, "error": trouble, "retry_at": "2026-03-07T10:12:52Z"}
+    answers.say("POST", f"{PATH}/refresh", RUN)
+    answers.say("GET", PATH, {"timezone": "UTC"})
+    answers.say_in_turn("GET", f"{PATH}/runs/run_1", RUN, waiting, waiting, DONE)
+    said = _sync(answers)
+    assert said.count("PostHog asked for quiet; tried again at the first tick after 10:12:52 UTC") == 1
