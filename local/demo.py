@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,13 @@ from local.stage import Stage, StepError
 
 ROOT = Path(__file__).resolve().parent.parent
 LATE = timedelta(days=4)
+PASTED = (
+    "HEDGEROW_URL",
+    "HEDGEROW_API_KEY",
+    "HEDGEROW_ADMIN_KEY",
+    "HEDGEROW_POSTHOG_PERSONAL_API_KEY",
+    "HEDGEROW_POSTHOG_PROJECT_TOKEN",
+)
 
 
 def main() -> int:
@@ -152,11 +160,17 @@ def _hand_over(stage: Stage) -> None:
     connected = json.loads(stage.read("connect", "--host", _posthog_of(stage), "--json"))
     _say(f"{connected['name']} is {connected['id']}, {connected['state']}.")
     _say("\nBoth servers stay. To use them from this terminal:")
-    for name in ("HEDGEROW_URL", "HEDGEROW_API_KEY", "HEDGEROW_ADMIN_KEY"):
-        _say(f"  export {name}={stage.variables[name]}")
-    _say(f"  export PATH={Path(sys.executable).parent}:$PATH")
+    for line in exports(stage.variables, Path(sys.executable).parent):
+        _say(f"  {line}")
+    _say("PostHog's keys are those of the local PostHog, good for nothing else.")
     _say(f"The local PostHog is {_posthog_of(stage)}. Everything is kept in {stage.folder.relative_to(ROOT)}.")
     _say(f"To stop both: kill {' '.join(str(server.process.pid) for server in stage.servers)}")
+
+
+def exports(variables: dict[str, str], scripts: Path) -> list[str]:
+    """The lines to paste into a shell. PostHog's keys are among them: rotating and connecting again ask for them."""
+    lines = [f"export {name}={shlex.quote(variables[name])}" for name in PASTED]
+    return [*lines, f'export PATH={shlex.quote(str(scripts))}:"$PATH"']
 
 
 def _posthog_of(stage: Stage) -> str:
