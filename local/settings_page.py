@@ -1,4 +1,4 @@
-"""docs/settings.md, written from the settings themselves: `python -m local.settings_page`."""
+"""docs/settings.md, written from the settings themselves, and what commands read besides: `python -m local.settings_page`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,28 @@ from hedgerow.settings import Settings
 FILE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
 BEGIN = """# Settings
 
+## The server
+
 Environment variables, read once at the start. Written by `python -m local.settings_page` from `hedgerow/settings.py`.
 
 | variable | default | what |
 |---|---|---|
+"""
+COMMANDS = """
+## The commands
+
+Read by `hedgerow` and by `make`, at each call. Keys that are unset are asked for at a terminal.
+
+| variable | default | what |
+|---|---|---|
+| `HEDGEROW_URL` | `http://127.0.0.1:8080` | Where the server is that commands speak to. |
+| `HEDGEROW_API_KEY` |  | The tenant's key, `hdg_…`, shown once by `hedgerow tenants create`. |
+| `HEDGEROW_ADMIN_KEY` |  | The operator's key, for `hedgerow tenants` and `hedgerow tick`: the one the server has. |
+| `HEDGEROW_POSTHOG_PERSONAL_API_KEY` |  | PostHog's `phx_…`, for `hedgerow connect` and `hedgerow connections rotate`. |
+| `HEDGEROW_POSTHOG_PROJECT_TOKEN` |  | PostHog's `phc_…`, for the same two. With either of them set, neither is asked for. |
+| `NO_COLOR` |  | Anything: no colours, no bold. |
+| `SERVE` |  | `SERVE=1 make demo` leaves both servers running, connected, and prints how to use and stop them. |
+| `REQUIRE_EMULATORS` |  | `REQUIRE_EMULATORS=1 make test` fails where Google's emulators are missing. |
 """
 
 
@@ -27,7 +45,7 @@ def page() -> str:
         default = field.default
         unset = default is PydanticUndefined or default is None or default in ("", ())
         lines.append(f"| `{variable}` | {'' if unset else f'`{default}`'} | {field.description} |")
-    return BEGIN + "\n".join(lines) + "\n"
+    return BEGIN + "\n".join(lines) + "\n" + COMMANDS
 
 
 if __name__ == "__main__":
