@@ -64,7 +64,7 @@ def connect(
 
 def show_verdicts(capabilities: list[Shown]) -> None:
     """What the keys can do, a row a capability, and what to do about those that fail."""
-    made = screen.table("capability", "works", "needed", "what was found")
+    made = screen.table("capability", "works", "needed", "what was found", fluid=("what was found",))
     for each in capabilities:
         style = None if each["ok"] else "red" if each["required"] else "yellow"
         found = f"{each['detail']} → {each['hint']}" if each["hint"] else each["detail"]

@@ -34,7 +34,7 @@ def list_connections(as_json: JsonOption = False) -> None:
     items = tenant_server().pages("/v1/connections")
     if as_json:
         return screen.say_json({"items": items, "next_cursor": None})
-    made = screen.table("connection", "name", "state", "project", "host", "diagnosis")
+    made = screen.table("connection", "name", "state", "project", "host", "diagnosis", fluid=("name", "diagnosis"))
     for each in items:
         screen.row(
             made, each["id"], each["name"], each["state"], each.get("project_id"), each["host"], _diagnosis(each)
@@ -114,8 +114,7 @@ def _show(connection: Shown, *, as_json: bool) -> None:
         return screen.say_json(connection)
     screen.say(f"{connection['name']} ({connection['id']}): {connection['state']}")
     screen.say(f"  {_diagnosis(connection)}")
-    made = screen.table("", "")
-    made.show_header = False
+    made = screen.table("", "value", fluid=("value",), has_header=False)
     for label, field in (("host", "host"), ("project", "project_id"), ("time zone", "timezone"), ("tier", "tier")):
         screen.row(made, f"  {label}", connection[field] or "none")
     for label, field in (("last success", "last_success_at"), ("next sync due", "due_at")):

@@ -17,6 +17,7 @@ class Environment:
     admin_key: str = field(repr=False)
     personal_api_key: str = field(repr=False)
     project_token: str = field(repr=False)
+    no_color: bool
 
 
 def environment() -> Environment:
@@ -27,4 +28,5 @@ def environment() -> Environment:
         admin_key=os.environ.get("HEDGEROW_ADMIN_KEY", "").strip(),
         personal_api_key=os.environ.get("HEDGEROW_POSTHOG_PERSONAL_API_KEY", "").strip(),
         project_token=os.environ.get("HEDGEROW_POSTHOG_PROJECT_TOKEN", "").strip(),
+        no_color=bool(os.environ.get("NO_COLOR", "")),
     )

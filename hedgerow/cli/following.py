@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ ENDED = frozenset({"succeeded", "failed"})
 def follow(server: Server, connection: str, run: Shown) -> Shown:
     """Watch the run until it ended; it is the last thing printed. A failed one is exit code 1."""
     window = f"{run['from']} to {run['to']}"
-    if sys.stdout.isatty():
+    if screen.console().is_terminal:
         run = _under_a_bar(server, connection, run, f"Syncing {window}")
     else:
         screen.say(f"Syncing {window} (run {run['id']}).")

@@ -14,7 +14,7 @@ from hedgerow.cli.laptop import dev, posthog
 from hedgerow.cli.metrics import metrics
 from hedgerow.cli.operator import tenants, tick
 from hedgerow.cli.runs import runs, sync
-from hedgerow.cli.screen import complain
+from hedgerow.cli.screen import accept_any_encoding, complain
 from hedgerow.cli.stops import Stop
 from hedgerow.cli.trust import changes, explain, prove
 
@@ -47,6 +47,7 @@ def command() -> typer.Typer:
 
 def main() -> int:
     """Run the command of `sys.argv`; the answer is the exit code."""
+    accept_any_encoding()
     try:
         refuse_on_command_line(sys.argv[1:])
         command()(prog_name="hedgerow")

@@ -64,7 +64,7 @@ def _overview(series: list[Shown]) -> None:
     numbers = ("latest", "average", "highest") + (("today*",) if today else ())
     trend = "" if shown[0] == days[0] else f", the trend since {shown[0]}"
     screen.say(f"{days[0]} to {days[-1]}{trend}")
-    made = screen.table("metric", "trend", *numbers, right=numbers)
+    made = screen.table("metric", "trend", *numbers, right=numbers, fluid=("metric",))
     for each in series:
         by_day = {point["date"]: point for point in each["points"]}
         line = screen.sparkline([by_day[day]["value"] if day in by_day else None for day in shown])

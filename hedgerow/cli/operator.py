@@ -54,7 +54,7 @@ def list_tenants(as_json: JsonOption = False) -> None:
     items = admin_server().pages("/v1/tenants")
     if as_json:
         return screen.say_json({"items": items, "next_cursor": None})
-    made = screen.table("tenant", "name", "tier", "syncs", "since")
+    made = screen.table("tenant", "name", "tier", "syncs", "since", fluid=("name",), spare=("since",))
     for each in items:
         syncs = "on" if each.get("activity_tracking", True) else "off"
         screen.row(made, each["id"], each["name"], each["tier"], syncs, screen.instant(each.get("created_at")))
@@ -102,7 +102,7 @@ def tenant_keys(tenant: TenantArgument, as_json: JsonOption = False) -> None:
     items = admin_server().pages(f"/v1/tenants/{tenant}/keys")
     if as_json:
         return screen.say_json({"items": items, "next_cursor": None})
-    made = screen.table("key", "label", "role", "made", "last used")
+    made = screen.table("key", "label", "role", "made", "last used", fluid=("label",), spare=("made",))
     for each in items:
         used = screen.instant(each.get("last_used_at")) or "never"
         screen.row(made, each["id"], each["label"], each["role"], screen.instant(each.get("created_at")), used)

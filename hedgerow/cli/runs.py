@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from hedgerow.cli import screen
 from hedgerow.cli.calls import tenant_server, the_connection
 from hedgerow.cli.following import follow
 from hedgerow.cli.options import ConnectionArgument, FromOption, JsonOption, ToOption
+
+if TYPE_CHECKING:
+    from hedgerow.cli.calls import Shown
 
 
 def sync(
@@ -55,10 +58,21 @@ def runs(
     if as_json:
         return screen.say_json(answer)
     numbers = ("points", "days moved", "requests")
-    made = screen.table("run", "kind", "state", "window", *numbers, "ended (UTC)", right=numbers)
+    split = ("part",) if any(each["parts"] > 1 for each in items) else ()
+    columns = ("run", "kind", "state", "window", *split, *numbers, "ended (UTC)")
+    # One run alone is shown in full; of many, these columns may be left out.
+    spare = () if run else ("requests", "ended (UTC)", "days moved", "kind")
+    made = screen.table(*columns, right=numbers, spare=spare)
     for each in items:
         window = f"{each['from']} to {each['to']}"
-        cells = (each["points"], len(each["days_changed"]), each["requests"], screen.instant(each["finished_at"]))
+        part = (_part(each),) if split else ()
+        cells = (
+            *part,
+            each["points"],
+            len(each["days_changed"]),
+            each["requests"],
+            screen.instant(each["finished_at"]),
+        )
         style = "red" if each["state"] == "failed" else None
         screen.row(made, each["id"], each["kind"], each["state"], window, *cells, style=style)
     screen.show(made)
@@ -69,3 +83,10 @@ def runs(
     if items and items[0].get("next_due_at"):
         screen.say(f"Next sync due {screen.instant(items[0]['next_due_at'])} UTC.")
     return None
+
+
+def _part(run: Shown) -> str:
+    """Which part of a long refresh a run is; the whole repeats what its parts did."""
+    if run["parts"] == 1:
+        return ""
+    return f"{run['part']}/{run['parts']}" if run["part"] else f"all {run['parts']}"

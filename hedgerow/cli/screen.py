@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
+from hedgerow.cli.environment import environment
+from hedgerow.cli.sheets import Sheet
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rich.console import Console
-    from rich.table import Table
 
     from hedgerow.cli.calls import Shown
     from hedgerow.cli.stops import Stop
@@ -23,10 +26,23 @@ PIPE_COLUMNS = 240
 
 @cache
 def console() -> Console:
-    """Standard output. Colours only at a terminal, and not where NO_COLOR is set."""
+    """Standard output. At a terminal with colours, unless NO_COLOR is set: then no escape code at all."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
+    plain = environment().no_color
+    return Console(
+        highlight=False,
+        width=None if sys.stdout.isatty() else PIPE_COLUMNS,
+        color_system=None if plain else "auto",
+        force_terminal=False if plain else None,
+    )
+
+
+def accept_any_encoding() -> None:
+    """Let a terminal or pipe of a narrow encoding show `?` where it has no character."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def say(line: str, style: str | None = None) -> None:
@@ -35,26 +51,25 @@ def say(line: str, style: str | None = None) -> None:
 
 
 def say_json(shown: Shown | Sequence[Shown]) -> None:
-    """The API's JSON as it came."""
-    sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
+    """The API's JSON as it came; escaped where the output's encoding could not hold it."""
+    is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    sys.stdout.write(json.dumps(shown, ensure_ascii=not is_unicode, indent=2) + "\n")
 
 
-def table(*columns: str, right: Iterable[str] = ()) -> Table:
-    """An empty table; the columns named in `right` hold numbers."""
-    from rich.table import Table
+def table(
+    *columns: str,
+    right: Iterable[str] = (),
+    fluid: Iterable[str] = (),
+    spare: Sequence[str] = (),
+    has_header: bool = True,
+) -> Sheet:
+    """An empty table; columns named in `right` hold numbers, in `fluid` text that may fold, in `spare` may go first."""
+    return Sheet(columns, frozenset(right), frozenset(fluid), tuple(spare), has_header)
 
-    numbers = set(right)
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
-    return made
 
-
-def row(made: Table, *cells: object, style: str | None = None) -> None:
+def row(made: Sheet, *cells: object, style: str | None = None) -> None:
     """Add a row; a cell's text is never read as markup, nor obeyed by the terminal."""
-    from rich.text import Text
-
-    made.add_row(*(Text("" if cell is None else harmless(str(cell))) for cell in cells), style=style)
+    made.rows.append((tuple("" if cell is None else harmless(str(cell)) for cell in cells), style))
 
 
 def harmless(text: str) -> str:
@@ -62,12 +77,20 @@ def harmless(text: str) -> str:
     return "".join(_picture(character) for character in text)
 
 
-def show(made: Table) -> None:
-    """Print a table, without the spaces that would end its lines."""
+def show(made: Sheet) -> None:
+    """Print a table, without the spaces that would end its lines; what does not fit is left out, or set in blocks."""
+    columns = console().width
+    shown = made.fitting(columns) if sys.stdout.isatty() else made.columns
+    if not shown:
+        for line in made.blocks(columns):
+            say(line)
+        return
     with console().capture() as captured:
-        console().print(made)
+        console().print(made.grid(shown))
     for line in captured.get().splitlines():
         sys.stdout.write(line.rstrip() + "\n")
+    if left_out := [name for name in made.columns if name not in shown]:
+        say(f"Too narrow for: {', '.join(left_out)}.")
 
 
 def sparkline(values: Sequence[float | None]) -> str:

@@ -36,7 +36,7 @@ def changes(
     for run, found in itertools.groupby(items, key=lambda item: str(item["run"])):
         moved = list(found)
         screen.say(f"Noticed {screen.instant(moved[0]['at'])} UTC by {run}, {moved[0]['reason'].replace('_', ' ')}:")
-        made = screen.table("day", "metric", "was", "is", right=("was", "is"))
+        made = screen.table("day", "metric", "was", "is", right=("was", "is"), fluid=("metric",))
         for each in sorted(moved, key=lambda item: str(item["day"])):
             screen.row(made, each["day"], each["metric"], *_old_and_new(each))
         screen.show(made)
@@ -109,9 +109,8 @@ def _show_proof(proof: Shown) -> None:
     if proof["equal"]:
         screen.say("Equal, day by day.", style="green")
         return
-    made = screen.table(
-        "day", "metric", "stored", "counted now", "difference", right=("stored", "counted now", "difference")
-    )
+    counts = ("stored", "counted now", "difference")
+    made = screen.table("day", "metric", *counts, right=counts, fluid=("metric",))
     for each in proof["days"]:
         screen.row(made, each["date"], each["metric"], each["stored"], each["counted"], each["difference"])
     if proof["days"]:
