@@ -71,7 +71,7 @@ def _works(python: Path) -> bool:
 
 
 def _pip(python: Path, *arguments: str) -> bool:
-    command = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input", *arguments]
+    command = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", *arguments]
     return subprocess.run(command, check=False).returncode == 0
 
 
