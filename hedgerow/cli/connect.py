@@ -10,7 +10,7 @@ from hedgerow.cli import screen
 from hedgerow.cli.calls import tenant_server
 from hedgerow.cli.following import follow
 from hedgerow.cli.keys import posthog_keys
-from hedgerow.cli.options import JsonOption
+from hedgerow.cli.options import JsonAtOnceOption
 from hedgerow.cli.stops import FAILED, USAGE, Stop
 
 if TYPE_CHECKING:
@@ -18,17 +18,24 @@ if TYPE_CHECKING:
 
 
 def connect(
-    host: Annotated[str, typer.Option(help="https://us.posthog.com, https://eu.posthog.com, or your own.")],
-    project_id: Annotated[str | None, typer.Option(help="Digits; needed when the key sees several projects.")] = None,
-    ingestion_host: Annotated[
-        str | None, typer.Option(help="Where events go, when it is not derived from the host.")
+    host: Annotated[
+        str, typer.Option(metavar="URL", help="https://us.posthog.com, https://eu.posthog.com, or your own.")
+    ],
+    project_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="Digits; needed when the key sees several projects.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="What to call the connection.")] = None,
+    ingestion_host: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where events go, when it is not derived from the host.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="What to call the connection.")] = None,
     test: Annotated[bool, typer.Option("--test", help="Only say what the keys can do; change nothing.")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not follow the first sync.")] = False,
-    as_json: JsonOption = False,
+    as_json: JsonAtOnceOption = False,
 ) -> None:
-    """Connect a PostHog project. Keys come from the environment, standard input or a prompt."""
+    """Connect a PostHog project.
+
+    Keys come from the environment, standard input or a prompt.
+    """
     server = tenant_server()
     keys = posthog_keys().fields()
     if not keys:

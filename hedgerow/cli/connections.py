@@ -10,7 +10,7 @@ from hedgerow.cli import screen
 from hedgerow.cli.calls import tenant_server, the_connection
 from hedgerow.cli.connect import show_verdicts
 from hedgerow.cli.keys import posthog_keys
-from hedgerow.cli.options import ConnectionArgument, JsonOption
+from hedgerow.cli.options import ConnectionArgument, JsonOption, ThatConnectionArgument
 from hedgerow.cli.stops import USAGE, Stop
 
 if TYPE_CHECKING:
@@ -21,7 +21,10 @@ connections = typer.Typer()
 
 @connections.callback(invoke_without_command=True)
 def begin(context: typer.Context, as_json: JsonOption = False) -> None:
-    """List connections, change them."""
+    """List connections; change them.
+
+    Without a verb, the list.
+    """
     if context.invoked_subcommand is None:
         list_connections(as_json=as_json)
     elif as_json:
@@ -30,7 +33,10 @@ def begin(context: typer.Context, as_json: JsonOption = False) -> None:
 
 @connections.command("list")
 def list_connections(as_json: JsonOption = False) -> None:
-    """Every connection, with why there is no data or why it is old."""
+    """Every connection, and how it is doing.
+
+    With why there is no data, or why it is old.
+    """
     items = tenant_server().pages("/v1/connections")
     if as_json:
         return screen.say_json({"items": items, "next_cursor": None})
@@ -50,14 +56,21 @@ def show_connection(connection: ConnectionArgument = None, as_json: JsonOption =
 
 
 @connections.command("rename")
-def rename(connection: str, name: str, as_json: JsonOption = False) -> None:
+def rename(
+    connection: ThatConnectionArgument,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it from now on.")],
+    as_json: JsonOption = False,
+) -> None:
     """Give a connection another name."""
     _change(connection, {"name": name}, as_json=as_json)
 
 
 @connections.command("rotate")
 def rotate(connection: ConnectionArgument = None, as_json: JsonOption = False) -> None:
-    """Replace a key. The new one is tested first; it comes from the environment, standard input or a prompt."""
+    """Replace a key.
+
+    The new one is tested first; it comes from the environment, standard input or a prompt.
+    """
     keys = posthog_keys().fields()
     if not keys:
         raise Stop(
@@ -68,9 +81,12 @@ def rotate(connection: ConnectionArgument = None, as_json: JsonOption = False) -
 
 @connections.command("slow")
 def slow(
-    connection: str,
+    connection: ThatConnectionArgument,
     every: Annotated[
-        str, typer.Option(help="Minutes between two syncs, such as 360; `tier` goes back to the tier's schedule.")
+        str,
+        typer.Option(
+            metavar="MINUTES", help="Minutes between two syncs, such as 360; `tier` goes back to the tier's schedule."
+        ),
     ],
     as_json: JsonOption = False,
 ) -> None:
@@ -82,8 +98,10 @@ def slow(
 
 @connections.command("pin")
 def pin(
-    connection: str,
-    events: Annotated[list[str] | None, typer.Argument(help="The events to keep a series of; none unpins all.")] = None,
+    connection: ThatConnectionArgument,
+    events: Annotated[
+        list[str] | None, typer.Argument(metavar="EVENT", help="The events to keep a series of; none unpins all.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Keep series of these custom events, however rare they are."""

@@ -10,7 +10,7 @@ import typer
 
 from hedgerow.cli.stops import FAILED, USAGE, Stop
 
-PortOption = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
+PortOption = Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="0 takes a free one.")]
 DataOption = Annotated[
     Path, typer.Option(metavar="DIR", help="Where everything is kept; a server started again on it goes on.")
 ]
@@ -28,7 +28,10 @@ def dev(
         typer.Option("--emulators", help="State in Firestore's emulator, work on Pub/Sub's, by their usual variables."),
     ] = False,
 ) -> None:
-    """Every function on one port, with ticks and messages; prints `ready URL` when it is."""
+    """Every function on one port of this machine.
+
+    With ticks and messages; prints `ready URL` when it is.
+    """
     starts_at = _instant(now)
     from local.server import CannotStartError, Options, serve
 
@@ -49,7 +52,10 @@ def posthog(
         Path | None, typer.Option(metavar="FILE", help="Events to begin with: JSON lines, plain or .gz.")
     ] = None,
 ) -> None:
-    """A PostHog for this machine, on ClickHouse; its first line is JSON with its address and keys."""
+    """A PostHog for this machine, on ClickHouse.
+
+    Its first line is JSON with its address and keys.
+    """
     starts_at = _instant(now)
     if events is not None and not events.is_file():
         raise Stop(USAGE, f"There is no file {events}.")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
+from hedgerow import __version__
+from hedgerow.cli import screen
 from hedgerow.cli.connect import connect
 from hedgerow.cli.connections import connections
 from hedgerow.cli.disconnect import disconnect
@@ -28,6 +31,20 @@ Exit codes: 0 done, 1 the thing failed, 2 wrong usage, 3 cannot reach the server
 COMMANDS = (dev, posthog, tick, connect, sync, metrics, runs, changes, prove, explain, disconnect)
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        screen.say(f"hedgerow {__version__}")
+        raise typer.Exit
+
+
+def begin(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """What comes before every verb."""
+
+
 def command() -> typer.Typer:
     """The command with all its verbs."""
     made = typer.Typer(
@@ -35,9 +52,11 @@ def command() -> typer.Typer:
         help=HELP,
         no_args_is_help=True,
         add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
+    made.callback()(begin)
     for verb in COMMANDS:
         made.command()(verb)
     made.add_typer(tenants, name="tenants")

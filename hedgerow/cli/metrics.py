@@ -22,7 +22,8 @@ NUMBERS_COLUMNS = 44
 def metrics(
     connection: ConnectionArgument = None,
     name: Annotated[
-        list[str] | None, typer.Option(help="A series; repeat it for more. One alone is shown day by day.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A series; repeat it for more. One alone is shown day by day."),
     ] = None,
     begin: FromOption = None,
     to: ToOption = None,
@@ -30,7 +31,7 @@ def metrics(
     csv: Annotated[bool, typer.Option("--csv", help="Print the API's CSV as it is.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Daily metrics of a connection, from what was synced."""
+    """Daily metrics, from what was synced."""
     if csv and as_json:
         raise Stop(USAGE, "--csv and --json exclude each other.")
     server = tenant_server()

@@ -27,11 +27,17 @@ class OnOff(StrEnum):
 
 tenants = typer.Typer()
 TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's id, ten_….")]
-TierOption = Annotated[str | None, typer.Option(help="starter, basic, pro or scale.")]
+TierOption = Annotated[str | None, typer.Option(metavar="TIER", help="starter, basic, pro or scale.")]
 
 
-def tick(tier: Annotated[str, typer.Argument(metavar="TIER")], as_json: JsonOption = False) -> None:
-    """Publish the syncs of a tier that are due, as Cloud Scheduler does every five minutes."""
+def tick(
+    tier: Annotated[str, typer.Argument(metavar="TIER", help="starter, basic, pro or scale.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Publish the syncs of a tier that are due.
+
+    Cloud Scheduler, and `hedgerow dev`, do this every five minutes.
+    """
     ticked = admin_server().post(f"/v1/ticks/{tier}")
     if as_json:
         screen.say_json(ticked)
@@ -41,7 +47,10 @@ def tick(tier: Annotated[str, typer.Argument(metavar="TIER")], as_json: JsonOpti
 
 @tenants.callback(invoke_without_command=True)
 def tenants_begin(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Tenants and their keys (operator)."""
+    """List tenants; manage them and their keys.
+
+    The operator's, with HEDGEROW_ADMIN_KEY. Without a verb, the list.
+    """
     if context.invoked_subcommand is None:
         list_tenants(as_json=as_json)
     elif as_json:
@@ -63,8 +72,8 @@ def list_tenants(as_json: JsonOption = False) -> None:
 
 @tenants.command("create")
 def create_tenant(
-    name: str,
-    tier: Annotated[str, typer.Option(help="starter, basic, pro or scale.")] = "pro",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call the tenant.")],
+    tier: Annotated[str, typer.Option(metavar="TIER", help="starter, basic, pro or scale.")] = "pro",
     as_json: JsonOption = False,
 ) -> None:
     """Make a tenant; its first key, role write, is printed once."""
@@ -85,10 +94,15 @@ def show_tenant(tenant: TenantArgument, as_json: JsonOption = False) -> None:
 def update_tenant(
     tenant: TenantArgument,
     tier: TierOption = None,
-    activity_tracking: Annotated[OnOff | None, typer.Option(help="Off: no syncs, no queries.")] = None,
+    activity_tracking: Annotated[
+        OnOff | None, typer.Option(metavar="on|off", help="Off: no syncs, no queries.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change the tier, or turn syncing off and on; both take effect at once."""
+    """Change the tier; turn syncing off and on.
+
+    Both take effect at once.
+    """
     asked = {"tier": tier, "activity_tracking": None if activity_tracking is None else activity_tracking is OnOff.ON}
     wanted = {name: value for name, value in asked.items() if value is not None}
     if not wanted:
@@ -112,8 +126,8 @@ def tenant_keys(tenant: TenantArgument, as_json: JsonOption = False) -> None:
 @tenants.command("add-key")
 def add_key(
     tenant: TenantArgument,
-    label: Annotated[str, typer.Option(help="What the key is for.")],
-    role: Annotated[str, typer.Option(help="read, write or capture.")] = "read",
+    label: Annotated[str, typer.Option(metavar="LABEL", help="What the key is for.")],
+    role: Annotated[str, typer.Option(metavar="ROLE", help="read, write or capture.")] = "read",
     as_json: JsonOption = False,
 ) -> None:
     """Make another key; it is printed once."""
@@ -135,7 +149,10 @@ def revoke_key(
 
 @tenants.command("delete")
 def delete_tenant(tenant: TenantArgument, yes: YesOption = False, as_json: JsonOption = False) -> None:
-    """Disconnect and purge everything of a tenant, its keys included; one receipt."""
+    """Disconnect and purge everything of a tenant.
+
+    Its keys included; ends in one receipt.
+    """
     if not yes:
         typer.confirm(f"Disconnect and purge everything of {tenant}?", abort=True)
     server = admin_server()

@@ -9,7 +9,11 @@ import typer
 ConnectionArgument = Annotated[
     str | None, typer.Argument(metavar="CON", help="The connection's id; may be left out when there is only one.")
 ]
+ThatConnectionArgument = Annotated[str, typer.Argument(metavar="CON", help="The connection's id, con_….")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's JSON as it is.")]
+JsonAtOnceOption = Annotated[
+    bool, typer.Option("--json", help="Print the API's JSON as it is, without waiting for the run.")
+]
 FromOption = Annotated[
     str | None, typer.Option("--from", metavar="DATE", help="First day, YYYY-MM-DD, in the project's zone.")
 ]

@@ -9,7 +9,7 @@ import typer
 from hedgerow.cli import screen
 from hedgerow.cli.calls import tenant_server, the_connection
 from hedgerow.cli.following import follow
-from hedgerow.cli.options import ConnectionArgument, FromOption, JsonOption, ToOption
+from hedgerow.cli.options import ConnectionArgument, FromOption, JsonAtOnceOption, JsonOption, ToOption
 
 if TYPE_CHECKING:
     from hedgerow.cli.calls import Shown
@@ -20,9 +20,12 @@ def sync(
     begin: FromOption = None,
     to: ToOption = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not follow the run.")] = False,
-    as_json: JsonOption = False,
+    as_json: JsonAtOnceOption = False,
 ) -> None:
-    """Sync now: the last 7 days, or a window of up to two years; says which days changed."""
+    """Sync now, and see which days moved.
+
+    The last 7 days, or a window of up to two years.
+    """
     server = tenant_server()
     id = the_connection(server, connection)
     window = {name: day for name, day in (("from", begin), ("to", to)) if day is not None}
@@ -43,10 +46,14 @@ def sync(
 def runs(
     connection: ConnectionArgument = None,
     run: Annotated[str | None, typer.Option(metavar="RUN", help="Only this run, in full.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="How many, 1 to 1000.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """What ran, newest first: window, rows, days changed, requests, error with remedy."""
+    """What ran, newest first.
+
+    Window, points, days moved, requests, error with remedy. `all 9` marks the whole of a refresh that
+    ran in 9 parts: its numbers are the sums of theirs.
+    """
     server = tenant_server()
     path = f"/v1/connections/{the_connection(server, connection)}/runs"
     if run is not None:

@@ -25,7 +25,10 @@ def changes(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Every past day whose value moved after it was complete: old → new, by which run, when."""
+    """Every complete day that moved afterwards.
+
+    Old and new value, by which run, when it was noticed.
+    """
     server = tenant_server()
     path = f"/v1/connections/{the_connection(server, connection)}/changes"
     if as_json:
@@ -47,7 +50,10 @@ def changes(
 def prove(
     connection: ConnectionArgument = None, begin: FromOption = None, to: ToOption = None, as_json: JsonOption = False
 ) -> None:
-    """Count again, by a query of another shape, and compare day by day; exit 1 on a difference."""
+    """Count again in another way, and compare.
+
+    By a query of another shape, day by day; exit 1 on a difference.
+    """
     server = tenant_server()
     path = f"/v1/connections/{the_connection(server, connection)}/proof"
     proof = server.get(path, **{"from": begin, "to": to})
@@ -63,13 +69,16 @@ def prove(
 
 def explain(
     connection: ConnectionArgument = None,
-    name: Annotated[str, typer.Option(help="The series, such as posthog_dau.")] = "posthog_dau",
+    name: Annotated[str, typer.Option(metavar="NAME", help="The series, such as posthog_dau.")] = "posthog_dau",
     date: Annotated[
         str | None, typer.Option(metavar="DATE", help="The day, YYYY-MM-DD; the newest one when left out.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """One number: its definition, the exact HogQL, the run that brought it, what moved since."""
+    """One number in full.
+
+    Its definition, the exact HogQL, the run that brought it, what moved since.
+    """
     server = tenant_server()
     path = f"/v1/connections/{the_connection(server, connection)}"
     explained = server.get(f"{path}/explain", name=name, date=date or _newest(server, path, name))
