@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from hedgerow.cli.environment import environment
@@ -16,6 +17,9 @@ Shown = dict[str, Any]
 
 # A proof runs a query that PostHog may queue before it answers.
 ANSWER_SECONDS = 150.0
+
+_ID = re.compile(r"[a-z]+_[0-9a-f]+")
+_WORD = re.compile(r"[a-z]+")
 
 
 class Server:
@@ -110,19 +114,37 @@ def admin_server() -> Server:
 
 def the_connection(server: Server, asked: str | None) -> str:
     """The id that was given, or that of the only connection there is."""
-    if asked:
-        return asked
+    if asked is not None:
+        return in_path(asked)
     every = server.pages("/v1/connections")
     active = [each for each in every if each["state"] not in {"disconnecting", "disconnected"}]
     for candidates in (active, every):
         if len(candidates) == 1:
-            return str(candidates[0]["id"])
+            return in_path(str(candidates[0]["id"]))
     if not every:
         raise Stop(
             USAGE, "There is no connection yet.", hint="Make one: hedgerow connect --host https://us.posthog.com"
         )
     names = ", ".join(f"{each['id']} ({each['name']})" for each in every)
     raise Stop(USAGE, "There are several connections; say which one is meant.", hint=names)
+
+
+def in_path(id: str) -> str:
+    """The id, fit for a path; anything else ends the command before a request is made of it.
+
+    A path that holds `..`, `/`, `?` or nothing where an id belongs is another call, such as
+    the tenant's end where one of its keys was meant.
+    """
+    if _ID.fullmatch(id) is None:
+        raise Stop(USAGE, f"{id!r} is not an id.", hint="Ids look like con_4f1d09ab: letters, _, hexadecimal digits.")
+    return id
+
+
+def tier_in_path(tier: str) -> str:
+    """The name of a tier, fit for a path in the same way."""
+    if _WORD.fullmatch(tier) is None:
+        raise Stop(USAGE, f"{tier!r} is not a tier.", hint="Tiers are starter, basic, pro and scale.")
+    return tier
 
 
 def _decoded(response: httpx.Response) -> Shown:

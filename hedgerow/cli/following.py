@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from hedgerow.cli import screen
+from hedgerow.cli.calls import in_path
 from hedgerow.cli.stops import FAILED, Stop
 
 if TYPE_CHECKING:
@@ -54,12 +55,12 @@ def until(look: Callable[[], Shown], is_done: Callable[[Shown], bool]) -> Shown:
 def _states(server: Server, connection: str, run: Shown) -> Iterator[Shown]:
     """The run, each time it was looked at; ends with the run, or when patience does."""
     patience = time.monotonic() + PATIENCE_SECONDS
-    path = f"/v1/connections/{connection}/runs"
+    path = f"/v1/connections/{in_path(connection)}/runs"
     seen = run
     said = _wait(seen, before="")
     while seen["state"] not in ENDED and time.monotonic() < patience:
         time.sleep(LOOK_SECONDS)
-        now = server.get(f"{path}/{run['id']}")
+        now = server.get(f"{path}/{in_path(run['id'])}")
         if run["parts"] > 1:
             parts = server.get(path, limit=2 * run["parts"])["items"]
             now["parts_done"] = sum(_is_part(each, run) and each["state"] in ENDED for each in parts)

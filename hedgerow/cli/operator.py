@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hedgerow.cli import screen
-from hedgerow.cli.calls import admin_server
+from hedgerow.cli.calls import admin_server, in_path, tier_in_path
 from hedgerow.cli.following import until
 from hedgerow.cli.options import JsonOption, YesOption
 from hedgerow.cli.receipts import show_receipt
@@ -38,7 +38,7 @@ def tick(
 
     Cloud Scheduler, and `hedgerow dev`, do this every five minutes.
     """
-    ticked = admin_server().post(f"/v1/ticks/{tier}")
+    ticked = admin_server().post(f"/v1/ticks/{tier_in_path(tier)}")
     if as_json:
         screen.say_json(ticked)
     else:
@@ -87,7 +87,7 @@ def create_tenant(
 @tenants.command("show")
 def show_tenant(tenant: TenantArgument, as_json: JsonOption = False) -> None:
     """One tenant."""
-    _show(admin_server().get(f"/v1/tenants/{tenant}"), as_json=as_json)
+    _show(admin_server().get(f"/v1/tenants/{in_path(tenant)}"), as_json=as_json)
 
 
 @tenants.command("update")
@@ -107,13 +107,13 @@ def update_tenant(
     wanted = {name: value for name, value in asked.items() if value is not None}
     if not wanted:
         raise Stop(USAGE, "Nothing to change.", hint="Say --tier TIER, or --activity-tracking on or off.")
-    _show(admin_server().patch(f"/v1/tenants/{tenant}", wanted), as_json=as_json)
+    _show(admin_server().patch(f"/v1/tenants/{in_path(tenant)}", wanted), as_json=as_json)
 
 
 @tenants.command("keys")
 def tenant_keys(tenant: TenantArgument, as_json: JsonOption = False) -> None:
     """A tenant's keys: label, role, last use. The keys themselves are kept hashed."""
-    items = admin_server().pages(f"/v1/tenants/{tenant}/keys")
+    items = admin_server().pages(f"/v1/tenants/{in_path(tenant)}/keys")
     if as_json:
         return screen.say_json({"items": items, "next_cursor": None})
     made = screen.table("key", "label", "role", "made", "last used", fluid=("label",), spare=("made",))
@@ -131,7 +131,7 @@ def add_key(
     as_json: JsonOption = False,
 ) -> None:
     """Make another key; it is printed once."""
-    key = admin_server().post(f"/v1/tenants/{tenant}/keys", {"label": label, "role": role})
+    key = admin_server().post(f"/v1/tenants/{in_path(tenant)}/keys", {"label": label, "role": role})
     if as_json:
         return screen.say_json(key)
     screen.say(f"Key {key['id']} ({key['label']}, {key['role']}), shown this once:")
@@ -143,7 +143,7 @@ def revoke_key(
     tenant: TenantArgument, key: Annotated[str, typer.Argument(metavar="KEY", help="The key's id, key_….")]
 ) -> None:
     """Revoke a key at once."""
-    admin_server().delete(f"/v1/tenants/{tenant}/keys/{key}")
+    admin_server().delete(f"/v1/tenants/{in_path(tenant)}/keys/{in_path(key)}")
     screen.say(f"Key {key} is revoked.")
 
 
@@ -154,9 +154,9 @@ def delete_tenant(tenant: TenantArgument, yes: YesOption = False, as_json: JsonO
     Its keys included; ends in one receipt.
     """
     if not yes:
-        typer.confirm(f"Disconnect and purge everything of {tenant}?", abort=True)
+        typer.confirm(f"Disconnect and purge everything of {in_path(tenant)}?", abort=True)
     server = admin_server()
-    ending = until(lambda: server.delete(f"/v1/tenants/{tenant}"), lambda answer: answer.get("state") == "deleted")
+    ending = until(lambda: server.delete(f"/v1/tenants/{in_path(tenant)}"), lambda answer: answer.get("state") == "deleted")
     if as_json:
         return screen.say_json(ending)
     screen.say(f"Tenant {tenant} is {ending['state']}.")

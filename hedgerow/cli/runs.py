@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hedgerow.cli import screen
-from hedgerow.cli.calls import tenant_server, the_connection
+from hedgerow.cli.calls import in_path, tenant_server, the_connection
 from hedgerow.cli.following import follow
 from hedgerow.cli.options import ConnectionArgument, FromOption, JsonAtOnceOption, JsonOption, ToOption
 
@@ -57,7 +57,7 @@ def runs(
     server = tenant_server()
     path = f"/v1/connections/{the_connection(server, connection)}/runs"
     if run is not None:
-        answer = server.get(f"{path}/{run}")
+        answer = server.get(f"{path}/{in_path(run)}")
         items = [answer]
     else:
         answer = server.get(path, limit=limit)
