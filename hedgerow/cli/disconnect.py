@@ -10,6 +10,7 @@ from hedgerow.cli import screen
 from hedgerow.cli.calls import tenant_server, the_connection
 from hedgerow.cli.following import until
 from hedgerow.cli.options import ConnectionArgument, JsonOption, YesOption
+from hedgerow.cli.questions import confirm, somebody_is_there
 from hedgerow.cli.receipts import show_receipt
 
 if TYPE_CHECKING:
@@ -25,11 +26,17 @@ def disconnect(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """End a connection. Safe to repeat; connecting the same project again finds what was kept."""
+    """End a connection.
+
+    Asks first at a terminal; with --purge, always. Safe to repeat; connecting the same project again finds
+    what was kept.
+    """
     server = tenant_server()
     id = the_connection(server, connection)
-    if purge and not yes:
-        typer.confirm(f"Remove everything that was synced for {id}?", abort=True)
+    if not yes and purge:
+        confirm(f"Destroy the credential of {id} and remove everything that was synced?")
+    elif not yes and somebody_is_there():
+        confirm(f"Disconnect {id} and destroy its credential? What was synced stays.")
     asked = {name: True for name, wanted in (("purge", purge), ("refuse_traffic", refuse_traffic)) if wanted}
     path = f"/v1/connections/{id}/disconnect"
     answer = server.post(path, asked)

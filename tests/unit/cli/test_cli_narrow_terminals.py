@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
-import struct
-import subprocess
-import sys
-import termios
 from typing import Any
 
 import pytest
 
 from hedgerow.cli.sheets import Sheet
 from tests.cli_process import Answers, hedgerow
+from tests.terminal import at_a_terminal
 
 ID = "run_0123456789abcdef01234567"
 WINDOW = "2026-03-01 to 2026-03-30"
@@ -32,27 +26,6 @@ RUN: dict[str, Any] = {
     "finished_at": "2026-03-30T10:00:00Z",
     "error": None,
 }
-
-
-def at_a_terminal(answers: Answers, *arguments: str, **variables: str) -> str:
-    """What the command prints at a terminal of 80 columns."""
-    kept = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS", "LINES"}}
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    called = {"HEDGEROW_URL": answers.url, "HEDGEROW_API_KEY": "k", "TERM": "xterm-256color", **variables}
-    command = [sys.executable, "-m", "hedgerow.cli", *arguments]
-    with subprocess.Popen(command, env={**kept, **called}, stdin=theirs, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        said = b""
-        try:
-            while part := os.read(ours, 65_536):
-                said += part
-        except OSError:
-            pass  # Linux says so when the last writer has gone.
-        finally:
-            os.close(ours)
-        process.wait(timeout=20)
-    return said.decode().replace("\r\n", "\n")
 
 
 def test_runs_at_80_columns_keep_ids_and_windows_in_one_piece(answers: Answers) -> None:
