@@ -72,7 +72,7 @@ def _store(config: Settings) -> Store:
         return FirestoreStore(config.project, config.database, emulator_host=config.firestore_emulator or None)
     from hedgerow.adapters.sqlite import SqliteStore
 
-    config.data.mkdir(parents=True, exist_ok=True)
+    config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     return SqliteStore(config.data / "store.db")
 
 
@@ -83,7 +83,7 @@ def _queue(config: Settings) -> Queue:
         return PubSubQueue(config.project, config.topic_prefix, emulator_host=config.pubsub_emulator or None)
     from hedgerow.adapters.embedded import EmbeddedQueue
 
-    config.data.mkdir(parents=True, exist_ok=True)
+    config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     return EmbeddedQueue(config.data / "queue.db")
 
 

@@ -33,6 +33,7 @@ def serve(
     import uvicorn
 
     listener = _listener(port)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     _refuse_if_held(data)
     posthog = LocalPostHog(data, now=now, timezone=timezone)
     try:

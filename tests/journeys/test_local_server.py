@@ -36,6 +36,7 @@ def test_it_says_ready_once_and_keeps_the_key_it_made(tmp_path: Path) -> None:
         served.end()
     kept = tmp_path / "data" / "admin.key"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
     with dev(tmp_path / "data") as again:
         assert again.admin_key == key
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,11 @@ def test_a_posthog_folder_that_another_process_holds_is_said_in_words(tmp_path: 
     assert "another process holds" in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == 2
+
+
+def test_a_new_posthog_folder_is_its_owners_alone(tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    events.write_text("no event\n")
+    done = hedgerow("posthog", "--port", "0", "--data", str(tmp_path / "data"), "--events", str(events))
+    assert done.returncode == 2
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
