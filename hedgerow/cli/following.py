@@ -22,7 +22,7 @@ ENDED = frozenset({"succeeded", "failed"})
 
 def follow(server: Server, connection: str, run: Shown) -> Shown:
     """Watch the run until it ended; it is the last thing printed. A failed one is exit code 1."""
-    window = f"{run['from']} to {run['to']}"
+    window = screen.harmless(f"{run['from']} to {run['to']}")
     if screen.console().is_terminal:
         run = _under_a_bar(server, connection, run, f"Syncing {window}")
     else:
@@ -92,12 +92,12 @@ def _at_a_tick(run: Shown) -> str:
 def _under_a_bar(server: Server, connection: str, run: Shown, title: str) -> Shown:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=screen.console()) as progress:
         bar = progress.add_task(title, total=max(run["parts"], 1) if run["parts"] > 1 else None)
         for seen in _states(server, connection, run):
             run = seen
-            progress.update(bar, completed=run.get("parts_done", 0), description=f"{title}: {run['state']}")
+            progress.update(bar, completed=run.get("parts_done", 0), description=screen.harmless(f"{title}: {run['state']}"))
         if run["state"] == "succeeded":
             progress.update(bar, total=1, completed=1, description=title)
     return run

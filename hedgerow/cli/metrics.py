@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,7 +39,7 @@ def metrics(
     path = f"/v1/connections/{the_connection(server, connection)}/metrics"
     query: Shown = {"name": tuple(name or ()), "from": begin, "to": to}
     if csv:
-        sys.stdout.write(server.text(path, "text/csv", **query))
+        screen.say_csv(server.text(path, "text/csv", **query))
         # CSV has no place for a remark, and rows of two zones look like one series.
         return _warn_of_zones(server.get(path, **query))
     answer = server.get(path, **query)
@@ -120,7 +119,7 @@ def _zones(answer: Shown) -> str:
 
 def _warn_of_zones(answer: Shown) -> None:
     if zones := _zones(answer):
-        sys.stderr.write(f"{zones}\n")
+        screen.warn(zones)
 
 
 def _is_complete(series: list[Shown], day: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from functools import cache
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 BARS = "▁▂▃▄▅▆▇█"
 # A pipe has no edge: lines must not be folded for one.
 PIPE_COLUMNS = 240
+# Control characters that JSON lets stand as they are.
+_C1 = re.compile(r"[\x7f-\x9f]")
 
 
 @cache
@@ -47,13 +50,24 @@ def accept_any_encoding() -> None:
 
 def say(line: str, style: str | None = None) -> None:
     """Text, printed as it is; `style` colours it at a terminal."""
-    console().print("\n".join(harmless(part) for part in line.split("\n")), style=style, markup=False, soft_wrap=True)
+    console().print(_lines(line), style=style, markup=False, soft_wrap=True)
 
 
 def say_json(shown: Shown | Sequence[Shown]) -> None:
-    """The API's JSON as it came; escaped where the output's encoding could not hold it."""
+    """The API's JSON as it came; escaped where the output could not hold it, or a terminal would obey it."""
     is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    sys.stdout.write(json.dumps(shown, ensure_ascii=not is_unicode, indent=2) + "\n")
+    text = json.dumps(shown, ensure_ascii=not is_unicode, indent=2)
+    sys.stdout.write(_C1.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+
+
+def say_csv(text: str) -> None:
+    """The API's CSV: as it came into a pipe or file, without control characters at a terminal."""
+    sys.stdout.write(_lines(text.replace("\r\n", "\n")) if sys.stdout.isatty() else text)
+
+
+def warn(line: str) -> None:
+    """Text on standard error, beside what the command prints."""
+    sys.stderr.write(f"{_lines(line)}\n")
 
 
 def table(
@@ -64,7 +78,8 @@ def table(
     has_header: bool = True,
 ) -> Sheet:
     """An empty table; columns named in `right` hold numbers, in `fluid` text that may fold, in `spare` may go first."""
-    return Sheet(columns, frozenset(right), frozenset(fluid), tuple(spare), has_header)
+    names = tuple(map(harmless, columns))
+    return Sheet(names, frozenset(map(harmless, right)), frozenset(map(harmless, fluid)), tuple(spare), has_header)
 
 
 def row(made: Sheet, *cells: object, style: str | None = None) -> None:
@@ -122,9 +137,13 @@ def complain(stop: Stop) -> None:
     if not stop.detail:
         return
     code = f" [{stop.code}]" if stop.code else ""
-    sys.stderr.write(f"{stop.detail}{code}\n")
+    warn(f"{stop.detail}{code}")
     if stop.hint:
-        sys.stderr.write(f"→ {stop.hint}\n")
+        warn(f"→ {stop.hint}")
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(harmless, text.split("\n")))
 
 
 def _picture(character: str) -> str:

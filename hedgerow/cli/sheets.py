@@ -46,7 +46,7 @@ class Sheet:
         made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold", show_header=self.has_header)
         for name in shown:
             justify = "right" if name in self.right else "left"
-            made.add_column(name, justify=justify, overflow="fold", no_wrap=name not in self.fluid)  # type: ignore[arg-type]
+            made.add_column(Text(name), justify=justify, overflow="fold", no_wrap=name not in self.fluid)  # type: ignore[arg-type]
         places = [self.columns.index(name) for name in shown]
         for cells, style in self.rows:
             made.add_row(*(Text(cells[place]) for place in places), style=style)
