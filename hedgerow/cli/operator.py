@@ -11,6 +11,7 @@ from hedgerow.cli import screen
 from hedgerow.cli.calls import admin_server, in_path, tier_in_path
 from hedgerow.cli.following import until
 from hedgerow.cli.options import JsonOption, YesOption
+from hedgerow.cli.questions import confirm
 from hedgerow.cli.receipts import show_receipt
 from hedgerow.cli.stops import USAGE, Stop
 
@@ -154,9 +155,11 @@ def delete_tenant(tenant: TenantArgument, yes: YesOption = False, as_json: JsonO
     Its keys included; ends in one receipt.
     """
     if not yes:
-        typer.confirm(f"Disconnect and purge everything of {in_path(tenant)}?", abort=True)
+        confirm(f"Disconnect and purge everything of {in_path(tenant)}?")
     server = admin_server()
-    ending = until(lambda: server.delete(f"/v1/tenants/{in_path(tenant)}"), lambda answer: answer.get("state") == "deleted")
+    ending = until(
+        lambda: server.delete(f"/v1/tenants/{in_path(tenant)}"), lambda answer: answer.get("state") == "deleted"
+    )
     if as_json:
         return screen.say_json(ending)
     screen.say(f"Tenant {tenant} is {ending['state']}.")

@@ -41,8 +41,10 @@ def test_a_script_is_not_asked_before_its_history_stays(answers: Answers) -> Non
     assert len(answers.asked) == 1
 
 
-def test_a_closed_input_at_a_question_is_told_of_yes(answers: Answers) -> None:
-    done = hedgerow("disconnect", "con_1", "--purge", HEDGEROW_URL=answers.url, HEDGEROW_API_KEY="k")
+@pytest.mark.parametrize("command", ["disconnect con_1 --purge", "tenants delete ten_1"])
+def test_a_closed_input_at_a_question_is_told_of_yes(answers: Answers, command: str) -> None:
+    keys = {"HEDGEROW_URL": answers.url, "HEDGEROW_API_KEY": "k", "HEDGEROW_ADMIN_KEY": "k"}
+    done = hedgerow(*command.split(), **keys)
     assert done.returncode == 2
     assert "--yes" in done.stderr
     assert answers.asked == []
