@@ -90,7 +90,7 @@ METRICS: tuple[Metric, ...] = (
         "count",
         "session",
         "User sessions",
-        "Distinct non-empty `$session_id`, counted on the local day of the session's first event.",
+        "Distinct non-empty `$session_id`, counted on the local day of the session's first event, which is looked for over the two days before: an id used for longer counts again.",
         "count()",
     ),
     Metric(

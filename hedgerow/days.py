@@ -10,7 +10,9 @@ DAY = timedelta(days=1)
 
 
 def zone_exists(name: str) -> bool:
-    """Whether the zone database knows this name."""
+    """Whether the zone database knows this name, and it is a place's."""
+    if name in {"Factory", "localtime", "posixrules"}:
+        return False
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -81,6 +81,7 @@ class SyncProgress(Part):
     last_success_at: Instant | None = None
     last_success_day: date | None = Field(default=None, description="The newest local day that success covered.")
     failures: int = Field(default=0, description="Failed runs since the last success.")
+    zone_moved_at: Instant | None = None
     heavy_at: Instant | None = Field(
         default=None, description="When wau, mau and new users were last computed for today."
     )
@@ -147,6 +148,7 @@ class TokenClaim(Record):
 
     connection_id: str
     proved: bool = Field(description="A personal key showed that the token is the project's.")
+    proved_at: str = Field(default="", description="The origin that showed it: a proof is worth what its host is.")
 
 
 class ProjectSlot(Record):
@@ -169,6 +171,7 @@ class SyncRun(Record):
     collection = "sync_runs"
     indexes = (
         Index("connection_id", "-created_at"),
+        Index("connection_id", "state"),
         Index("state", "due_at"),
         Index("created_at"),
     )

@@ -16,6 +16,8 @@ from hedgerow.ports import Add, Change, Swap
 from hedgerow.records import derived_id
 
 LEASE = timedelta(minutes=2)
+# Nobody is asked to be quiet for longer; a later time is of a clock that was ahead.
+LONGEST_QUIET = timedelta(hours=25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ async def look(app: App, connection: Connection, run_id: str) -> Take | Busy | C
     if slot is None:
         mine = ProjectSlot(id=slot_id(connection), holder_run_id=run_id, until=now + LEASE)
         return Take(Add(mine), mine)
-    if slot.closed_until is not None and slot.closed_until > now:
+    if slot.closed_until is not None and now < slot.closed_until <= now + LONGEST_QUIET:
         return Closed(slot.closed_until)
     if claims.claim(slot.holder_run_id, slot.until, run_id, now) == "busy" and await _is_running(app, slot):
         return Busy(slot.holder_run_id or "", slot.until or now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -11,6 +10,8 @@ from functions.sync.hogql import END_DAY, END_METRIC, LIMIT, RANK_DAY
 from hedgerow.catalogue import EVENT_PREFIX, FLAG_PREFIX, metric_of
 from hedgerow.errors import OutboundError
 from hedgerow.months import Value
+
+LARGEST = 10**15
 
 
 class AnswerCutError(OutboundError):
@@ -65,15 +66,17 @@ def ranked(columns: Sequence[str], rows: Sequence[Sequence[object]], *, has_more
     """The answer of a ranking asked alone: name -> how often."""
     if tuple(columns) != ("name", "times"):
         raise AnswerMalformedError("PostHog answered a ranking with other columns than asked.")
-    if has_more or len(rows) >= LIMIT:
-        raise AnswerCutError("PostHog answered a ranking with as many rows as its limit.")
-    return {str(name): int(_number(times)) for name, times in rows}
+    if has_more or len(rows) >= LIMIT or not rows or tuple(rows[-1]) != (END_METRIC, 0):
+        raise AnswerCutError("PostHog answered a ranking without its last row: the rest is missing.")
+    return {str(name): int(_number(times)) for name, times in rows[:-1] if _is_text(str(name))}
 
 
 def _typed(row: Sequence[object]) -> tuple[date, str, float]:
     day, metric, value = row
     if not isinstance(day, str) or not isinstance(metric, str):
         raise AnswerMalformedError("PostHog answered with a row that is not day, metric, value.")
+    if not _is_text(metric):
+        raise AnswerMalformedError("PostHog answered with a name that is no text.")
     try:
         return date.fromisoformat(day[:10]), metric, _number(value)
     except ValueError as error:
@@ -81,9 +84,18 @@ def _typed(row: Sequence[object]) -> tuple[date, str, float]:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        raise AnswerMalformedError("PostHog answered with a value that is no number from 0 up.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST:
+        raise AnswerMalformedError("PostHog answered with a value that is no number from 0 up to 10^15.")
     return float(value)
+
+
+def _is_text(name: str) -> bool:
+    """A lone surrogate can be neither stored nor sent back."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _take(facts: Facts, day: date, name: str, value: float) -> None:
@@ -98,4 +110,6 @@ def _take(facts: Facts, day: date, name: str, value: float) -> None:
         raise AnswerMalformedError("PostHog answered with a metric nobody asked for.")
     if (name, day) in facts.values:
         raise AnswerMalformedError(f"PostHog answered twice for {day}: its rows are doubled.")
+    if metric.unit == "count" and value != int(value):
+        raise AnswerMalformedError("PostHog answered with a fraction where it counts.")
     facts.values[name, day] = int(value) if metric.unit == "count" else round(value, 6)

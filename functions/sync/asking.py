@@ -160,9 +160,16 @@ def _cut(span: Span, days: int) -> list[Span]:
 async def _ranked(send: Asker, piece: Question, family: Family, days: int, asked: Asked) -> Question:
     """Count names span by span and add up: exact, because every span lists all of its names."""
     times: Counter[str] = Counter()
-    for span in _cut(piece.ranked, days):
+    waiting = _cut(piece.ranked, days)
+    while waiting:
+        span = waiting.pop(0)
         answer = await send(rank_text(family), rank_values(span, piece.zone))
-        times.update(answers.ranked(answer.columns, answer.rows, has_more=answer.has_more))
+        try:
+            times.update(answers.ranked(answer.columns, answer.rows, has_more=answer.has_more))
+        except AnswerCutError:
+            if span.length == 1:
+                raise
+            waiting = [*span.halves(), *waiting]
     top = sorted(times.items(), key=lambda item: (-item[1], item[0]))
     if family == "event":
         best = dict(top[:TOP_EVENTS])

@@ -34,6 +34,8 @@ _IN_DAYS = (
 )
 _IN_RANK = "timestamp >= fromUnixTimestamp({rank_from}) and timestamp < fromUnixTimestamp({rank_to})"
 _KEY = "ifNull(toString(properties.$feature_flag), '')"
+# PostHog's flag keys hold no colon; one that an event made up would run into its variant.
+_CALLED = f"event = '$feature_flag_called' and {_KEY} != '' and {_KEY} not like '%:%'"
 _VARIANT = "ifNull(toString(properties.$feature_flag_response), 'null')"
 
 
@@ -118,10 +120,12 @@ def values_of(question: Question) -> dict[str, QueryValue]:
 
 def rank_text(family: Family) -> str:
     """The ranking alone, for when the combined query is too heavy: name, how often, most frequent first."""
-    name, condition = ("event", "1 = 1") if family == "event" else (_KEY, "event = '$feature_flag_called'")
+    name, condition = ("event", "event != ''") if family == "event" else (_KEY, _CALLED)
     return (
-        f"select {name} as name, count() as times from events\n"
-        f"where {_IN_RANK} and {condition} group by name order by times desc, name asc limit {LIMIT}"
+        "select name, times from (\n"
+        f"select {name} as name, count() as times from events where {_IN_RANK} and {condition} group by name limit {LIMIT}\n"
+        f"union all\nselect '{END_METRIC}' as name, 0 as times limit {LIMIT}\n"
+        f") order by times desc, name asc limit {LIMIT}"
     )
 
 
@@ -176,28 +180,27 @@ def _session(_: Question) -> list[str]:
 
 
 def _event(question: Question) -> list[str]:
-    counted = f"select event, count() as times from events where {_IN_RANK} group by event order by times desc, event asc limit {TOP_EVENTS}"
+    counted = f"select event, count() as times from events where {_IN_RANK} and event != '' group by event order by times desc, event asc limit {TOP_EVENTS}"
     ranked = f" or event in (select event from ({counted}))" if question.rank else ""
     arm = (
         f"select {_DAY} as day, concat('{EVENT_PREFIX}', event) as metric, toFloat(count()) as value\n"
-        f"from events where {_IN_DAYS} and (event in {{names}}{ranked}) group by day, metric"
+        f"from events where {_IN_DAYS} and event != '' and (event in {{names}}{ranked}) group by day, metric"
     )
     listed = f"select toDate('{RANK_DAY}') as day, concat('{EVENT_PREFIX}', event) as metric, toFloat(times) as value from (\n  {counted})"
     return [arm, listed] if question.rank else [arm]
 
 
 def _flag(question: Question) -> list[str]:
-    called = "event = '$feature_flag_called'"
     counted = (
-        f"select {_KEY} as flag, count() as times from events where {_IN_RANK} and {called}\n"
+        f"select {_KEY} as flag, count() as times from events where {_IN_RANK} and {_CALLED}\n"
         f"  group by flag order by times desc, flag asc limit {TOP_FLAGS}"
     )
     ranked = f" or flag in (select flag from ({counted}))" if question.rank else ""
     arm = (
         f"select day, concat('{FLAG_PREFIX}', flag, ':', variant) as metric, toFloat(uniqExact(person)) as value from (\n"
         f"  select {_DAY} as day, {_KEY} as flag, {_VARIANT} as variant, person_id as person\n"
-        f"  from events where {_IN_DAYS} and {called})\n"
-        f"where flag != '' and (flag in {{flags}}{ranked}) group by day, metric"
+        f"  from events where {_IN_DAYS} and {_CALLED})\n"
+        f"where (flag in {{flags}}{ranked}) group by day, metric"
     )
     listed = f"select toDate('{RANK_DAY}') as day, concat('{FLAG_PREFIX}', flag) as metric, toFloat(times) as value from (\n  {counted})"
     return [arm, listed] if question.rank else [arm]

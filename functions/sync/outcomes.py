@@ -50,8 +50,10 @@ def succeeded(
         }
     )
     planned = connection.model_copy(update={"progress": progress, "trouble": None})
-    if run.kind == "scheduled" or connection.due_at is None:
-        planned = planned.model_copy(update={"due_at": tiers.next_due(planned, rules, now)})
+    due = tiers.next_due(planned, rules, now)
+    # A due time beyond the next slot is of a clock that was ahead.
+    if run.kind == "scheduled" or connection.due_at is None or due is None or connection.due_at > due:
+        planned = planned.model_copy(update={"due_at": due})
     done = run.model_copy(
         update={
             "state": "succeeded",

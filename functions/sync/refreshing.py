@@ -12,14 +12,22 @@ from hedgerow.models import Connection, SyncRun
 from hedgerow.ownership import may_ask
 from hedgerow.ports import Add, Page, Where
 
-# A person may press the button often; what waits already will bring the same numbers.
-MOST_WAITING = 20
+EARLIEST = date(2000, 1, 1)
+# A person may press the button often; what waits already will bring the same numbers. Nine parts make two years.
+MOST_WAITING = 60
 
 
 async def refresh(app: App, connection: Connection, first: date | None, last: date | None) -> SyncRun:
     """Begin a run for the window, seven days where none is given; every part is pending before this returns."""
     may_ask(connection)
     today = days.today(app.now(), connection.timezone)
+    for day in (first, last):
+        if day is not None and day < EARLIEST:
+            raise InvalidError(
+                f"{day} is before {EARLIEST}: no PostHog has events of that time.",
+                code="window_too_old",
+                hint="Give a newer day as `from` and `to`.",
+            )
     last = last or today
     first = first or last - timedelta(days=runs.REFRESH_DAYS - 1)
     _check(first, last, today)
@@ -75,11 +83,11 @@ def _check(first: date, last: date, today: date) -> None:
 
 
 async def _check_waiting(app: App, connection: Connection) -> None:
-    page = await runs_of(app, connection, 2 * MOST_WAITING, None)
-    waiting = [run for run in page.items if run.state == "pending" and run.whole_id is None]
-    if len(waiting) >= MOST_WAITING:
+    mine = Where("connection_id", "==", connection.id)
+    waiting = await app.store.count(SyncRun, mine, Where("state", "==", "pending"))
+    if waiting >= MOST_WAITING:
         raise StateConflictError(
-            f"{len(waiting)} runs of this connection wait already.",
+            f"{waiting} runs of this connection wait already.",
             code="runs_waiting",
             hint="Wait until they are done; GET …/runs shows them.",
         )

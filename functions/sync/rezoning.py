@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from functions.sync.answers import AnswerMalformedError
 from functions.sync.windows import Ask
 from hedgerow import days, months, runs
+from hedgerow.errors import OutboundError
 from hedgerow.models import Connection, MetricMonth
 from hedgerow.ports import Add, Swap, Where
 
@@ -15,9 +17,28 @@ if TYPE_CHECKING:
     from functions.sync.visit import Visit
     from hedgerow.posthog.client import PostHog
 
+STEADY = timedelta(hours=1)
+
+
+class ZoneUnsteadyError(OutboundError):
+    """The project's time zone changes from answer to answer."""
+
+    code = "timezone_unsteady"
+    hint = "Set the project's time zone in PostHog once; the sync after the next hour takes it up."
+
+
 FIRST_EVENT = (
     "select count() as events, toString(toDate(toTimeZone(min(timestamp), {zone}))) as first from events limit 1"
 )
+
+
+def refuse_unsteady(visit: Visit, zone: str) -> None:
+    """A zone that moves again at once is no zone: re-syncing for every answer would never end."""
+    moved_at = visit.connection.progress.zone_moved_at
+    if visit.run.kind == "rezone" or (moved_at is not None and abs(visit.app.now() - moved_at) < STEADY):
+        raise ZoneUnsteadyError(
+            f"PostHog named the time zone {zone}, and {visit.ask.zone} less than an hour before.",
+        )
 
 
 async def move(visit: Visit, zone: str) -> None:
@@ -26,7 +47,9 @@ async def move(visit: Visit, zone: str) -> None:
     moved = connection.model_copy(
         update={
             "timezone": zone,
-            "progress": connection.progress.model_copy(update={"heavy_at": None, "recheck_day": None, "rechecked": 0}),
+            "progress": connection.progress.model_copy(
+                update={"heavy_at": None, "recheck_day": None, "rechecked": 0, "zone_moved_at": visit.app.now()}
+            ),
         }
     )
     first = await _oldest_day(visit, connection)
@@ -48,10 +71,16 @@ async def clip(visit: Visit, posthog: PostHog) -> Ask | None:
     answer = await posthog.query(
         visit.connection.project_id or "", FIRST_EVENT, {"zone": visit.ask.zone}, name="hedgerow first event"
     )
-    events, first = answer.rows[0] if answer.rows else (0, None)
+    row = answer.rows[0] if answer.rows else (0, None)
+    if len(row) != 2:
+        raise AnswerMalformedError("PostHog answered the first event's day with other columns than asked.")
+    events, first = row
     if not events or not isinstance(first, str):
         return None
-    begin = max(date.fromisoformat(first[:10]), visit.ask.window.first)
+    try:
+        begin = max(date.fromisoformat(first[:10]), visit.ask.window.first)
+    except ValueError as error:
+        raise AnswerMalformedError("PostHog answered the first event's day with what is no date.") from error
     if begin > visit.ask.window.last:
         return None
     window = replace(visit.ask.window, first=begin)

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from functions.sync import refreshing, ticking
 from hedgerow.app import App
@@ -18,13 +18,22 @@ from hedgerow.runs import RunView, view
 router = APIRouter()
 
 
+def _written(value: object) -> object:
+    if isinstance(value, str):
+        return value
+    raise ValueError("write it as YYYY-MM-DD")
+
+
+Day = Annotated[date, BeforeValidator(_written)]
+
+
 class Window(BaseModel):
     """The days to refresh, in the project's zone, both inclusive."""
 
     model_config = ConfigDict(extra="forbid")
 
-    first: Annotated[date | None, Field(alias="from")] = None
-    last: Annotated[date | None, Field(alias="to")] = None
+    first: Annotated[Day | None, Field(alias="from")] = None
+    last: Annotated[Day | None, Field(alias="to")] = None
 
 
 class Ticked(BaseModel):

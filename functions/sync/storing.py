@@ -45,14 +45,15 @@ def tracked(months: Mapping[str, Month], spans: Iterable[Span], prefix: str) -> 
 
 
 def flag_keys(variants: Iterable[str]) -> tuple[str, ...]:
-    """Every flag key that `key:variant` names may mean: both halves may hold colons."""
-    return tuple(sorted({name[:at] for name in variants for at, letter in enumerate(name) if letter == ":" and at}))
+    """The flag keys of `key:variant` names: a variant may hold a colon, a key does not."""
+    return tuple(sorted({name.partition(":")[0] for name in variants}))
 
 
 def wanted(ask: Ask, facts: Facts, months: Mapping[str, Month], pinned: Iterable[str]) -> dict[tuple[str, date], Value]:
     """Every point this answer sets: its own values, and zero where a day had none of what is measured."""
     light = ask.light_days()
-    heavy = ask.heavy.days() if ask.heavy else []
+    # Beyond the window only what is there already is measured again: a late event moves the trailing days behind it.
+    heavy = [day for day in (ask.heavy.days() if ask.heavy else []) if day <= ask.window.last or _is_held(months, day)]
     points: dict[tuple[str, date], Value] = {}
     for family in ("day", "session", "trailing", "new_users"):
         for metric in fixed(family):
@@ -62,8 +63,7 @@ def wanted(ask: Ask, facts: Facts, months: Mapping[str, Month], pinned: Iterable
     called = {
         name
         for name, _ in facts.values
-        if name.startswith(FLAG_PREFIX)
-        and not facts.flags.keys().isdisjoint(flag_keys([name.removeprefix(FLAG_PREFIX)]))
+        if name.startswith(FLAG_PREFIX) and name.removeprefix(FLAG_PREFIX).partition(":")[0] in facts.flags
     }
     points.update(((name, day), 0) for name in called for day in light)
     known = [day for day in light if days.month_of(day) in months]
@@ -115,6 +115,11 @@ def flags_points(active: int | None, today: date, months: Mapping[str, Month]) -
     if active is not None:
         points[name, today] = active
     return points
+
+
+def _is_held(months: Mapping[str, Month], day: date) -> bool:
+    month = months.get(days.month_of(day))
+    return month is not None and month.point(fixed("trailing")[0].name, day) is not None
 
 
 def _days_of(family: Family, light: list[date], heavy: list[date]) -> list[date]:

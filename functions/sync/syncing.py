@@ -18,10 +18,18 @@ from functions.sync.windows import ask_of
 from hedgerow import days, tiers
 from hedgerow.app import App
 from hedgerow.catalogue import EVENT_PREFIX, FLAG_PREFIX
-from hedgerow.errors import ConflictError, OutboundError, SecretGoneError
+from hedgerow.errors import ConflictError, HedgerowError, OutboundError, SecretGoneError
 from hedgerow.logs import log
 from hedgerow.messages import SyncRequested
 from hedgerow.posthog.client import PostHog
+
+
+class CrashedError(HedgerowError):
+    """A bug: the log has the traceback."""
+
+    code = "internal"
+    hint = "It is tried again a few times; if it stays, the server's log has the reason."
+    transient = True
 
 
 async def sync(app: App, message: SyncRequested) -> None:
@@ -36,6 +44,12 @@ async def sync(app: App, message: SyncRequested) -> None:
             await _run(visit)
         except (OutboundError, SecretGoneError) as error:
             await recording.finish(visit, error)
+        except HedgerowError:
+            raise
+        except Exception:
+            # A bug of ours must neither hold the project's slot nor run for ever.
+            log().exception("sync.crashed", run_id=held.run.id, connection_id=held.connection.id)
+            await recording.finish(visit, CrashedError("Hedgerow failed on this run."))
     except LostError as lost:
         log().info("sync.lost", run_id=held.run.id, connection_id=held.connection.id, detail=lost.detail)
 
@@ -82,6 +96,7 @@ async def _answers(visit: Visit, posthog: PostHog) -> Asked | None:
     zone = asked.timezone
     if zone is None or zone == visit.ask.zone or not days.zone_exists(zone):
         return asked
+    rezoning.refuse_unsteady(visit, zone)
     log().info("sync.zone_moved", connection_id=visit.connection.id, old=visit.ask.zone, new=zone)
     await rezoning.move(visit, zone)
     every = tiers.interval(visit.connection, tiers.load(visit.app.settings.tiers_file))

@@ -76,11 +76,20 @@ def ask_of(connection: Connection, run: SyncRun, now: datetime, every: timedelta
     ranked = Span(run.whole_from or run.from_day, run.whole_to or run.to_day)
     today = days.today(now, connection.timezone)
     flags_at = connection.progress.flags_at
-    list_flags = window.last >= today and (flags_at is None or now - flags_at >= FLAGS_EVERY)
+    # An instant after now is of a clock that was ahead: it counts as never.
+    list_flags = window.last >= today and (flags_at is None or not timedelta() <= now - flags_at < FLAGS_EVERY)
     if run.kind != "scheduled":
-        return Ask(connection.timezone, window, None, window, ranked, list_flags, connection.progress.rechecked)
+        heavy = Span(window.first, _trails_to(window, ranked, today))
+        return Ask(connection.timezone, window, None, heavy, ranked, list_flags, connection.progress.rechecked)
     again, rechecked = _again(connection, window, now, every)
     return Ask(connection.timezone, window, again, _heavy(connection, window, now), ranked, list_flags, rechecked)
+
+
+def _trails_to(window: Span, ranked: Span, today: date) -> date:
+    """The last day on which an event of the window still counts in a trailing metric; a newer part covers its own."""
+    if window.last < ranked.last:
+        return window.last
+    return max(window.last, min(today, window.last + timedelta(days=MONTH_DAYS - 1)))
 
 
 def _again(connection: Connection, window: Span, now: datetime, every: timedelta | None) -> tuple[Span | None, int]:
@@ -101,7 +110,7 @@ def _heavy(connection: Connection, window: Span, now: datetime) -> Span | None:
     """After each local midnight the whole month, then today at most every three hours."""
     today = days.today(now, connection.timezone)
     heavy_at = connection.progress.heavy_at
-    if heavy_at is None or heavy_at < days.begins(today, connection.timezone):
+    if heavy_at is None or not days.begins(today, connection.timezone) <= heavy_at <= now:
         return Span(min(window.first, today - timedelta(days=MONTH_DAYS - 1)), today)
     if now - heavy_at >= HEAVY_EVERY:
         return Span(today, today)

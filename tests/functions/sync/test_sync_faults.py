@@ -249,6 +249,35 @@ async def test_a_zone_moved_in_posthog_re_syncs_the_history_and_joins_nothing_un
         assert any(found.reason == "timezone" for found in await stage.changes())
 
 
+async def test_a_zone_that_moves_with_every_answer_is_not_followed() -> None:
+    async with sync_stage(EVENTS) as stage:
+        await stage.first_sync()
+        stage.posthog.change_project(timezone="Asia/Tokyo")
+        await due(stage)
+        stage.posthog.change_project(timezone="Europe/Berlin")
+        run = await stage.refresh()
+        assert run.error is not None
+        assert (run.state, run.error.code) == ("failed", "timezone_unsteady")
+        assert (await stage.connection()).timezone == "Asia/Tokyo"
+        stage.forward(timedelta(hours=2))
+        assert (await stage.refresh()).state == "succeeded"
+        assert (await stage.connection()).timezone == "Europe/Berlin"
+
+
+async def test_a_bug_in_a_run_ends_it_with_a_reason_and_frees_the_project() -> None:
+    async with sync_stage(EVENTS) as stage:
+
+        async def explode() -> None:
+            raise ArithmeticError("a bug")
+
+        await while_asked(stage, explode)
+        run = await newest(stage)
+        assert run.error is not None
+        assert (run.state, run.error.code) == ("failed", "internal")
+        stage.app.http._transport.app = stage.posthog.app  # type: ignore[attr-defined]
+        assert (await stage.refresh()).state == "succeeded"
+
+
 async def test_activity_tracking_off_syncs_nothing_and_says_so() -> None:
     async with sync_stage(EVENTS) as stage:
         await stage.store.commit(Swap((await stage.connection()).model_copy(update={"activity_tracking": False})))
@@ -264,10 +293,13 @@ async def test_activity_tracking_off_syncs_nothing_and_says_so() -> None:
     [
         (date(2026, 11, 10), date(2026, 11, 1), "window_reversed"),
         (date(2026, 11, 10), date(2026, 11, 21), "window_in_future"),
+        (date(2027, 1, 1), None, "window_in_future"),
+        (date(1, 1, 1), date(1, 1, 2), "window_too_old"),
+        (None, date(1, 1, 1), "window_too_old"),
         (date(2023, 1, 1), date(2026, 11, 20), "window_too_long"),
     ],
 )
-async def test_windows_that_cannot_be_are_refused(first: date, last: date, code: str) -> None:
+async def test_windows_that_cannot_be_are_refused(first: date | None, last: date | None, code: str) -> None:
     async with sync_stage() as stage:
         with pytest.raises(InvalidError) as refused:
             await stage.refresh(first, last)

@@ -11,6 +11,7 @@ import pytest
 
 from hedgerow.catalogue import TOP_EVENTS
 from hedgerow.ports import Swap
+from local.posthog.faults import Fault
 from tests.oracle import Oracle, days_between
 from tests.sync_stage import SyncStage, sync_stage
 
@@ -33,7 +34,7 @@ def life(seed: int, days: int, until: datetime) -> list[dict[str, Any]]:
                 if chance.random() < 0.1:
                     name = "$feature_flag_called"
                     properties |= {
-                        "$feature_flag": chance.choice(("a:b", "new")),
+                        "$feature_flag": chance.choice(("a-b", "new")),
                         "$feature_flag_response": chance.choice((True, "test")),
                     }
                 events.append(event(chance, name, who, at, properties))
@@ -123,6 +124,33 @@ async def test_a_two_year_refresh_is_split_and_equals_the_raw_events() -> None:
         names = {name for name, _ in await stage.points() if name.startswith("event:")}
         for name in names:
             assert sum(1 for place in await stage.points() if place[0] == name) == 730
+
+
+async def test_a_narrow_refresh_heals_the_trailing_days_behind_it() -> None:
+    until = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
+    events = life(6, 40, until)
+    chance = random.Random(7)
+    async with sync_stage(events, now=until, tier="basic") as stage:
+        await stage.first_sync()
+        late = [event(chance, "cart", "nobody-before", until - timedelta(days=15), {})]
+        stage.posthog.load(late)
+        await stage.refresh(date(2026, 11, 5), date(2026, 11, 5))
+        await assert_equal(stage, [*events, *late], "UTC", date(2026, 10, 22), date(2026, 11, 20))
+
+
+async def test_a_ranking_that_posthog_cuts_is_asked_in_smaller_spans() -> None:
+    until = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
+    chance = random.Random(8)
+    events = [
+        event(chance, f"name {rank:03d}", "u", until - timedelta(days=rank % 28 + 1), {})
+        for rank in range(130)
+        for _ in range(131 - rank)
+    ]
+    async with sync_stage(events, now=until) as stage:
+        stage.posthog.faults.set(Fault(kind="clamp", rows=60, path="/api/projects/"))
+        await stage.first_sync()
+        names = {name.removeprefix("event:") for name, _ in await stage.points() if name.startswith("event:")}
+        assert names == {f"name {rank:03d}" for rank in range(TOP_EVENTS)}
 
 
 async def test_the_hundred_most_frequent_events_are_kept_and_pinned_ones_besides() -> None:

@@ -92,5 +92,5 @@ def test_the_reader_sees_what_is_read() -> None:
 def test_no_query_returns_a_person_or_an_event() -> None:
     for query in every_query():
         assert query.startswith(
-            ("select day, metric, value from", "select event as name, count()", "select ifNull", "select count()")
+            ("select day, metric, value from", "select name, times from", "select count() as events")
         )

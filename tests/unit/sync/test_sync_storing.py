@@ -102,8 +102,8 @@ def test_names_with_points_in_the_asked_days_are_asked_again() -> None:
     assert storing.tracked(held, [WINDOW], "event:") == ("old",)
 
 
-def test_every_key_a_flag_series_may_mean_is_named() -> None:
-    assert storing.flag_keys(["a:b:c", "plain:on"]) == ("a", "a:b", "plain")
+def test_the_key_of_a_flag_series_ends_at_the_first_colon() -> None:
+    assert storing.flag_keys(["a:b:c", "plain:on"]) == ("a", "plain")
 
 
 def test_flags_have_a_gap_before_the_first_listing_and_yesterday_is_confirmed_after_it() -> None:
@@ -111,3 +111,11 @@ def test_flags_have_a_gap_before_the_first_listing_and_yesterday_is_confirmed_af
     assert storing.flags_points(7, TODAY, {}) == {("posthog_feature_flags", TODAY): 7}
     held = month("posthog_feature_flags", date(2026, 11, 20), 6, CLOSED)
     assert storing.flags_points(None, TODAY, held) == {("posthog_feature_flags", date(2026, 11, 20)): 6}
+
+
+def test_trailing_days_behind_the_window_are_measured_again_where_they_are_held() -> None:
+    behind = Span(date(2026, 11, 10), TODAY)
+    held = month("posthog_wau", date(2026, 11, 20), 3, CLOSED)
+    narrow = ask(window=Span(date(2026, 11, 10), date(2026, 11, 10)), heavy=behind)
+    days = {day for name, day in storing.wanted(narrow, Facts(), held, pinned=()) if name == "posthog_mau"}
+    assert days == {date(2026, 11, 10), date(2026, 11, 20)}

@@ -100,8 +100,24 @@ def test_flags_are_listed_at_most_every_six_hours_and_only_for_today() -> None:
 
 def test_refresh_asks_every_family_for_its_whole_window() -> None:
     ask = ask_of(connection(), run("refresh", date(2026, 10, 1), date(2026, 10, 7)), NOW, None)
-    assert ask.heavy == ask.window == Span(date(2026, 10, 1), date(2026, 10, 7))
+    assert ask.window == Span(date(2026, 10, 1), date(2026, 10, 7))
     assert ask.again is None
+
+
+def test_trailing_metrics_are_asked_as_far_as_an_event_of_the_window_reaches() -> None:
+    past = ask_of(connection(), run("refresh", date(2026, 10, 1), date(2026, 10, 7)), NOW, None)
+    assert past.heavy == Span(date(2026, 10, 1), date(2026, 11, 5))
+    recent = ask_of(connection(), run("refresh", date(2026, 11, 15), date(2026, 11, 21)), NOW, None)
+    assert recent.heavy == recent.window
+
+
+def test_an_instant_of_a_clock_that_was_ahead_counts_as_never() -> None:
+    ahead = connection(
+        flags_at=NOW + timedelta(days=200), heavy_at=NOW + timedelta(days=200), last_success_day=NOW.date()
+    )
+    ask = ask_of(ahead, run("scheduled", date(2026, 11, 18), date(2026, 11, 21)), NOW, timedelta(hours=3))
+    assert ask.list_flags
+    assert ask.heavy is not None
 
 
 def test_months_of_an_ask_hold_every_day_it_may_write() -> None:
