@@ -149,6 +149,7 @@ class TokenClaim(Record):
     connection_id: str
     proved: bool = Field(description="A personal key showed that the token is the project's.")
     proved_at: str = Field(default="", description="The origin that showed it: a proof is worth what its host is.")
+    proved_at: str = Field(default="", description="The origin that showed it: a proof is worth what its host is.")
 
 
 class ProjectSlot(Record):

@@ -1,11 +1,13 @@
 """Whose a project token is: the changes a commit needs so that a connection holds its claim, or the refusal.
 
-A claim that a personal key proved displaces one that only knew the public token. The
-refusal never says whose the token is.
+A proof is what a host of the claimant's own choosing says, so it is worth what that host
+is: one of PostHog's clouds speaks for every token, any other host only against claims made
+through itself. The refusal never says whose the token is.
 """
 
 from __future__ import annotations
 
+from functions.connect import testing
 from hedgerow.app import App
 from hedgerow.errors import StateConflictError
 from hedgerow.models import Connection, TokenClaim, Trouble
@@ -33,11 +35,12 @@ async def changes_for(app: App, mine: Connection, token: str | None, *, proved: 
 
 
 async def _taking(app: App, mine: Connection, token: str, *, proved: bool) -> list[Change]:
+    proved_at = mine.host if proved else ""
     claim = await app.store.get(TokenClaim, claim_id(token))
     if claim is None:
-        return [Add(TokenClaim(id=claim_id(token), connection_id=mine.id, proved=proved))]
+        return [Add(TokenClaim(id=claim_id(token), connection_id=mine.id, proved=proved, proved_at=proved_at))]
     holder = None if claim.connection_id == mine.id else await app.store.get(Connection, claim.connection_id)
-    taken = Swap(claim.model_copy(update={"connection_id": mine.id, "proved": proved}))
+    taken = Swap(claim.model_copy(update={"connection_id": mine.id, "proved": proved, "proved_at": proved_at}))
     if claim.connection_id == mine.id:
         # What was proved once stays proved: the token did not change.
         return [] if claim.proved or not proved else [taken]
@@ -45,7 +48,7 @@ async def _taking(app: App, mine: Connection, token: str, *, proved: bool) -> li
         return [taken]
     if holder.tenant_id == mine.tenant_id:
         raise already_connected(holder)
-    if not proved or claim.proved:
+    if not proved or not _outweighs(app, mine.host, claim, holder):
         raise StateConflictError(
             "The project token belongs to a connection of this installation already.",
             code="project_token_taken",
@@ -53,6 +56,14 @@ async def _taking(app: App, mine: Connection, token: str, *, proved: bool) -> li
         )
     lost = {"state": "needs_attention", "state_since": app.now(), "trouble": LOST, "due_at": None}
     return [taken, Swap(holder.model_copy(update=lost))]
+
+
+def _outweighs(app: App, origin: str, claim: TokenClaim, holder: Connection) -> bool:
+    """Does a proof from this origin displace the claim of another tenant's active connection?"""
+    clouds = testing.clouds_of(app)
+    if clouds.has(origin):
+        return not (claim.proved and clouds.has(claim.proved_at or holder.host))
+    return holder.host == origin and not claim.proved
 
 
 async def holds(app: App, connection: Connection) -> bool:

@@ -75,10 +75,21 @@ def asked_of(app: App, wanted: ConnectionTest) -> Asked:
     )
 
 
+async def examine(app: App, asked: Asked) -> Findings:
+    """The findings on what was asked; `ingestion_host_unproved` where events would go to a host nothing vouches for."""
+    if asked.is_led_away and asked.key is None:
+        # Its word on the token would be the only one.
+        raise _led_away()
+    findings = await testing.examine(app, asked)
+    if asked.is_led_away and findings.ok and not findings.proved:
+        raise _led_away()
+    return findings
+
+
 async def create(app: App, caller: Caller, wanted: ConnectionWanted) -> Connected:
     """Test, then connect or bring back; `connection_test_failed`, `already_connected`, `project_token_taken`."""
     asked = asked_of(app, wanted)
-    findings = await testing.examine(app, asked)
+    findings = await examine(app, asked)
     if not findings.ok:
         raise failed(findings)
     id = connection_id(caller.tenant_id, asked, findings)
@@ -112,6 +123,14 @@ def failed(findings: Findings) -> InvalidError:
     if findings.projects:
         members["projects"] = [{"id": project.id, "name": project.name} for project in findings.projects]
     return InvalidError(first.detail, code="connection_test_failed", hint=first.hint, members=members)
+
+
+def _led_away() -> InvalidError:
+    return InvalidError(
+        "`ingestion_host` is not the one of `host`, and no personal API key showed that the project token is the project's.",
+        code="ingestion_host_unproved",
+        hint="Give project_token and a personal API key with project:read along with it, or leave `ingestion_host` out.",
+    )
 
 
 def first_runs(app: App, connection: Connection) -> tuple[SyncRun, ...]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from functions.connect import changing, connecting, looking, tenants, testing
+from functions.connect import changing, connecting, looking, tenants
 from functions.connect.views import (
     ConnectionChange,
     ConnectionCreated,
@@ -120,7 +120,7 @@ async def revoke_key(tenant_id: str, key_id: str, caller: Admin, app: Current) -
 async def test_connection(wanted: ConnectionTest, caller: Writer, app: Current) -> ConnectionTested:
     """What a host and its keys can do, in seven verdicts; nothing is stored."""
     asked = connecting.asked_of(app, wanted)
-    return tested_view(asked.host.origin, asked.takes_events_at, await testing.examine(app, asked))
+    return tested_view(asked.host.origin, asked.takes_events_at, await connecting.examine(app, asked))
 
 
 @router.post("/v1/connections", status_code=201)

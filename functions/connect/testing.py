@@ -36,6 +36,11 @@ class Asked:
         """Where events of this project go."""
         return self.ingestion_host or ingestion_of(self.host.origin)
 
+    @property
+    def is_led_away(self) -> bool:
+        """Are events to go somewhere else than where the host's own events go?"""
+        return self.takes_events_at != ingestion_of(self.host.origin)
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:

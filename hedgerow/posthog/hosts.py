@@ -39,6 +39,10 @@ class Clouds:
         """The other region's host; None for a host that is neither."""
         return {self.us: self.eu, self.eu: self.us}.get(host)
 
+    def has(self, host: str) -> bool:
+        """Is this one of PostHog's own?"""
+        return host in {self.us, self.eu}
+
     def region(self, host: str) -> str:
         """`US` or `EU`, or the host itself."""
         return {self.us: "the US cloud", self.eu: "the EU cloud"}.get(host, host)
