@@ -92,9 +92,14 @@ class Server:
         except httpx.TransportError as error:
             raise Stop(
                 UNREACHABLE,
-                f"Cannot reach Hedgerow at {self.url} ({type(error).__name__}).",
+                f"Cannot reach Hedgerow at {_shown(self.url)} ({type(error).__name__}).",
                 hint="Start it with `hedgerow dev`, or set HEDGEROW_URL to where it runs.",
             ) from error
+        except UnicodeEncodeError:
+            # Bytes of the command line or the environment that are no text; the error itself would hold them.
+            raise Stop(
+                USAGE, "An argument or a variable holds bytes that are not text.", hint="Write it in UTF-8."
+            ) from None
         if response.is_success:
             return response
         raise _refusal(response)
@@ -174,6 +179,14 @@ def _refusal(response: httpx.Response) -> Stop:
     stop = refused(response.status_code, str(problem.get("code", "")), str(problem["detail"]), hint)
     stop.problem = problem
     return stop
+
+
+def _shown(url: str) -> str:
+    """The address without what may be secret: user, password, query."""
+    import httpx
+
+    parsed = httpx.URL(url)
+    return f"{parsed.scheme}://{parsed.netloc.decode('ascii')}"
 
 
 def _is_loopback(url: str) -> bool:

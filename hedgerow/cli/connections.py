@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from hedgerow.cli.calls import Shown
 
 connections = typer.Typer()
+# Minutes as people write them; what is too slow or too fast is the server's to say.
+_MINUTES = re.compile(r"[0-9]{1,9}")
 
 
 @connections.callback(invoke_without_command=True)
@@ -91,7 +94,7 @@ def slow(
     as_json: JsonOption = False,
 ) -> None:
     """Sync less often than the tier would; never more often."""
-    if every != "tier" and not every.isdigit():
+    if every != "tier" and not _MINUTES.fullmatch(every):
         raise Stop(USAGE, f"--every: {every!r} is neither minutes nor `tier`.")
     _change(connection, {"every": None if every == "tier" else int(every)}, as_json=as_json)
 

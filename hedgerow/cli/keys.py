@@ -56,7 +56,12 @@ def posthog_keys() -> PostHogKeys:
     if there.personal_api_key or there.project_token:
         return PostHogKeys(there.personal_api_key or None, there.project_token or None)
     if not sys.stdin.isatty():
-        return _from_words(sys.stdin.read(65_536).split())
+        try:
+            return _from_words(sys.stdin.read(65_536).split())
+        except UnicodeDecodeError:
+            raise Stop(
+                USAGE, "Standard input holds no key: it is not text.", hint="Keys are words: phx_… and phc_…."
+            ) from None
     personal_api_key = _ask("PostHog personal API key (phx_…; empty: capture only)")
     project_token = _ask("PostHog project token (phc_…; may be empty)")
     return PostHogKeys(personal_api_key or None, project_token or None)
@@ -64,10 +69,14 @@ def posthog_keys() -> PostHogKeys:
 
 def hedgerow_key(variable: str, found: str) -> str:
     """Hedgerow's own key: from the environment, or asked for at a terminal."""
+    if not found and sys.stdin.isatty() and sys.stderr.isatty():
+        found = _ask(variable)
+    if found and not (found.isascii() and found.isprintable()):
+        raise Stop(
+            USAGE, f"{variable} is not a key of Hedgerow's.", hint="Copy it again: it has only ASCII characters."
+        )
     if found:
         return found
-    if sys.stdin.isatty() and sys.stderr.isatty():
-        return _ask(variable)
     raise Stop(
         USAGE, f"{variable} is not set.", hint=f"export {variable}=… (the key that was shown once), then call again."
     )

@@ -10,6 +10,9 @@ import typer
 
 from hedgerow.cli.stops import FAILED, USAGE, Stop
 
+# Wide enough for any test, and as far from the calendar's ends as schedules and zones reach.
+CLOCK_YEARS = range(1971, 9000)
+
 PortOption = Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="0 takes a free one.")]
 DataOption = Annotated[
     Path, typer.Option(metavar="DIR", help="Where everything is kept; a server started again on it goes on.")
@@ -78,4 +81,9 @@ def _instant(text: str | None) -> datetime | None:
         instant = datetime.fromisoformat(text)
     except ValueError as error:
         raise Stop(USAGE, f"--now: {text!r} is not an instant.", hint="For example 2026-03-01T09:30:00Z.") from error
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    if instant.year not in CLOCK_YEARS:
+        raise Stop(
+            USAGE, f"--now: {text!r} is no time for a clock.", hint=f"Years {CLOCK_YEARS[0]} to {CLOCK_YEARS[-1]}."
+        )
+    return instant
