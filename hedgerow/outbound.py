@@ -6,6 +6,7 @@ never followed here: who follows one sends a new request, through the guard agai
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING
 
 from hedgerow.addresses import Allowed
@@ -74,12 +75,43 @@ class GuardedOutbound:
 
 
 async def read_capped(response: httpx.Response, limit: int) -> bytes:
-    """The decoded body of a streamed response; `AnswerTooLargeError` when it goes over `limit` bytes."""
+    """The decoded body of a streamed response; `AnswerTooLargeError` when it goes over `limit` bytes.
+
+    Unpacked here and not by httpx, whose decoders unpack a whole chunk, encoding upon
+    encoding, before anybody can count. `httpx.DecodingError` for anything but one gzip.
+    """
+    unpack = _unpacking(response.headers.get("content-encoding", ""))
     chunks: list[bytes] = []
     size = 0
-    async for chunk in response.aiter_bytes():
+    async for packed in response.aiter_raw():
+        # One byte more than is left tells an answer that is too large from one that just fits.
+        chunk = packed if unpack is None else _unpacked(unpack, packed, limit - size + 1)
         size += len(chunk)
         if size > limit:
             raise AnswerTooLargeError(f"The answer is over {limit} bytes.")
         chunks.append(chunk)
+    if unpack is not None and chunks and not unpack.eof:
+        raise _undecodable("the gzip stream has no end")
     return b"".join(chunks)
+
+
+def _unpacking(encoding: str) -> zlib._Decompress | None:
+    match encoding.strip().lower():
+        case "" | "identity":
+            return None
+        case "gzip" | "x-gzip":
+            return zlib.decompressobj(16 + zlib.MAX_WBITS)
+    raise _undecodable("its encoding was not asked for")
+
+
+def _unpacked(unpack: zlib._Decompress, packed: bytes, most: int) -> bytes:
+    try:
+        return unpack.decompress(packed, most)
+    except zlib.error:
+        raise _undecodable("it is not the gzip it says it is") from None
+
+
+def _undecodable(why: str) -> httpx.DecodingError:
+    import httpx
+
+    return httpx.DecodingError(f"The answer cannot be unpacked: {why}.")

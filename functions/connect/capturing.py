@@ -65,7 +65,7 @@ async def _listens(http: httpx.AsyncClient, ingestion_host: str) -> None:
 
 
 async def _post(http: httpx.AsyncClient, url: str, asked: object) -> tuple[int, httpx.Headers, bytes]:
-    request = http.build_request("POST", url, json=asked, headers={"User-Agent": USER_AGENT})
+    request = http.build_request("POST", url, json=asked, headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"})
     return await send(http, request, SECONDS)
 
 

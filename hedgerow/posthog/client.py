@@ -25,8 +25,13 @@ if TYPE_CHECKING:
 
 # PostHog and the firewalls before it refuse calls without a descriptive one.
 USER_AGENT = f"Hedgerow/{__version__} (PostHog integration)"
-ANSWER_BYTES = 64 * 1024 * 1024
-MOST_PAGES = 100
+# Decoded, an answer of many small lists takes some thirty times this in memory.
+ANSWER_BYTES = 256 * 1024
+QUERY_ANSWER_BYTES = 16 * 1024 * 1024
+# Above this an answer is decoded beside the event loop.
+DECODED_AT_ONCE = 1024 * 1024
+MOST_PAGES = 20
+BROKEN_OFF = "Try again. If it stays, something between Hedgerow and PostHog, or PostHog itself, closes connections before it has answered."
 
 
 class PostHog:
@@ -52,7 +57,9 @@ class PostHog:
             "refresh": "force_blocking",
             "name": name,
         }
-        return answer_of(await self.call("POST", f"/api/projects/{project_id}/query/", asked=asked))
+        path = f"/api/projects/{project_id}/query/"
+        body = await self.call("POST", path, asked=asked, limit=QUERY_ANSWER_BYTES)
+        return await asyncio.to_thread(answer_of, body) if len(body) > DECODED_AT_ONCE else answer_of(body)
 
     async def active_flags(self, project_id: str) -> int:
         """How many feature flags are active. PostHog bills a listing: ask rarely."""
@@ -102,9 +109,15 @@ class PostHog:
         raise malformed("its pages do not end")
 
     async def call(
-        self, method: str, path: str, *, params: Mapping[str, str] | None = None, asked: object = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        asked: object = None,
+        limit: int = ANSWER_BYTES,
     ) -> bytes:
-        """The body of a 2xx answer; everything else is a `PostHogError`."""
+        """The body of a 2xx answer, at most `limit` bytes unpacked; everything else is a `PostHogError`."""
         # Here, because ticks share their file with the sync and start sooner without it.
         import httpx
 
@@ -118,17 +131,20 @@ class PostHog:
                 "Authorization": f"Bearer {self.key.get_secret_value()}",
                 "User-Agent": USER_AGENT,
                 "Accept": "application/json",
+                "Accept-Encoding": "gzip",
             },
             timeout=httpx.Timeout(self.seconds, connect=min(10.0, self.seconds)),
         )
-        status, headers, body = await send(self.http, request, self.seconds)
+        status, headers, body = await send(self.http, request, self.seconds, limit)
         if 200 <= status < 300:
             return body
         raise refusal(status, headers, body.replace(self.key.get_secret_value().encode(), "…".encode()))
 
 
-async def send(http: httpx.AsyncClient, request: httpx.Request, seconds: float) -> tuple[int, httpx.Headers, bytes]:
-    """Send within `seconds`, read under the cap; failures of the way are told apart as `PostHogError`."""
+async def send(
+    http: httpx.AsyncClient, request: httpx.Request, seconds: float, limit: int = ANSWER_BYTES
+) -> tuple[int, httpx.Headers, bytes]:
+    """Send within `seconds`, read at most `limit` bytes; failures of the way are told apart as `PostHogError`."""
     import httpx
 
     host = f"{request.url.host}:{request.url.port}" if request.url.port else request.url.host
@@ -136,7 +152,7 @@ async def send(http: httpx.AsyncClient, request: httpx.Request, seconds: float) 
         async with asyncio.timeout(seconds):
             response = await http.send(request, stream=True, follow_redirects=False)
             try:
-                return response.status_code, response.headers, await read_capped(response, ANSWER_BYTES)
+                return response.status_code, response.headers, await read_capped(response, limit)
             finally:
                 await response.aclose()
     except AddressRefusedError as error:
@@ -145,8 +161,10 @@ async def send(http: httpx.AsyncClient, request: httpx.Request, seconds: float) 
         raise PostHogError(error.detail, code="malformed_answer", hint=error.hint) from None
     except (TimeoutError, httpx.TimeoutException):
         raise PostHogError(f"{host} did not answer within {seconds:g} seconds.", code="timed_out") from None
-    except (httpx.ReadError, httpx.DecodingError, httpx.RemoteProtocolError):
-        raise PostHogError(f"{host} broke off its answer.", code="malformed_answer") from None
+    except httpx.ReadError:
+        raise PostHogError(f"The connection to {host} broke off.", code="malformed_answer", hint=BROKEN_OFF) from None
+    except (httpx.DecodingError, httpx.RemoteProtocolError):
+        raise PostHogError(f"What {host} answered is no whole HTTP answer.", code="malformed_answer") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise _unreached(host, error) from None
 

@@ -17,6 +17,8 @@ from hedgerow.posthog.errors import Code, PostHogError
 _SCOPE = re.compile(r"missing required scope '([a-z_]+:[a-z_]+)'")
 _WAIT = re.compile(r"available in (\d{1,6}) second")
 _QUOTED_CHARACTERS = 300
+# PostHog's own are short; a large one would cost memory and the event loop's time.
+_LONGEST_REFUSAL = 65_536
 LONGEST_WAIT = 86_400.0
 DEFAULT_WAIT = 60.0
 
@@ -79,6 +81,8 @@ def wait_of(headers: Mapping[str, str], said: str) -> float | None:
 
 def _said(body: bytes) -> str | None:
     """The `detail` of PostHog's own error form, None where the body is something else."""
+    if len(body) > _LONGEST_REFUSAL:
+        return None
     try:
         problem = json.loads(body)
     except (ValueError, RecursionError):

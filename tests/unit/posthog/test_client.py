@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -171,10 +172,64 @@ async def test_plain_http_where_tls_was_expected_is_no_certificate_to_trust() ->
     assert error.code in {"certificate_invalid", "unreachable", "timed_out"}
 
 
-async def test_a_small_bomb_does_not_fill_the_memory() -> None:
-    bomb = gzip.compress(b"0" * (client.ANSWER_BYTES + 1))
-    error = await asked(http(bomb, "200 OK", "Content-Encoding: gzip"), seconds=30.0)
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_small_bomb_does_not_fill_the_memory(times: int) -> None:
+    bomb = b"0" * 200_000_000
+    for _ in range(times):
+        bomb = gzip.compress(bomb, 6)
+    encoding = ", ".join(["gzip"] * times)
+    tracemalloc.start()
+    try:
+        error = await asked(http(bomb, "200 OK", f"Content-Encoding: {encoding}"), seconds=30.0)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
     assert error.code == "malformed_answer"
+    assert most < 4 * client.QUERY_ANSWER_BYTES
+
+
+@pytest.mark.parametrize("large", [b'{"a": "' + b"0" * client.ANSWER_BYTES + b'"}', b"[" * client.ANSWER_BYTES * 2])
+async def test_only_a_query_may_have_a_large_answer(large: bytes) -> None:
+    async with answering(http(gzip.compress(large), "200 OK", "Content-Encoding: gzip")) as far:
+        outbound = GuardedOutbound((f"127.0.0.1:{far.port}",))
+        posthog = PostHog(outbound.http, f"http://127.0.0.1:{far.port}", SecretStr(KEY), seconds=5.0)
+        for call in (
+            posthog.project("1"),
+            posthog.key_self(),
+            posthog.active_flags("1"),
+            posthog.event_definitions("1"),
+        ):
+            with pytest.raises(PostHogError, match="is over 262144 bytes"):
+                await call
+        await outbound.close()
+
+
+async def test_a_large_refusal_is_not_read() -> None:
+    error = await asked(http(said("x" * 100_000), "400 Bad Request"))
+    assert (error.code, error.status) == ("not_posthog", 400)
+
+
+async def test_a_large_answer_of_a_query_comes_whole() -> None:
+    said = {"columns": ["a"], "results": [["0" * 1000] for _ in range(2_000)]}
+    packed = gzip.compress(json.dumps(said).encode())
+    for answer, whole in ((packed, True), (packed[:-20], False)):
+        async with answering(http(answer, "200 OK", "Content-Encoding: gzip")) as far:
+            outbound = GuardedOutbound((f"127.0.0.1:{far.port}",))
+            posthog = PostHog(outbound.http, f"http://127.0.0.1:{far.port}", SecretStr(KEY), seconds=5.0)
+            if whole:
+                assert len((await posthog.query("1", "select 1", {}, name="test")).rows) == 2_000
+            else:
+                with pytest.raises(PostHogError, match="no whole HTTP answer"):
+                    await posthog.query("1", "select 1", {}, name="test")
+            await outbound.close()
+
+
+@pytest.mark.parametrize("answer", [b"", http(b"half", length=1_000)])
+async def test_a_connection_that_broke_off_is_called_that(answer: bytes) -> None:
+    error = await asked(answer)
+    assert (error.code, error.transient) == ("malformed_answer", True)
+    assert "broke off" in error.detail
+    assert "too old" not in error.hint
 
 
 async def test_every_call_says_who_it_is() -> None:
