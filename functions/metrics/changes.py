@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 
 from pydantic import BaseModel
@@ -115,10 +115,10 @@ def _instant(connection: Connection, since: str) -> datetime:
     if len(since) == len("2026-11-20"):
         return days.begins(day_of("since", since), connection.timezone)
     try:
-        instant = datetime.fromisoformat(since)
-    except ValueError:
+        instant = _in_utc(since)
+    except (ValueError, OverflowError):
         instant = None
-    if instant is None or instant.tzinfo is None:
+    if instant is None:
         raise InvalidError(
             "`since` is neither a date nor an instant with its zone.",
             hint="Write it as 2026-11-20 or 2026-11-20T15:30:00Z.",
@@ -127,12 +127,20 @@ def _instant(connection: Connection, since: str) -> datetime:
     return instant
 
 
+def _in_utc(text: str) -> datetime:
+    """The instant in UTC; ValueError without a zone, OverflowError where UTC has left the calendar."""
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError("an instant without a zone")
+    return instant.astimezone(UTC)
+
+
 def _place(cursor: str) -> Place:
     try:
         plain = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         at, id, skip = json.loads(plain)
-        place = Place(datetime.fromisoformat(at), str(id), int(skip))
-        if place.at.tzinfo is None or place.skip < 0:
+        place = Place(_in_utc(at), str(id), int(skip))
+        if place.skip < 0:
             raise ValueError
     except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
         raise InvalidError(

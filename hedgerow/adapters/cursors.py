@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hedgerow.adapters.changes import is_possible_id
@@ -43,7 +43,7 @@ def decode_cursor(cursor: str, kind: type[Record], choice: IndexChoice) -> Place
         if order != _order_of(kind, choice) or len(values) != len(choice.order):
             raise ValueError
         place = Place(values=tuple(_decode(value) for value in values), id=id)
-    except (ValueError, TypeError, LookupError, RecursionError):
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         raise _broken() from None
     if not isinstance(id, str) or not is_possible_id(id):
         raise _broken()
@@ -66,7 +66,8 @@ def _decode(value: object) -> object:
         instant = datetime.fromisoformat(value["at"])
         if instant.tzinfo is None:
             raise ValueError("an instant without a zone")
-        return instant
+        # Here, where it is still the cursor's fault: close to the calendar's ends UTC may have no such instant.
+        return instant.astimezone(UTC)
     if isinstance(value, str):
         value.encode()
         return value

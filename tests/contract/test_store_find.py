@@ -222,6 +222,8 @@ def forged(*parts: object) -> str:
         forged("leaves height id", [[1]], "x"),
         forged("leaves height id", [{"at": "yesterday"}], "x"),
         forged("leaves height id", [{"at": "2026-01-01T00:00:00"}], "x"),
+        forged("leaves height id", [{"at": "0001-01-01T00:00:00+14:00"}], "x"),
+        forged("leaves height id", [{"at": "9999-12-31T23:59:59-14:00"}], "x"),
         forged("leaves height id", [{"at": 5}], "x"),
         forged("leaves height id", [{}], "x"),
         forged("leaves height id", [10**30], "x"),
@@ -234,7 +236,7 @@ def forged(*parts: object) -> str:
         "W" * 20_000,
         forged("leaves height id", json.loads("[" * 900 + "]" * 900), "x"),
     ],
-    ids=range(23),
+    ids=range(25),
 )
 async def test_a_broken_cursor_is_the_callers_mistake(store: Store, cursor: str) -> None:
     with pytest.raises(InvalidError) as raised:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -171,7 +172,10 @@ WRONG = (
     {"since": "2026-11-17T15:30:01"},
     {"limit": "0"},
     {"limit": "1001"},
+    {"since": "0001-01-01T00:00:00+14:00"},
+    {"since": "9999-12-31T23:59:59-14:00"},
     {"cursor": "x"},
+    {"cursor": base64.urlsafe_b64encode(b'["0001-01-01T00:00:00+14:00","chg_1",0]').decode().rstrip("=")},
     {"cursor": "WyIyMDI2LTExLTIwIiwgMSwgMV0"},
     {"cursor": "🌿"},
 )
