@@ -149,7 +149,8 @@ async def _carrier(app: App, private: PrivateTargets, address: str) -> asyncio.T
 
     if not isinstance(app.queue, EmbeddedQueue):
         raise TypeError("the courier carries for the embedded queue alone")
-    return asyncio.create_task(Courier(app.queue, private.deliver, private.subscribers).run())
+    # A PostHog that hangs holds its delivery for over a minute: a tenant's worth of them must not stop the others.
+    return asyncio.create_task(Courier(app.queue, private.deliver, private.subscribers, concurrency=64).run())
 
 
 async def _tick(app: App, private: PrivateTargets) -> None:
