@@ -55,7 +55,7 @@ def query(known: Known, key: Tried[KeySelf], host: str) -> Capability:
     return verdict
 
 
-def optional(name: CapabilityName, outcome: Tried[int] | Tried[None], host: str) -> Capability:
+def optional(name: CapabilityName, outcome: Tried[None], host: str) -> Capability:
     """A capability that is good to have."""
     if isinstance(outcome, PostHogError):
         return verdicts.refused(name, outcome, host, required=False)

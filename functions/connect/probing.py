@@ -43,7 +43,7 @@ class Known:
     project_id: str
     project: Tried[Project]
     query: Tried[Answer]
-    flags: Tried[int]
+    flags: Tried[None]
     definitions: Tried[None]
 
 
@@ -66,7 +66,7 @@ async def about(posthog: PostHog, project_id: str, now: datetime) -> Known:
     project, query, flags, definitions = await asyncio.gather(
         tried(posthog.project(project_id)),
         tried(posthog.query(project_id, QUESTION, since, name="hedgerow connection test")),
-        tried(posthog.active_flags(project_id)),
+        tried(posthog.feature_flags(project_id)),
         tried(posthog.event_definitions(project_id)),
     )
     return Known(project_id, project, query, flags, definitions)

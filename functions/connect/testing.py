@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -19,6 +20,8 @@ from hedgerow.posthog.keys import WHERE_TOKEN, KeyCode, trouble_of_personal_key,
 
 # Long enough for PostHog's queue, short enough for somebody who watches.
 SECONDS = 50.0
+# All calls of one test together: a host that drips its answers holds nobody longer.
+ALL_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,18 @@ def clouds_of(app: App) -> Clouds:
     return Clouds(app.settings.us_host.rstrip("/"), app.settings.eu_host.rstrip("/"))
 
 
-async def examine(app: App, asked: Asked) -> Findings:
-    """Every capability, with the keys that were given."""
+async def examine(app: App, asked: Asked, *, seconds: float = ALL_SECONDS) -> Findings:
+    """Every capability, with the keys that were given; `reach` is `timed_out` when it takes over `seconds`."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await _examined(app, asked)
+    except TimeoutError:
+        error = PostHogError(f"The test did not end within {seconds:g} seconds.", code="timed_out")
+        verdict = verdicts.refused("reach", error, asked.host.origin, required=True)
+        return _stopped(asked, "the host was too slow", verdict)
+
+
+async def _examined(app: App, asked: Asked) -> Findings:
     if asked.key is None:
         return await _capture_only(app, asked)
     trouble = trouble_of_personal_key(asked.key.get_secret_value())
@@ -179,7 +192,8 @@ async def _token_elsewhere(app: App, asked: Asked, token: str) -> Capability | N
 def _stopped(asked: Asked, why: str, *sure: Capability) -> Findings:
     """Findings that go no further than the verdicts that are sure."""
     found = {verdict.name: verdict for verdict in sure}
-    required = {"reach", "authenticate", "query"} | ({"capture"} if asked.token is not None else set())
+    required = {"reach"} | ({"authenticate", "query"} if asked.key is not None else set())
+    required |= {"capture"} if asked.token is not None else set()
     return Findings(
         tuple(found.get(name) or verdicts.not_tested(name, why, required=name in required) for name in verdicts.NAMES)
     )

@@ -74,6 +74,16 @@ class PostHog:
             return count
         return await self._counted(path, {"active": "true", "limit": "100"})
 
+    async def feature_flags(self, project_id: str) -> None:
+        """Raises unless the key may list feature flags. One request, however many there are."""
+        page = decoded(
+            await self.call(
+                "GET", f"/api/projects/{project_id}/feature_flags/", params={"active": "true", "limit": "1"}
+            )
+        )
+        if not isinstance(page.get("results"), list):
+            raise malformed("`results` is not a list")
+
     async def project(self, project_id: str) -> Project:
         """A project by id, or `@current`: the one its owner last looked at in PostHog."""
         return seen(Project, await self.call("GET", f"/api/projects/{project_id}/"))
