@@ -35,6 +35,9 @@ class Record(BaseModel):
     partial: ClassVar[bool] = False
     """Fewer fields of another class's records, for readers of many: found, never written."""
 
+    leaves_no_trace: ClassVar[bool] = False
+    """A deletion takes the bytes off the disk too, where the store is a file of ours."""
+
     id: str
     version: Annotated[int, Field(exclude=True, description="The store's mark; 0 before the first write.")] = 0
 

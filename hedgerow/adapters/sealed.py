@@ -34,6 +34,7 @@ class SealedSecret(Record):
 
     collection = "sealed_secrets"
     indexes = (Index("name"),)
+    leaves_no_trace = True
 
     name: str
     nonce: bytes

@@ -8,7 +8,7 @@ from hedgerow.adapters.changes import check_changes, conflict, is_possible_id, s
 from hedgerow.adapters.cursors import decode_cursor, encode_cursor
 from hedgerow.adapters.index_choice import choose_index
 from hedgerow.adapters.sqlite_tables import Table
-from hedgerow.adapters.sqlite_thread import SqliteThread, transaction
+from hedgerow.adapters.sqlite_thread import SqliteThread, empty_log, transaction
 from hedgerow.ports import Add, Committed, Delete, Page, Swap
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class SqliteStore:
     def __init__(self, path: Path | str) -> None:
         self._thread = SqliteThread(path)
         self._tables: dict[type[Record], Table] = {}
+        # A process that was killed may have left a trace in the log.
+        self._log_has_traces = True
 
     async def get(self, kind: type[R], id: str) -> R | None:
         """One record, or None."""
@@ -116,6 +118,10 @@ class SqliteStore:
                     raise conflict(change)
                 if not isinstance(change, Delete):
                     versions[kind.collection, id] = version
+        # The log still holds the pages as they were before, until it is cut.
+        self._log_has_traces |= any(isinstance(change, Delete) and change.kind.leaves_no_trace for change in changes)
+        if self._log_has_traces:
+            self._log_has_traces = not empty_log(connection)
         return Committed(versions)
 
 

@@ -6,9 +6,10 @@ Owns how a file is opened and how a transaction ends; knows nothing of what is i
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from hedgerow.errors import TransientError
@@ -56,20 +57,39 @@ class SqliteThread:
             raise TransientError(f"The embedded database did not do its work: {error}.") from error
 
     def _open(self) -> sqlite3.Connection:
+        self._create()
         connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             # A commit that was acknowledged survives the power cord, not only the process.
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            # What is deleted is overwritten, not only forgotten.
+            connection.execute("PRAGMA secure_delete = ON")
         except sqlite3.Error:
             connection.close()
             raise
         return connection
 
+    def _create(self) -> None:
+        """Make a new file the owner's alone; the log beside it takes over its mode."""
+        if self._path != ":memory:":
+            # There already, or nowhere to be: SQLite opens the one and explains the other.
+            with suppress(OSError):
+                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def empty_log(connection: sqlite3.Connection) -> bool:
+    """Bring what was committed into the file and cut the log to nothing; False when another process was in the way."""
+    try:
+        is_blocked: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.OperationalError:
+        return False
+    return not is_blocked
 
 
 @contextmanager
