@@ -6,6 +6,7 @@ exception passes it. `application` turns FastAPI's own refusals into the same fo
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
@@ -21,7 +22,7 @@ from hedgerow.errors import (
     TooManyError,
 )
 from hedgerow.keys import recognise
-from hedgerow.logs import log
+from hedgerow.logs import log, without_keys
 
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
@@ -31,11 +32,20 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
+class _Problem(JSONResponse):
+    """JSON that can always be sent: half a surrogate pair becomes a question mark."""
+
+    media_type = "application/problem+json"
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
 def answer(error: HedgerowError, status: int) -> JSONResponse:
     """The problem document of an error. Never holds a key: errors never do."""
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyError) else {}
     members = error.members if isinstance(error, RefusedError) else {}
-    return JSONResponse(
+    return _Problem(
         {
             "type": "about:blank",
             "status": status,
@@ -46,7 +56,6 @@ def answer(error: HedgerowError, status: int) -> JSONResponse:
         },
         status,
         headers,
-        "application/problem+json",
     )
 
 
@@ -85,7 +94,9 @@ async def _invalid(_: Request, error: RequestValidationError) -> Response:
     if first["type"] == "json_invalid":
         return answer(MalformedError("The body is not valid JSON."), 400)
     # The refused value itself is left out: it may be a key.
-    where = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})[:200]
+    said = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
+    # A field's name is foreign too, and people paste keys anywhere.
+    where = without_keys(said)[:200]
     if not where:
         return answer(InvalidError("The body is not a JSON object.", hint="Send an object, such as {}."), 422)
     return answer(InvalidError(f"`{where}` {_why(dict(first))}.", members={"field": where}), 422)

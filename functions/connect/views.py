@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Annotated
 
@@ -10,20 +9,19 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from functions.connect.diagnosis import Diagnosis
 from functions.connect.testing import Findings
-from hedgerow import tiers
+from hedgerow import foreign, tiers
 from hedgerow.models import ApiKey, Capability, Connection, ConnectionState, Role, Tenant, Tier
 from hedgerow.posthog.hosts import ingestion_of
 from hedgerow.records import Instant
 from hedgerow.runs import RunView
 from hedgerow.tiers import TierRules
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 MOST_EVENTS = 100
 LONGEST_EVERY = 44_640
 
 
 def _printable(text: str) -> str:
-    if _CONTROL.search(text):
+    if foreign.UNPRINTABLE.search(text):
         raise ValueError("control characters and line breaks are not allowed")
     return text
 

@@ -9,6 +9,7 @@ from typing import Annotated, Never, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from hedgerow.foreign import printable
 from hedgerow.posthog.errors import PostHogError
 
 
@@ -27,6 +28,10 @@ class _Seen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+def _printable(name: object) -> object:
+    return printable(name) if isinstance(name, str) else name
+
+
 S = TypeVar("S", bound=_Seen)
 
 
@@ -34,7 +39,7 @@ class Project(_Seen):
     """What PostHog tells of a project. `ingested_event` False: it has never received an event."""
 
     id: Annotated[str, BeforeValidator(str)]
-    name: str = ""
+    name: Annotated[str, BeforeValidator(_printable)] = ""
     api_token: str | None = None
     timezone: str | None = None
     ingested_event: bool | None = None

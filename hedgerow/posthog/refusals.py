@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from hedgerow.foreign import printable
 from hedgerow.logs import without_keys
 from hedgerow.posthog.errors import Code, PostHogError
 
@@ -88,7 +89,7 @@ def _said(body: bytes) -> str | None:
     except (ValueError, RecursionError):
         return None
     if isinstance(problem, dict) and isinstance(problem.get("detail"), str) and isinstance(problem.get("type"), str):
-        return str(problem["detail"])
+        return printable(str(problem["detail"]))
     return None
 
 
@@ -124,7 +125,7 @@ def _redirected(status: int, headers: Mapping[str, str]) -> PostHogError:
         return PostHogError(
             "The host redirects instead of answering: this is not PostHog's API.", code="not_posthog", status=status
         )
-    where = f"{target.scheme}://{target.hostname}"[:_QUOTED_CHARACTERS]
+    where = printable(f"{target.scheme}://{target.hostname}")[:_QUOTED_CHARACTERS]
     return PostHogError(
         f"The host redirects to {where}; Hedgerow does not carry keys across redirects.",
         code="redirected",

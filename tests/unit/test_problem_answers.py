@@ -6,7 +6,7 @@ import pytest
 from fastapi import APIRouter
 
 from hedgerow.entrypoint import api
-from hedgerow.errors import ConflictError, OutboundError, TransientError
+from hedgerow.errors import ConflictError, InvalidError, OutboundError, TransientError
 from tests.stage import staged
 
 
@@ -17,6 +17,7 @@ from tests.stage import staged
         (ConflictError("the secret reason"), 409, "write_conflict"),
         (TransientError("The store cannot be reached."), 503, "unavailable"),
         (OutboundError("PostHog said no."), 502, "outbound_failed"),
+        (InvalidError("Half a character: \ud800", members={"projects": ["\udfff"]}), 422, "invalid"),
     ],
 )
 async def test_an_error_nobody_expected_is_a_problem_too(error: Exception, status: int, code: str) -> None:

@@ -33,3 +33,11 @@ async def test_a_refused_field_is_named_in_plain_words(body: str, detail: str) -
         answer = await client.post("/v1/tenants", content=body.encode(), headers={"content-type": "application/json"})
         assert (answer.status_code, answer.json()["detail"]) == (422, detail)
         assert answer.json()["hint"]
+
+
+async def test_a_key_that_was_pasted_as_a_fields_name_is_not_repeated() -> None:
+    async with staged() as stage, stage.calling(connect, ADMIN_KEY) as client:
+        body = {"name": "Acme", "tier": "pro", "phx_SECRET0123456789": 1}
+        answer = await client.post("/v1/tenants", json=body)
+    assert (answer.status_code, answer.json()["field"]) == (422, "phx_…")
+    assert "SECRET" not in answer.text
