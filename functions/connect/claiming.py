@@ -89,6 +89,16 @@ async def other_of_project(app: App, mine: Connection) -> Connection | None:
     return None
 
 
+async def other_of_token(app: App, mine: Connection, told: str | None) -> Connection | None:
+    """Another active connection of the same tenant that takes the events of the project with this token."""
+    claim = await app.store.get(TokenClaim, claim_id(told)) if told is not None else None
+    if claim is None or claim.connection_id == mine.id:
+        return None
+    holder = await app.store.get(Connection, claim.connection_id)
+    mine_too = holder is not None and holder.tenant_id == mine.tenant_id and holder.state in ACTIVE
+    return holder if mine_too else None
+
+
 def already_connected(existing: Connection) -> StateConflictError:
     """The refusal of a second connection to one project, with the first one's id."""
     return StateConflictError(

@@ -191,7 +191,9 @@ async def _plan(app: App, attempt: Attempt) -> Plan:
         connection = await _brought_back(app, existing, connection, attempt)
     rules = tiers.load(app.settings.tiers_file)
     connection = connection.model_copy(update={"due_at": tiers.next_due(connection, rules, app.now())})
-    other = await claiming.other_of_project(app, connection)
+    other = await claiming.other_of_project(app, connection) or await claiming.other_of_token(
+        app, connection, attempt.findings.told
+    )
     if other is not None:
         raise claiming.already_connected(other)
     proved = attempt.findings.proved

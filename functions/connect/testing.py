@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import get_args
 
 from pydantic import SecretStr
@@ -47,7 +47,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found. `token` is the project token where it may be used, `proved` when the project showed it."""
+    """What was found. `token` is the project token where it may be used, `proved` when the project showed it.
+
+    `told` is the token the host says the project has, given or not.
+    """
 
     capabilities: tuple[Capability, ...]
     project_id: str | None = None
@@ -55,6 +58,7 @@ class Findings:
     timezone: str = "UTC"
     token: str | None = None
     proved: bool = False
+    told: str | None = field(default=None, repr=False)
     projects: tuple[Project, ...] = ()
 
     @property
@@ -125,6 +129,7 @@ async def _with_key(app: App, asked: Asked, posthog: PostHog, key: Tried[KeySelf
         timezone=judging.zone_of(known),
         token=asked.token if proved else None,
         proved=proved,
+        told=known.project.api_token if isinstance(known.project, Project) else None,
     )
 
 

@@ -225,6 +225,18 @@ async def test_capture_only_and_metrics_of_one_project_are_one_connection(room: 
     assert grown.json()["diagnosis"]["code"] == "first_sync_pending"
 
 
+async def test_a_project_whose_events_are_taken_is_not_connected_again_for_its_metrics(room: Room) -> None:
+    async with room.tenant() as (_, client), room.tenant() as (_, other):
+        made = await connected(client, {"host": US, "project_token": room.us.project_token})
+        answer = await client.post("/v1/connections", json=room.keys())
+        assert (answer.status_code, answer.json()["code"]) == (409, "already_connected")
+        assert answer.json()["id"] == made["id"]
+        # Another tenant's claim is nothing to go by, and nothing to learn of.
+        await connected(other, room.keys())
+        await disconnect(room, made["id"])
+        await connected(client, room.keys())
+
+
 async def test_a_connection_without_the_rest_still_works(room: Room) -> None:
     key = room.us.add_key(scopes=["query:read"])
     async with room.tenant() as (_, client):
