@@ -7,11 +7,18 @@ import json
 import os
 import secrets
 import uuid
+from collections.abc import Callable
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
+from threading import RLock
+from typing import Concatenate, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 FILE_NAME = "projects.json"
 
@@ -92,20 +99,34 @@ class Contents(Record):
     flags: tuple[FeatureFlag, ...] = ()
 
 
+def _in_turn(change: Callable[Concatenate["Directory", P], T]) -> Callable[Concatenate["Directory", P], T]:
+    """One change after the other: two at once would read the same contents, and the later lose the earlier."""
+
+    @wraps(change)
+    def changing(directory: "Directory", /, *arguments: P.args, **named: P.kwargs) -> T:
+        with directory.turn:
+            return change(directory, *arguments, **named)
+
+    return changing
+
+
 class Directory:
     """The contents of the file, and the ways to change them. Without a path nothing is kept."""
 
     def __init__(self, home: Path | None) -> None:
         self._path = None if home is None else home / FILE_NAME
+        self.turn = RLock()
         self.contents = Contents()
         if self._path is not None and self._path.exists():
             self.contents = Contents.model_validate_json(self._path.read_text())
 
+    @_in_turn
     def add_organization(self, name: str, *, forbids_personal_keys: bool = False) -> Organization:
         organization = Organization(id=str(uuid.uuid4()), name=name, forbids_personal_keys=forbids_personal_keys)
         self.save(organizations=(*self.contents.organizations, organization))
         return organization
 
+    @_in_turn
     def add_project(self, name: str, organization_id: str, timezone: str, at: datetime) -> Project:
         known_zone(timezone)
         project = Project(
@@ -120,6 +141,7 @@ class Directory:
         self.save(projects=(*self.contents.projects, project))
         return project
 
+    @_in_turn
     def add_personal_key(
         self,
         project: Project,
@@ -144,18 +166,21 @@ class Directory:
         self.save(personal_keys=(*self.contents.personal_keys, key))
         return key
 
+    @_in_turn
     def add_secret_key(self, project_id: int) -> SecretKey:
         key = SecretKey(token="phs_" + secrets.token_hex(20), project_id=project_id)
         self.save(secret_keys=(*self.contents.secret_keys, key))
         return key
 
+    @_in_turn
     def revoke(self, token: str) -> None:
         self.save(
             personal_keys=tuple(k for k in self.contents.personal_keys if k.token != token),
             secret_keys=tuple(k for k in self.contents.secret_keys if k.token != token),
         )
 
-    def change_project(self, project_id: int, **changes: object) -> Project:
+    @_in_turn
+    def change_project(self, /, project_id: int, **changes: object) -> Project:
         timezone = changes.get("timezone")
         if timezone is not None:
             known_zone(str(timezone))
@@ -165,11 +190,13 @@ class Directory:
         self.save(projects=tuple(projects))
         return changed
 
+    @_in_turn
     def change_organization(self, organization_id: str, *, forbids_personal_keys: bool) -> None:
         changed = self.organization(organization_id).model_copy(update={"forbids_personal_keys": forbids_personal_keys})
         others = tuple(o for o in self.contents.organizations if o.id != organization_id)
         self.save(organizations=(*others, changed))
 
+    @_in_turn
     def put_flag(
         self,
         project_id: int,
@@ -225,7 +252,8 @@ class Directory:
     def flags(self, project_id: int) -> list[FeatureFlag]:
         return [f for f in self.contents.flags if f.project_id == project_id]
 
-    def save(self, **changes: tuple[Record, ...]) -> None:
+    @_in_turn
+    def save(self, /, **changes: tuple[Record, ...]) -> None:
         """Replace some of the contents, and the file with them, in one step."""
         self.contents = self.contents.model_copy(update=changes)
         if self._path is None:

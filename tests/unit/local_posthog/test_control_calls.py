@@ -1,11 +1,14 @@
 """The `/_local/` calls: clock, projects, keys, limits, counts; and that they refuse what they do not know."""
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.unit.local_posthog.conftest import Caller
+from local.posthog.project import Directory
+from tests.unit.local_posthog.conftest import NOW, Caller
 
 
 async def control(caller: Caller, path: str, body: dict[str, Any], method: str = "POST") -> dict[str, Any]:
@@ -35,6 +38,23 @@ async def test_projects_are_apart_and_have_their_own_keys(caller: Caller) -> Non
     assert refused.status_code == 403
     changed = await control(caller, "projects", {"id": made["project_id"], "timezone": "Europe/Berlin"})
     assert (changed["timezone"], changed["personal_api_key"]) == ("Europe/Berlin", None)
+
+
+def test_projects_made_at_once_are_all_kept(tmp_path: Path) -> None:
+    directory = Directory(tmp_path)
+    home = directory.add_organization("Home")
+
+    def add(name: str) -> None:
+        directory.add_personal_key(directory.add_project(name, home.id, "UTC", NOW), NOW)
+
+    names = {f"Project {number}" for number in range(40)}
+    with ThreadPoolExecutor(max_workers=8) as threads:
+        list(threads.map(add, names))
+    kept = Directory(tmp_path).contents
+    assert {project.name for project in kept.projects} == names
+    assert {project.id for project in kept.projects} == {key.current_project_id for key in kept.personal_keys}
+    assert len(kept.personal_keys) == len(names)
+    assert [file.name for file in tmp_path.iterdir()] == ["projects.json"]
 
 
 async def test_keys_are_added_and_revoked(caller: Caller) -> None:
