@@ -140,7 +140,7 @@ def test_every_code_is_explained_in_the_docs_and_none_besides() -> None:
     }
     assert known <= explained
     refusals = {
-        "connection_test_failed", "keys_missing", "host_invalid", "already_connected", "project_token_taken",
+        "connection_test_failed", "keys_missing", "host_invalid", "ingestion_host_unproved", "already_connected", "project_token_taken",
         "disconnecting", "connection_disconnected", "key_replaced", "needs_attention", "secret_gone",
         "every_too_fast", "by_hand_tier", "tenant_closing",
     }  # fmt: skip
