@@ -27,6 +27,7 @@ from hedgerow.errors import TransientError
 from hedgerow.outbound import GuardedOutbound
 from hedgerow.settings import Settings
 from local import restart
+from local.admin_key import kept_admin_key
 from local.private import PrivateTargets
 
 if TYPE_CHECKING:
@@ -240,18 +241,14 @@ def _settings(options: Options) -> Settings:
                 "emulator: gcloud emulators firestore start, gcloud beta emulators pubsub start."
             )
         update |= {"store": "firestore", "queue": "pubsub", "project": asked.project or "hedgerow-local"}
-    if asked.admin_key is None:
+    if not asked.admin_key:  # An empty variable is none: nobody may be the operator without a key.
         update["admin_key"] = SecretStr(_admin_key(options.data))
     return asked.model_copy(update=update)
 
 
 def _admin_key(data: Path) -> str:
-    """The key made for this folder, printed at every start; it stays, so that a restart breaks no terminal."""
-    file = data / "admin.key"
-    if not file.exists():
-        with os.fdopen(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as handle:
-            handle.write(f"hdg_admin_{secrets.token_urlsafe(32)}")
-    key = file.read_text().strip()
+    """The key made for this folder, printed at every start."""
+    key = kept_admin_key(data)
     print(f"HEDGEROW_ADMIN_KEY={key}", flush=True)
     return key
 

@@ -37,7 +37,7 @@ def test_it_says_ready_once_and_keeps_the_key_it_made(tmp_path: Path) -> None:
     kept = tmp_path / "data" / "admin.key"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
-    with dev(tmp_path / "data") as again:
+    with dev(tmp_path / "data", HEDGEROW_ADMIN_KEY="") as again:
         assert again.admin_key == key
 
 
