@@ -81,19 +81,13 @@ class SyncProgress(Part):
     last_success_at: Instant | None = None
     last_success_day: date | None = Field(default=None, description="The newest local day that success covered.")
     failures: int = Field(default=0, description="Failed runs since the last success.")
-    zone_moved_at: Instant | None = None
-    heavy_at: Instant | None = Field(
-        default=None, description="When wau, mau and new users were last computed for today."
-    )
+    zone_moved_at: Instant | None = Field(default=None, description="When PostHog last named another zone.")
+    heavy_at: Instant | None = Field(default=None, description="When wau, mau and new users last ran.")
     flags_at: Instant | None = Field(default=None, description="When the feature flags were last listed.")
-    recheck_day: date | None = Field(
-        default=None, description="The local day whose re-check of the older month is under way."
-    )
+    recheck_day: date | None = Field(default=None, description="The local day of the re-check under way.")
     rechecked: int = Field(default=0, description="Days of that month re-checked so far on `recheck_day`.")
     by_family: bool = Field(default=False, description="The combined query was too heavy: ask family by family.")
-    days_per_query: int | None = Field(
-        default=None, description="The widest span of days that answered in time, once one did not."
-    )
+    days_per_query: int | None = Field(default=None, description="The widest span that answered, once one did not.")
 
 
 class Connection(Record):
@@ -110,19 +104,13 @@ class Connection(Record):
     tenant_id: str
     name: str
     host: str = Field(description="Origin of the private API, such as https://us.posthog.com.")
-    ingestion_host: str | None = Field(
-        default=None, description="Origin events go to, where it is not derived from `host`."
-    )
+    ingestion_host: str | None = Field(default=None, description="Where events go, unless derived from `host`.")
     project_id: str | None = Field(default=None, description="None while the connection is capture-only.")
     project_token: str | None = None
-    secret_ref: str | None = Field(
-        default=None, description="Where the vault keeps the personal API key; None without one."
-    )
+    secret_ref: str | None = Field(default=None, description="The vault's reference of the personal API key.")
     state: ConnectionState
     state_since: Instant
-    trouble: Trouble | None = Field(
-        default=None, description="Why attention is needed, or what the last run failed of."
-    )
+    trouble: Trouble | None = Field(default=None, description="What needs attention, or failed last.")
     capabilities: tuple[Capability, ...] = ()
     tier: Tier = Field(description="The tenant's, copied, so that a sync need not read the tenant.")
     activity_tracking: bool = Field(default=True, description="The tenant's, copied.")
@@ -130,9 +118,7 @@ class Connection(Record):
     every: timedelta | None = Field(default=None, description="A slower schedule than the tier's; never a faster one.")
     events: tuple[str, ...] = Field(default=(), description="Pinned custom events.")
     created_at: Instant
-    due_at: Instant | None = Field(
-        default=None, description="When a tick may next publish it; None when nothing is scheduled."
-    )
+    due_at: Instant | None = Field(default=None, description="When a tick publishes it; None: by hand.")
     progress: SyncProgress = SyncProgress()
     disconnect_purge: bool = False
     refuse_traffic: bool = False
@@ -148,7 +134,6 @@ class TokenClaim(Record):
 
     connection_id: str
     proved: bool = Field(description="A personal key showed that the token is the project's.")
-    proved_at: str = Field(default="", description="The origin that showed it: a proof is worth what its host is.")
     proved_at: str = Field(default="", description="The origin that showed it: a proof is worth what its host is.")
 
 
