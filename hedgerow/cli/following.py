@@ -97,7 +97,9 @@ def _under_a_bar(server: Server, connection: str, run: Shown, title: str) -> Sho
         bar = progress.add_task(title, total=max(run["parts"], 1) if run["parts"] > 1 else None)
         for seen in _states(server, connection, run):
             run = seen
-            progress.update(bar, completed=run.get("parts_done", 0), description=screen.harmless(f"{title}: {run['state']}"))
+            progress.update(
+                bar, completed=run.get("parts_done", 0), description=screen.harmless(f"{title}: {run['state']}")
+            )
         if run["state"] == "succeeded":
             progress.update(bar, total=1, completed=1, description=title)
     return run
