@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local.posthog import LocalPostHog
 from tests.cli_process import hedgerow
+from tests.journeys.local_servers import posthog
 
 
 @pytest.mark.parametrize("value", ["analytics.internal", "127.0.0.1:8010,wide:x"])
@@ -21,7 +21,7 @@ def test_a_private_host_without_its_port_is_named_with_the_form_it_needs(tmp_pat
 
 
 def test_a_posthog_folder_that_another_process_holds_is_said_in_words(tmp_path: Path) -> None:
-    with LocalPostHog(tmp_path):
+    with posthog(tmp_path):
         done = hedgerow("posthog", "--port", "0", "--data", str(tmp_path))
     assert done.returncode == 1
     assert "another process holds" in done.stderr
