@@ -57,6 +57,15 @@ def event(chance: random.Random, name: str, who: str, at: datetime, properties: 
     }
 
 
+def many_names(chance: random.Random, until: datetime, days: int) -> list[dict[str, Any]]:
+    """A hundred and thirty names, each sent once less than the one before, over these days."""
+    return [
+        event(chance, f"name {rank:03d}", "u", until - timedelta(days=rank % days + 1), {})
+        for rank in range(130)
+        for _ in range(131 - rank)
+    ]
+
+
 async def assert_equal(stage: SyncStage, events: list[dict[str, Any]], zone: str, first: date, last: date) -> None:
     expected = Oracle(events, zone).metrics(first, last)
     stored = {place: point.value for place, point in (await stage.points()).items() if first <= place[1] <= last}
@@ -141,11 +150,7 @@ async def test_a_narrow_refresh_heals_the_trailing_days_behind_it() -> None:
 async def test_a_ranking_that_posthog_cuts_is_asked_in_smaller_spans() -> None:
     until = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
     chance = random.Random(8)
-    events = [
-        event(chance, f"name {rank:03d}", "u", until - timedelta(days=rank % 28 + 1), {})
-        for rank in range(130)
-        for _ in range(131 - rank)
-    ]
+    events = many_names(chance, until, 28)
     async with sync_stage(events, now=until) as stage:
         stage.posthog.faults.set(Fault(kind="clamp", rows=60, path="/api/projects/"))
         await stage.first_sync()
@@ -156,11 +161,7 @@ async def test_a_ranking_that_posthog_cuts_is_asked_in_smaller_spans() -> None:
 async def test_the_hundred_most_frequent_events_are_kept_and_pinned_ones_besides() -> None:
     until = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
     chance = random.Random(5)
-    events = [
-        event(chance, f"name {rank:03d}", "u", until - timedelta(days=rank % 25 + 1), {})
-        for rank in range(130)
-        for _ in range(131 - rank)
-    ]
+    events = many_names(chance, until, 25)
     async with sync_stage(events, now=until) as stage:
         connection = await stage.connection()
         await stage.store.commit(Swap(connection.model_copy(update={"events": ("name 129", "never sent")})))
