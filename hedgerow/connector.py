@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-CONNECTIONS = 200
+# Capture holds one per event in flight: a slow PostHog at a thousand events a second needs that many.
+CONNECTIONS = 2_000
 
 
 def open_session(allowed: Allowed) -> aiohttp.ClientSession:

@@ -66,6 +66,36 @@ class Settings(BaseSettings):
     query_seconds: float = Field(
         default=75.0, gt=0, description="How long to wait for one HogQL answer: PostHog queues 30 s and runs 10 s."
     )
+    capture_prefix: str = Field(
+        default="", description="A path before every capture path, such as /ph; without it the paths work too."
+    )
+    capture_bytes: int = Field(
+        default=33_554_432,
+        ge=1_048_576,
+        description="The largest capture body, as sent and unpacked; recordings twice.",
+    )
+    forward_seconds: float = Field(
+        default=1.0, gt=0, le=8, description="How long PostHog has to take an event before it goes into the outbox."
+    )
+    forwarded_hops: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="How many proxies in front append to X-Forwarded-For: 0 takes the peer's own address, 1 the last entry.",
+    )
+    fallback_seconds: int = Field(
+        default=86_400,
+        ge=0,
+        description="How old the last good answer to flags, remote config and surveys may be while PostHog is down; 0: never.",
+    )
+    recordings: Literal["keep", "drop"] = Field(
+        default="keep",
+        description="Session recordings while PostHog is down: kept in the outbox, or dropped and counted.",
+    )
+    static_host: str = Field(
+        default="https://us-assets.i.posthog.com",
+        description="Where /static scripts come from when neither the request nor the page tells the project.",
+    )
     us_host: str = Field(
         default="https://us.posthog.com", description="PostHog's US cloud, tried when a key is unknown in the EU."
     )

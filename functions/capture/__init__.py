@@ -1,0 +1,1 @@
+"""Capture: the SDKs' host, the five operations, the outbox and its redelivery."""
