@@ -1,25 +1,28 @@
-"""Fixtures every suite may use: a store of each kind, Google's emulators, and the word about what was left out."""
+"""Fixtures every suite may use: a store of each kind, the real parts a machine may lack, and the word about what was left out."""
 
 from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from uuid import uuid4
 
 import pytest
 
 from hedgerow.adapters.firestore import FirestoreStore
 from hedgerow.adapters.sqlite import SqliteStore
+from tests import node
 from tests.emulators import HOW_TO_GET_THEM, EmulatorMissingError, firestore_emulator, pubsub_emulator
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from hedgerow.ports import Store
 
-LEFT_OUT = pytest.StashKey[dict[str, str]]()
+LEFT_OUT = pytest.StashKey[dict[str, tuple[str, str]]]()
+REQUIRED = "REQUIRE_EMULATORS=1 makes their absence a failure."
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,9 +35,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     yield
     if left_out := config.stash[LEFT_OUT]:
         terminalreporter.section("NOT COVERED BY THIS RUN", sep="!", red=True, bold=True)
-        for emulator, reason in left_out.items():
-            terminalreporter.write_line(f"Everything on {emulator}: {reason}.", red=True, bold=True)
-        terminalreporter.write_line(HOW_TO_GET_THEM)
+        for part, (reason, _) in left_out.items():
+            terminalreporter.write_line(f"Everything on {part}: {reason}.", red=True, bold=True)
+        for how in dict.fromkeys(how for _, how in left_out.values()):
+            terminalreporter.write_line(how)
+        terminalreporter.write_line(REQUIRED)
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +52,24 @@ def firestore_host(request: pytest.FixtureRequest) -> Iterator[str]:
 def pubsub_host(request: pytest.FixtureRequest) -> Iterator[str]:
     """ "host:port" of a Pub/Sub emulator, or a loud skip."""
     yield from _started(request, "Google's Pub/Sub emulator", pubsub_emulator)
+
+
+@pytest.fixture(scope="session")
+def node_modules(request: pytest.FixtureRequest) -> Path:
+    """The installed packages of `tests/sdk/package-lock.json`, or a loud skip."""
+    try:
+        return node.node_modules()
+    except node.PartMissingError as error:
+        _leave_out(request, "Node.js: posthog-node, posthog-js, tsc", str(error), error.how)
+
+
+@pytest.fixture(scope="session")
+def browser(request: pytest.FixtureRequest) -> str:
+    """The path of a Chromium, or a loud skip."""
+    try:
+        return node.browser()
+    except node.PartMissingError as error:
+        _leave_out(request, "a real browser", str(error), error.how)
 
 
 @pytest.fixture
@@ -76,8 +99,13 @@ def _started(
         try:
             host = stack.enter_context(emulator())
         except EmulatorMissingError as error:
-            if os.environ.get("REQUIRE_EMULATORS") == "1":
-                pytest.fail(f"{name} is required and missing: {error}.\n{HOW_TO_GET_THEM}", pytrace=False)
-            request.config.stash[LEFT_OUT][name] = str(error)
-            pytest.skip(f"{name} is missing: {error}")
+            _leave_out(request, name, str(error), HOW_TO_GET_THEM)
         yield host
+
+
+def _leave_out(request: pytest.FixtureRequest, name: str, reason: str, how: str) -> NoReturn:
+    """Skip what needs a part and say so at the end of the run, or fail where parts are required."""
+    if os.environ.get("REQUIRE_EMULATORS") == "1":
+        pytest.fail(f"{name} is required and missing: {reason}.\n{how}", pytrace=False)
+    request.config.stash[LEFT_OUT][name] = reason, how
+    pytest.skip(f"{name} is missing: {reason}")
