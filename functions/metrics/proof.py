@@ -7,9 +7,6 @@ and the hint says so.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,15 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from functions.metrics import proving, recount, series
 from functions.metrics.proving import LeftOut, ProofDay
 from functions.metrics.window import Window, day_of, oldest_of
-from hedgerow import days, slots
+from hedgerow import days
 from hedgerow.app import App
 from hedgerow.catalogue import EVENT_PREFIX
-from hedgerow.errors import ConflictError, InvalidError, OutboundError, StateConflictError
-from hedgerow.models import Connection, ProjectSlot
+from hedgerow.errors import InvalidError
+from hedgerow.models import Connection
 from hedgerow.ownership import may_ask
-from hedgerow.ports import Add, Swap
 from hedgerow.posthog.client import PostHog
-from hedgerow.records import new_id
+from hedgerow.turns import turn
 
 # The thirty days a first sync brings, without today.
 DEFAULT_DAYS = 29
@@ -33,8 +29,6 @@ LONGEST_DAYS = 92
 # A row for each day and name: the answer must stay well under PostHog's 50,000.
 MOST_ROWS = 40_000
 QUERY_NAME = "hedgerow proof"
-QUIET = timedelta(seconds=60)
-_TRIES = 3
 
 
 class Proof(BaseModel):
@@ -54,14 +48,6 @@ class Proof(BaseModel):
     code: str | None = Field(default=None, description="Why nothing was proved, or what the differences look like.")
     detail: str | None = None
     hint: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """The slot as we hold it; `closed_for` once PostHog has asked for quiet."""
-
-    slot: ProjectSlot
-    closed_for: timedelta | None = None
 
 
 async def prove(app: App, connection: Connection, begin: str | None, end: str | None) -> Proof:
@@ -116,60 +102,9 @@ async def _count(app: App, connection: Connection, window: Window, events: list[
     key = await app.vault.read(connection.secret_ref or "")
     posthog = PostHog(app.http, connection.host, key, seconds=app.settings.query_seconds)
     values = recount.values(window, connection.timezone, events)
-    async with _slot(app, connection):
+    async with turn(app, connection, again="Prove again"):
         answer = await posthog.query(connection.project_id or "", recount.text(), values, name=QUERY_NAME)
     return recount.read(window, answer.columns, answer.rows)
-
-
-@asynccontextmanager
-async def _slot(app: App, connection: Connection) -> AsyncIterator[None]:
-    """The project's one query slot for as long as the block lasts; closed afterwards where PostHog asked for quiet."""
-    turn = _Turn(await _take(app, connection))
-    try:
-        yield
-    except OutboundError as error:
-        if error.code in ("rate_limited", "concurrency_limited"):
-            turn = _Turn(turn.slot, timedelta(seconds=error.retry_after) if error.retry_after else QUIET)
-        raise
-    finally:
-        await _let_go(app, turn)
-
-
-async def _take(app: App, connection: Connection) -> ProjectSlot:
-    me = new_id("proof")
-    for _ in range(_TRIES):
-        looked = await slots.look(app, connection, me)
-        if isinstance(looked, slots.Closed):
-            raise StateConflictError(
-                f"PostHog asked for quiet until {looked.until.isoformat(timespec='seconds')}.",
-                code="project_quiet",
-                hint="Prove again after that time.",
-                members={"retry_at": looked.until.isoformat()},
-            )
-        if isinstance(looked, slots.Busy):
-            break
-        # A proof is one query: should this process die, the project is not blocked for as long as a sync may take.
-        mine = looked.slot.model_copy(update={"until": app.now() + timedelta(seconds=2 * app.settings.query_seconds)})
-        try:
-            done = await app.store.commit(Add(mine) if isinstance(looked.change, Add) else Swap(mine))
-            return done.of(mine)
-        except ConflictError:
-            continue
-    raise StateConflictError(
-        "A sync, or another proof, of this project is asking PostHog just now.",
-        code="sync_running",
-        hint="Prove again in a minute; GET /v1/connections/{id}/runs shows what runs.",
-    )
-
-
-async def _let_go(app: App, turn: _Turn) -> None:
-    free = turn.slot.model_copy(update={"holder_run_id": None, "until": None})
-    if turn.closed_for is not None:
-        free = slots.closed(turn.slot, app.now() + turn.closed_for)
-    try:
-        await app.store.commit(Swap(free))
-    except ConflictError:
-        return  # The lease had ended, and somebody else holds it now.
 
 
 def _is_event(name: str) -> bool:
