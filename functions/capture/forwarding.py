@@ -1,0 +1,165 @@
+"""The first forward: frozen events to PostHog at once, within the budget, or a word on why not.
+
+What goes out here already carries everything a later copy will carry, so that both are one
+row in PostHog.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import orjson
+
+from hedgerow.deliveries import packed_batch
+from hedgerow.posthog.ingestion import PATHS, USER_AGENT, V1_PATH, Outcome, send
+
+if TYPE_CHECKING:
+    from functions.capture.breakers import Breakers
+    from functions.capture.events import Frozen
+    from functions.capture.projects import Project
+    from hedgerow.app import App
+    from hedgerow.deliveries import Lane
+
+COMPRESS_FROM_BYTES = 4_096
+WITHOUT_V1_SECONDS = 600.0
+CLOSED = Outcome("failed", "posthog_down", "PostHog did not answer just now; it is asked again every few seconds.")
+
+
+@dataclass(slots=True)
+class Carried:
+    """Headers of the SDK's request that go on with its events."""
+
+    user_agent: str = ""
+    address_chain: str = ""
+    is_compressed: bool = False
+    sdk_info: str = ""
+    attempt: str = "1"
+    request_id: str = ""
+    created_at: str = ""
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """What PostHog said of each event of a v1 batch: all delivered but those named."""
+
+    outcome: Outcome
+    dropped: dict[str, str] = field(default_factory=dict)
+    """uuid to details."""
+    again: set[str] = field(default_factory=set)
+    warned: dict[str, str] = field(default_factory=dict)
+
+
+class Forwarding:
+    """Forwards for one instance, with its breakers."""
+
+    def __init__(self, app: App, breakers: Breakers) -> None:
+        self._app = app
+        self._breakers = breakers
+        self._without_v1: dict[str, float] = {}
+
+    async def forward(
+        self, project: Project, lane: Lane, events: Sequence[Frozen], carried: Carried, *, historical: bool
+    ) -> Outcome:
+        """Protocol v0, or a recording."""
+        encoded = orjson.dumps([event.body for event in events])
+        body = encoded if lane == "recordings" else packed_batch(project.token, encoded[1:-1], historical=historical)
+        return await self._send(project.origin, PATHS[lane], body, _headers(carried), carried)
+
+    async def forward_v1(
+        self, project: Project, events: Sequence[Frozen], carried: Carried, *, historical: bool
+    ) -> Verdicts:
+        """Protocol v1; v0 where the upstream does not know it."""
+        from functions.capture.freezing import as_v1
+        from functions.capture.timestamps import written
+
+        if self._without_v1.get(project.origin, 0.0) > time.monotonic():
+            return Verdicts(await self.forward(project, "events", events, carried, historical=historical))
+        now = written(self._app.now())
+        batch: dict[str, object] = {"created_at": carried.created_at or now, "batch": [as_v1(each) for each in events]}
+        if historical:
+            batch["historical_migration"] = True
+        headers = {
+            **_headers(carried),
+            "Authorization": f"Bearer {project.token}",
+            "PostHog-Sdk-Info": carried.sdk_info or USER_AGENT,
+            "PostHog-Attempt": carried.attempt,
+            "PostHog-Request-Id": carried.request_id or str(uuid.uuid4()),
+            "PostHog-Request-Timestamp": now,
+        }
+        outcome = await self._send(project.origin, V1_PATH, orjson.dumps(batch), headers, carried)
+        if outcome.status in {404, 405}:
+            self._without_v1[project.origin] = time.monotonic() + WITHOUT_V1_SECONDS
+            self._breakers.succeeded(project.origin)
+            return Verdicts(await self.forward(project, "events", events, carried, historical=historical))
+        return _read(outcome)
+
+    async def _send(self, origin: str, path: str, body: bytes, headers: dict[str, str], carried: Carried) -> Outcome:
+        if not self._breakers.may_try(origin, time.monotonic()):
+            return CLOSED
+        if carried.is_compressed and len(body) >= COMPRESS_FROM_BYTES:
+            body = _gzip(body)
+            headers["Content-Encoding"] = "gzip"
+        outcome = await send(
+            self._app.outbound.session, origin + path, body, headers, seconds=self._app.settings.forward_seconds
+        )
+        if outcome.kind == "failed":
+            self._breakers.failed(origin, time.monotonic())
+        else:
+            self._breakers.succeeded(origin)
+        return outcome
+
+
+def _headers(carried: Carried) -> dict[str, str]:
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": carried.user_agent or USER_AGENT,
+        # A few bytes come back; unpacking them would cost more than they weigh.
+        "Accept-Encoding": "identity",
+    }
+    if carried.address_chain:
+        headers["X-Forwarded-For"] = carried.address_chain
+    return headers
+
+
+def _gzip(body: bytes) -> bytes:
+    packer = zlib.compressobj(1, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+def _read(outcome: Outcome) -> Verdicts:
+    """The verdicts of a v1 answer. A 200 that cannot be read is no success: nobody knows what became of the events."""
+    verdicts = Verdicts(outcome)
+    if outcome.kind != "delivered":
+        return verdicts
+    try:
+        found = orjson.loads(outcome.body)["results"]
+        said = {str(key): (_word(value), str(value.get("details", ""))) for key, value in found.items()}
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        verdicts.outcome = Outcome(
+            "failed", "posthog_unreadable", "PostHog answered 200 without a readable verdict.", outcome.status
+        )
+        return verdicts
+    for key, (word, details) in said.items():
+        if word == "drop":
+            verdicts.dropped[key.lower()] = details
+        elif word == "retry":
+            verdicts.again.add(key.lower())
+        elif word == "warning":
+            verdicts.warned[key.lower()] = details
+    return verdicts
+
+
+def _word(verdict: Mapping[str, object]) -> Literal["ok", "warning", "drop", "retry"]:
+    match verdict.get("result"):
+        case "drop":
+            return "drop"
+        case "retry":
+            return "retry"
+        case "warning":
+            return "warning"
+    return "ok"

@@ -1,0 +1,38 @@
+"""Everything on the SDKs' host that is not ingestion: whose project it is, then through to PostHog."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functions.capture import answers
+from functions.capture.passing import Asked, token_of
+from hedgerow.errors import TransientError
+
+if TYPE_CHECKING:
+    from functions.capture.answers import Answer
+    from functions.capture.hosting import Host
+    from functions.capture.ingesting import Inbound
+    from functions.capture.passing import Passed
+
+
+async def pass_through(host: Host, inbound: Inbound) -> Answer | Passed:
+    """PostHog's answer to a question about flags, configuration, scripts and the like."""
+    asked = Asked(
+        method=inbound.method,
+        path=inbound.place.path,
+        query=inbound.raw_query,
+        headers=inbound.raw_headers,
+        body=inbound.body,
+        client=inbound.peer or None,
+    )
+    token = token_of(asked)
+    try:
+        project = await host.projects.by_token(token) if token else None
+    except TransientError:
+        return answers.refused(503, "transient error, please retry")
+    if token and project is None:
+        host.counts.stranger(token, inbound.received_at)
+        await host.counts.flush_if_due()
+        return answers.refused(401, "API key is not valid: unknown")
+    passed = await host.passing.answer(asked, project.origin if project else None)
+    return passed or answers.refused(401, "API key is not valid: none was found in the request")

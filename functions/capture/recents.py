@@ -1,0 +1,45 @@
+"""Which events came a moment ago: a repeat of a retrying SDK gets the instant its first copy was frozen with.
+
+Bounded by generations, in the memory of one instance. Beyond it PostHog itself removes
+doubles, which agree in uuid, name, id and day.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from functions.capture.events import Frozen
+
+MOST = 50_000
+"""Events of one generation; two are kept, about 10 MB together."""
+
+
+class Recents:
+    """Instants by connection, uuid, name and distinct_id: all four, or two tenants could meet."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._young: dict[int, datetime] = {}
+        self._old: dict[int, datetime] = {}
+
+    def repeats(self, connection_id: str, event: Frozen) -> bool:
+        """Note an event; True when it came before, and is then given its first instant again."""
+        key = hash((connection_id, event.uuid, event.name, event.distinct_id))
+        first = self._young.get(key) or self._old.get(key)
+        if first is None:
+            self._note(key, event.at)
+            return False
+        if first != event.at:
+            from functions.capture.timestamps import written
+
+            event.at = first
+            event.body["timestamp"] = written(first)
+        return True
+
+    def _note(self, key: int, at: datetime) -> None:
+        if len(self._young) >= self._most:
+            self._old, self._young = self._young, {}
+        self._young[key] = at
