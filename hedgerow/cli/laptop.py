@@ -54,6 +54,9 @@ def posthog(
     events: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Events to begin with: JSON lines, plain or .gz.")
     ] = None,
+    assets: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Scripts for /static: the dist folder of posthog-js.")
+    ] = None,
 ) -> None:
     """A PostHog for this machine, on ClickHouse.
 
@@ -62,10 +65,12 @@ def posthog(
     starts_at = _instant(now)
     if events is not None and not events.is_file():
         raise Stop(USAGE, f"There is no file {events}.")
+    if assets is not None and not assets.is_dir():
+        raise Stop(USAGE, f"There is no folder {assets}.")
     from local.posthog.server import serve
 
     try:
-        serve(port, data, starts_at, timezone, events)
+        serve(port, data, starts_at, timezone, events, assets)
     except ValueError as error:
         raise Stop(USAGE, str(error)) from error
     except OSError as error:

@@ -37,12 +37,13 @@ class LocalPostHog:
         *,
         now: datetime | None = None,
         timezone: str | None = None,
+        assets: Path | None = None,
     ) -> None:
         from local.posthog.app import create
         from local.posthog.clock import Clock
         from local.posthog.installation import Installation
 
-        self.installation = Installation(data, clock=Clock(now))
+        self.installation = Installation(data, clock=Clock(now), assets=assets)
         directory = self.installation.directory
         if not directory.contents.projects:
             project = self.installation.add_project("Local project", timezone=timezone or "UTC")

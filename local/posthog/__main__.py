@@ -15,8 +15,9 @@ def main() -> None:
     parser.add_argument("--now", type=datetime.fromisoformat, default=None)
     parser.add_argument("--timezone", default=None)
     parser.add_argument("--events", type=Path, default=None)
+    parser.add_argument("--assets", type=Path, default=None)
     wanted = parser.parse_args()
-    serve(wanted.port, wanted.data, wanted.now, wanted.timezone, wanted.events)
+    serve(wanted.port, wanted.data, wanted.now, wanted.timezone, wanted.events, wanted.assets)
 
 
 if __name__ == "__main__":

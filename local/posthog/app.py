@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from local.posthog import capture_v0, capture_v1, control_api, flags_api, misbehave
+from local.posthog import browser_api, capture_v0, capture_v1, control_api, flags_api, misbehave
 from local.posthog import private_api as private
 from local.posthog.errors import ApiError, method_not_allowed, not_found
 from local.posthog.installation import Installation
@@ -157,11 +157,13 @@ async def _public(request: Request, installation: Installation, path: str) -> Re
         return await flags_api.definitions(request, installation)
     config = _CONFIG.fullmatch(path)
     if config is not None:
-        return await flags_api.config(request, installation, config["token"])
+        return await browser_api.config(request, installation, config["token"])
     if path == "/api/surveys":
-        return await flags_api.for_token(request, installation, {"surveys": [], "survey_config": None})
+        return await browser_api.surveys(request, installation)
     if path == "/api/early_access_features":
-        return await flags_api.for_token(request, installation, {"earlyAccessFeatures": []})
+        return await browser_api.early_access_features(request, installation)
+    if path.startswith("/static/"):
+        return await browser_api.asset(installation, path)
     return _health(request, path)
 
 
@@ -190,8 +192,6 @@ def _health(request: Request, path: str) -> Response:
                 "public_egress_ip_addresses": [],
             }
         )
-    if path.startswith("/static/"):
-        return Response(status_code=404)
     return HTMLResponse(_HTML)
 
 

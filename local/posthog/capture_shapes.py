@@ -102,7 +102,7 @@ def read_event(
     for field in ("$set", "$set_once", "$unset"):
         if event.get(field) is not None:
             properties.setdefault(field, event[field])
-    distinct_id = _distinct_id(event, properties)
+    distinct_id = distinct_id_of(event)
     if address and "$ip" not in properties:
         properties["$ip"] = address
     offset = event.get("offset")
@@ -154,7 +154,10 @@ def _event_token(event: dict[str, Any]) -> str | None:
     return _token_of(event) or (inside if isinstance(inside, str) else None)
 
 
-def _distinct_id(event: dict[str, Any], properties: dict[str, Any]) -> str:
+def distinct_id_of(event: dict[str, Any]) -> str:
+    """Whose event it is, as PostHog writes it down."""
+    said = event.get("properties")
+    properties = said if isinstance(said, dict) else {}
     for holder, field in (
         (event, "distinct_id"),
         (event, "$distinct_id"),

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from local.posthog.capture_shapes import CaptureError, read_batch, read_event
+from local.posthog import recordings
+from local.posthog.capture_shapes import Batch, CaptureError, distinct_id_of, read_batch, read_event
 from local.posthog.encodings import DecodeError, TooLargeError, decode
 from local.posthog.installation import Installation
 
@@ -51,13 +52,22 @@ async def _take(request: Request, installation: Installation) -> None:
     batch = read_batch(text, _sent_at(request), fills_name=fills_name)
     now = installation.clock.now()
     address = client_address(request)
+    if path == "/s":
+        _take_recording(batch, installation)
+        return
     events = [
         arrival
         for event in batch.events
         if (arrival := read_event(event, batch, now, fills_name=fills_name, address=address))
     ]
-    if path != "/s":
-        await installation.take_in(batch.token, events)
+    await installation.take_in(batch.token, events)
+
+
+def _take_recording(batch: Batch, installation: Installation) -> None:
+    recorded = [recordings.read(event, distinct_id_of(event)) for event in batch.events]
+    project = installation.directory.by_token(batch.token)
+    if project is not None:
+        installation.recordings.take_in(project.id, recorded)
 
 
 def client_address(request: Request) -> str | None:

@@ -16,6 +16,8 @@ from local.posthog.limits import Rate, Throttle
 from local.posthog.private_api import read_body
 from local.posthog.query_status import iso
 
+_FOR_BROWSERS = ("remote_config", "surveys", "early_access_features")
+
 
 class Wanted(BaseModel):
     """The body of a control call; unknown fields are refused."""
@@ -42,6 +44,9 @@ class ProjectWanted(Wanted):
     forbids_personal_keys: bool | None = None
     is_deleted: bool | None = None
     week_start_day: int | None = None
+    remote_config: dict[str, JsonValue] | None = None
+    surveys: tuple[dict[str, JsonValue], ...] | None = None
+    early_access_features: tuple[dict[str, JsonValue], ...] | None = None
     scopes: list[str] = ["*"]
 
 
@@ -153,7 +158,7 @@ async def _put_project(body: dict[str, Any], installation: Installation) -> obje
         project = directory.project(wanted.id)
     changes = {
         name: value
-        for name in ("timezone", "is_deleted", "week_start_day")
+        for name in ("timezone", "is_deleted", "week_start_day", *_FOR_BROWSERS)
         if (value := getattr(wanted, name)) is not None
     }
     project = directory.change_project(project.id, **changes)
@@ -228,6 +233,10 @@ async def _forget_requests(_body: dict[str, Any], installation: Installation) ->
     return {}
 
 
+async def _recordings(_body: dict[str, Any], installation: Installation) -> object:
+    return installation.recordings.shown()
+
+
 async def _warnings(_body: dict[str, Any], installation: Installation) -> object:
     return {
         str(project.id): [asdict(warning) for warning in installation.storage(project.id).ledger.persons.warnings]
@@ -244,6 +253,7 @@ _VERBS: dict[str, dict[str, _Verb]] = {
     "keys": {"POST": _add_key, "DELETE": _revoke_key},
     "flags": {"POST": _put_flag},
     "limits": {"POST": _set_limits},
+    "recordings": {"GET": _recordings},
     "requests": {"GET": _requests, "DELETE": _forget_requests},
     "warnings": {"GET": _warnings},
 }

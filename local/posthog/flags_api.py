@@ -1,4 +1,4 @@
-"""The public answers about flags: /flags, /decide, definitions for local evaluation, remote config.
+"""The public answers about flags: /flags, /decide, definitions for local evaluation.
 
 Unlike capture, these check that a token exists.
 """
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from local.posthog import flags, private_objects
+from local.posthog.browser_api import remote_config
 from local.posthog.encodings import DecodeError, TooLargeError, decode
 from local.posthog.errors import (
     ApiError,
@@ -152,57 +153,6 @@ def _project_for_definitions(request: Request, installation: Installation) -> Pr
     if caller.personal and caller.personal.organization_id != named.organization_id:
         raise permission_denied("You don't have access to the project.")
     return named
-
-
-def remote_config(project: Project) -> dict[str, Any]:
-    """What a browser SDK is told of a project: everything optional is off."""
-    return {
-        "token": project.token,
-        "supportedCompression": ["gzip", "gzip-js"],
-        "hasFeatureFlags": True,
-        "captureDeadClicks": False,
-        "capturePerformance": False,
-        "autocapture_opt_out": False,
-        "autocaptureExceptions": False,
-        "analytics": {"endpoint": "/i/v0/e/"},
-        "elementsChainAsString": True,
-        "errorTracking": {"autocaptureExceptions": False, "suppressionRules": []},
-        "sessionRecording": False,
-        "heatmaps": False,
-        "surveys": False,
-        "defaultIdentifiedOnly": True,
-        "siteApps": [],
-        "isAuthenticated": False,
-        "toolbarParams": {},
-    }
-
-
-async def config(request: Request, installation: Installation, token: str) -> Response:
-    """/array/<token>/config and config.js: 404 for an unknown token."""
-    project = installation.directory.by_token(token)
-    if project is None:
-        return PlainTextResponse("Token not found", 404)
-    known = json.dumps(remote_config(project))
-    if not request.url.path.rstrip("/").endswith(".js"):
-        return Response(known, media_type="application/json")
-    script = (
-        "(function(){window._POSTHOG_REMOTE_CONFIG=window._POSTHOG_REMOTE_CONFIG||{};"
-        f"window._POSTHOG_REMOTE_CONFIG[{json.dumps(token)}]={{config:{known},siteApps:[]}};}})();"
-    )
-    return Response(script, media_type="application/javascript")
-
-
-async def for_token(request: Request, installation: Installation, found: dict[str, Any]) -> Response:
-    """The lists an SDK asks for by token: surveys and early access features, always empty."""
-    token = request.query_params.get("token") or request.query_params.get("api_key")
-    if installation.directory.by_token(token or "") is None:
-        return ApiError(
-            401,
-            "authentication_error",
-            "invalid_api_key",
-            "Project API key invalid. You can find your project API key in your PostHog project settings.",
-        ).response()
-    return JSONResponse(found)
 
 
 def _empty_config() -> Response:

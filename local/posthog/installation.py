@@ -17,15 +17,19 @@ from local.posthog.intake import Intake
 from local.posthog.limits import Limits
 from local.posthog.project import Directory, Project
 from local.posthog.query_status import QueryStatuses
+from local.posthog.recordings import Recordings
 from local.posthog.storage import Storage
 
 _TEMPORARY: Counter[str] = Counter()
 
 
 class Installation:
-    """Everything behind the app. `data` is its directory; without one, nothing outlives it."""
+    """Everything behind the app.
 
-    def __init__(self, data: Path | None = None, *, clock: Clock | None = None) -> None:
+    `data` is its directory; without one, nothing outlives it. `assets` holds the browser SDK's scripts.
+    """
+
+    def __init__(self, data: Path | None = None, *, clock: Clock | None = None, assets: Path | None = None) -> None:
         self.clock = clock or Clock()
         self.engine = open_engine(data)
         self.directory = Directory(data)
@@ -33,6 +37,8 @@ class Installation:
         self.faults = Faults()
         self.queries = QueryStatuses(self.clock)
         self.requests: Counter[str] = Counter()
+        self.recordings = Recordings()
+        self.assets = assets
         self._storages: dict[int, Storage] = {}
         self._intakes: dict[int, Intake] = {}
         self._is_temporary = data is None

@@ -38,7 +38,10 @@ class Organization(Record):
 
 
 class Project(Record):
-    """A project; `token` is public, ships in browsers and opens capture."""
+    """A project; `token` is public, ships in browsers and opens capture.
+
+    `remote_config` is laid over what every browser is told.
+    """
 
     id: int
     uuid: str
@@ -49,6 +52,9 @@ class Project(Record):
     week_start_day: int = 0
     created_at: datetime
     is_deleted: bool = False
+    remote_config: dict[str, JsonValue] = Field(default_factory=dict)
+    surveys: tuple[dict[str, JsonValue], ...] = ()
+    early_access_features: tuple[dict[str, JsonValue], ...] = ()
 
 
 class PersonalKey(Record):

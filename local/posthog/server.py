@@ -24,6 +24,7 @@ def serve(
     now: datetime | None = None,
     timezone: str | None = None,
     events: Path | None = None,
+    assets: Path | None = None,
 ) -> None:
     """Serve on 127.0.0.1 until told to end; port 0 picks a free one.
 
@@ -35,7 +36,7 @@ def serve(
     listener = _listener(port)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     _refuse_if_held(data)
-    posthog = LocalPostHog(data, now=now, timezone=timezone)
+    posthog = LocalPostHog(data, now=now, timezone=timezone, assets=assets)
     try:
         if events is not None:
             posthog.load(events)
