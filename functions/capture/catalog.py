@@ -1,0 +1,258 @@
+"""The event catalogue as a guard: counts, tags or puts aside the events that break it. Pure; called for every event.
+
+Decides about names and properties only; a name's convention alone never refuses anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from functions.capture.catalog_shipped import MONEY, PLATFORMS, RECOMMENDED, shipped
+from functions.capture.events import Aside
+from functions.capture.naming import style_of
+from hedgerow.capture_rules import CatalogRules, EventPolicy, EventRule, PropertyRule, PropertyType
+from hedgerow.foreign import printable
+from hedgerow.models import Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from functions.capture.events import Frozen, Judge, Mark
+
+__all__ = ["TAG", "Catalog", "compiled", "shipped"]
+
+TAG = "$hedgerow_violations"
+UNKNOWN = "unknown_event"
+# Names in marks are written by others: beyond this many a judge counts them together.
+MOST_LABELS = 100
+MOST_REMEMBERED = 1_000
+MOST_LABEL_CHARACTERS = 120
+OTHERS = "…"
+MISSING_MARKS = {name: f"catalog.missing.{name}" for name in (*RECOMMENDED, *MONEY)}
+# Properties of the SDKs themselves, and what is recommended everywhere.
+NEVER_UNLISTED = frozenset({*RECOMMENDED, *MONEY, "token", "distinct_id"})
+
+_KINDS: dict[str, frozenset[type] | None] = {
+    "string": frozenset({str}),
+    "number": frozenset({int, float}),
+    "integer": frozenset({int}),
+    "boolean": frozenset({bool}),
+    "object": frozenset({dict}),
+    "array": frozenset({list}),
+    "any": None,
+}
+# What is missing, by a sum of powers of two: made once, for it is looked up at every event.
+_LACKED = tuple(
+    tuple(name for place, name in enumerate((*RECOMMENDED, *MONEY)) if lacks >> place & 1) for lacks in range(16)
+)
+_SCALARS = frozenset({str, int, float, bool})
+_WORDS = {
+    "missing": "`{}` is missing",
+    "type": "`{}` is of another type than the catalogue says",
+    "enum": "`{}` is none of the values the catalogue names",
+}
+_HINT = "Mend the event or the catalogue, then redeliver what was parked."
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One property's rule, ready to be applied."""
+
+    name: str
+    is_required: bool
+    kinds: frozenset[type] | None
+    takes_whole_floats: bool
+    enum: frozenset[tuple[bool, object]] | None
+    missing: str
+    mistyped: str
+    unnamed: str
+
+
+@dataclass(slots=True)
+class Known:
+    """One event's rule, ready to be applied.
+
+    `names` are those that are no drift: the listed ones, and the `$` ones met so far.
+    `labels` are the marks made so far, by the word they count, `strays` those of unlisted properties by name.
+    """
+
+    policy: EventPolicy
+    checks: tuple[Check, ...]
+    names: set[str]
+    required: frozenset[str]
+    is_money: bool
+    breaks_naming: bool
+    mark: str
+    drift: str
+    labels: dict[str, str] = field(default_factory=dict)
+    strays: dict[str, str] = field(default_factory=dict)
+
+    def violations(self, properties: Mapping[str, Any]) -> list[str]:
+        """What is wrong, in the catalogue's order: `missing:name`, `type:name`, `enum:name`. A null is no value."""
+        found: list[str] = []
+        for check in self.checks:
+            value = properties.get(check.name)
+            if value is None:
+                if check.is_required:
+                    found.append(check.missing)
+                continue
+            kind = type(value)
+            is_odd = check.kinds is not None and kind not in check.kinds
+            if is_odd and not (check.takes_whole_floats and is_whole(value)):
+                found.append(check.mistyped)
+            elif check.enum is not None and (kind not in _SCALARS or (kind is bool, value) not in check.enum):
+                found.append(check.unnamed)
+        return found
+
+    def unlisted(self, properties: Mapping[str, Any]) -> list[str]:
+        """Properties the catalogue does not name, PostHog's `$` ones apart."""
+        if self.names.issuperset(properties):
+            return []
+        found = []
+        for name in properties:
+            if name not in self.names:
+                if name[:1] != "$":
+                    found.append(name)
+                elif len(self.names) < MOST_REMEMBERED:
+                    self.names.add(name)
+        return found
+
+
+class Catalog:
+    """A catalogue, ready for events. `judge` is its `Judge`."""
+
+    def __init__(self, rules: CatalogRules) -> None:
+        self.unknown = rules.unknown
+        self.style = rules.naming if rules.naming in {"noun.verb", "snake_case"} else None
+        self.known = {rule.name: self._known(rule) for rule in rules.events}
+        self._labels = 0
+
+    def judge(self, event: Frozen, mark: Mark) -> Aside | None:
+        """Count what is wrong and, as the event's policy says, let it pass, tag it, or put it aside as dead."""
+        name = event.name
+        known = self.known.get(name)
+        if known is None and name[:1] == "$":
+            return None
+        found = event.body.get("properties")
+        properties: dict[str, Any] = found if type(found) is dict else {}
+        if known is None:
+            mark("catalog.unknown_event")
+            if self.style is not None and self.breaks_naming(name):
+                mark("catalog.naming")
+            for lacked in missing(properties):
+                mark(MISSING_MARKS[lacked])
+            return None if self.unknown == "observe" else _carried_out(self.unknown, event, [UNKNOWN])
+        return self._checked(known, event, properties, mark)
+
+    def _checked(self, known: Known, event: Frozen, properties: dict[str, Any], mark: Mark) -> Aside | None:
+        if known.breaks_naming:
+            mark("catalog.naming")
+        for lacked in missing(properties, is_money=known.is_money):
+            if lacked not in known.required:
+                mark(MISSING_MARKS[lacked])
+        for name in known.unlisted(properties):
+            mark(known.strays.get(name) or self._label(known.drift, known.strays, name, f"unlisted:{name}"))
+        words = known.violations(properties)
+        if not words:
+            return None
+        mark(known.mark)
+        for word in words:
+            mark(known.labels.get(word) or self._label(known.drift, known.labels, word, word))
+        return _carried_out(known.policy, event, words)
+
+    def breaks_naming(self, name: str) -> bool:
+        """Whether a convention was asked for that this name does not follow."""
+        return self.style is not None and name[:1] != "$" and style_of(name) != self.style
+
+    def _known(self, rule: EventRule) -> Known:
+        listed = frozenset(rule.properties)
+        return Known(
+            policy=rule.policy,
+            checks=tuple(_check(name, each) for name, each in rule.properties.items()),
+            names={*listed, *NEVER_UNLISTED},
+            required=frozenset(name for name, each in rule.properties.items() if each.required),
+            is_money=bool(listed & set(MONEY)),
+            breaks_naming=self.breaks_naming(rule.name),
+            mark=f"catalog.violation.{_short(rule.name)}",
+            drift=f"catalog.drift.{_short(rule.name)} ",
+        )
+
+    def _label(self, drift: str, kept: dict[str, str], key: str, word: str) -> str:
+        if self._labels >= MOST_LABELS:
+            return f"catalog.drift.{OTHERS}"
+        self._labels += 1
+        kept[key] = label = drift + _short(word)
+        return label
+
+
+def compiled(rules: CatalogRules) -> Judge | None:
+    """The catalogue as a judge; None for an empty one that asks nothing of anybody."""
+    if not rules.events and rules.unknown == "observe" and rules.naming in {"report", "off"}:
+        return None
+    return Catalog(rules).judge
+
+
+def missing(properties: Mapping[str, Any], *, is_money: bool = False) -> tuple[str, ...]:
+    """What is recommended on every event and not there; amount and currency where either is, or belongs."""
+    get = properties.get
+    amount, currency = get("amount_minor"), get("currency")
+    # By equality, not by hash: a client may send a list.
+    lacks = 0 if get("platform") in PLATFORMS else 1
+    if get("user_tier") is None:
+        lacks += 2
+    if amount is None and (is_money or currency is not None):
+        lacks += 4
+    if currency is None and (is_money or amount is not None):
+        lacks += 8
+    return _LACKED[lacks]
+
+
+def fits(type: PropertyType, value: object) -> bool:
+    """Whether a value is of a property type."""
+    kinds = _KINDS[type]
+    return kinds is None or value.__class__ in kinds or (type == "integer" and is_whole(value))
+
+
+def is_whole(value: object) -> bool:
+    """JSON knows no difference between 5 and 5.0."""
+    return isinstance(value, float) and value.is_integer()
+
+
+def said(words: list[str]) -> str:
+    """Violations as a sentence's end, without any value."""
+    told = []
+    for word in words:
+        kind, _, name = word.partition(":")
+        told.append(_WORDS[kind].format(printable(name)) if kind in _WORDS else "the catalogue does not know it")
+    return ", ".join(told)
+
+
+def _carried_out(policy: EventPolicy, event: Frozen, words: list[str]) -> Aside | None:
+    if policy == "tag":
+        properties = event.body.setdefault("properties", {})
+        if type(properties) is dict:
+            properties[TAG] = words
+            event.changes.append("violations of the catalogue tagged")
+        return None
+    if policy == "observe":
+        return None
+    code = "catalog_unknown" if words == [UNKNOWN] else "catalog_refused"
+    return Aside("dead", Trouble(code=code, detail=f"{_short(event.name)} was refused: {said(words)}.", hint=_HINT))
+
+
+def _check(name: str, rule: PropertyRule) -> Check:
+    return Check(
+        name=name,
+        is_required=rule.required,
+        kinds=_KINDS[rule.type],
+        takes_whole_floats=rule.type == "integer",
+        enum=None if rule.enum is None else frozenset((type(value) is bool, value) for value in rule.enum),
+        missing=f"missing:{name}",
+        mistyped=f"type:{name}",
+        unnamed=f"enum:{name}",
+    )
+
+
+def _short(text: str) -> str:
+    return printable(text[:MOST_LABEL_CHARACTERS])
