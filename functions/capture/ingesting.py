@@ -7,66 +7,24 @@ edge would refuse and nobody could deliver: no token, an empty body, too much.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from functions.capture import answers
 from functions.capture.answers import Answer
 from functions.capture.decoding import EmptyBodyError, TooLargeError, UnreadableError, decode
 from functions.capture.envelopes import read
-from functions.capture.events import Arrived, Envelope, Frozen, Poison
-from functions.capture.forwarding import Carried, Verdicts
+from functions.capture.events import Arrived, Envelope, Poison
 from functions.capture.freezing import freeze
-from functions.capture.outbox_writer import Source, tally_of
+from functions.capture.inbound import Inbound, Sorted
+from functions.capture.lots import grave
+from functions.capture.settling import settle, settle_v1
 from hedgerow.errors import TransientError
 from hedgerow.logs import log
-from hedgerow.models import Trouble
 
 if TYPE_CHECKING:
     from functions.capture.hosting import Host
     from functions.capture.passing import Passed
-    from functions.capture.paths import Place
     from functions.capture.projects import Project
-    from hedgerow.deliveries import Lane
-    from hedgerow.posthog.ingestion import Outcome
-
-LANES: dict[str, Lane] = {"recording": "recordings", "ai": "ai"}
-MOST_VERDICT = 300
-
-
-@dataclass(slots=True)
-class Inbound:
-    """A request as it came: `headers` by lower-case name, `address` the client's own."""
-
-    method: str
-    place: Place
-    raw_query: bytes
-    query: dict[str, str]
-    raw_headers: list[tuple[bytes, bytes]]
-    headers: dict[bytes, bytes]
-    body: bytes
-    received_at: datetime
-    address: str | None = None
-    peer: str = ""
-    address_chain: str = ""
-
-    def header(self, name: bytes) -> str:
-        """A header's text, "" when it was not sent."""
-        return self.headers.get(name, b"").decode("latin-1")
-
-
-@dataclass(slots=True)
-class Sorted:
-    """A request's events, each where it belongs."""
-
-    forward: list[Frozen] = field(default_factory=list)
-    repeated: set[str] = field(default_factory=set)
-    aside: list[tuple[str, Trouble, Frozen]] = field(default_factory=list)
-    poisons: list[Poison] = field(default_factory=list)
-    named: dict[str, str] = field(default_factory=dict)
-    """v1: our uuid of an event to the SDK's own writing of it."""
 
 
 async def ingest(host: Host, inbound: Inbound) -> Answer | Passed:
@@ -89,7 +47,7 @@ async def ingest(host: Host, inbound: Inbound) -> Answer | Passed:
         if not envelope.events and not envelope.broken:
             return _refusal(inbound, 400, "empty_batch", "request holds no event")
         found = _sorted(host, project, envelope, inbound)
-        answer = await (_v1 if is_v1 else _v0)(host, project, envelope, found, inbound)
+        answer = await (settle_v1 if is_v1 else settle)(host, project, envelope, found, inbound)
     except TransientError as error:
         log().warning("capture.store_down", detail=error.detail)
         return _refusal(inbound, 503, "service_unavailable", "transient error, please retry")
@@ -110,7 +68,7 @@ def _opened(host: Host, inbound: Inbound) -> Envelope:
     return read(
         text,
         query=inbound.query,
-        bearer=_bearer(inbound),
+        bearer=inbound.bearer,
         protocol="v1" if inbound.place.kind == "v1" else "v0",
         sent_at_header=inbound.header(b"posthog-request-timestamp"),
     )
@@ -157,121 +115,13 @@ def _sorted(host: Host, project: Project, envelope: Envelope, inbound: Inbound) 
     return found
 
 
-async def _v0(host: Host, project: Project, envelope: Envelope, found: Sorted, inbound: Inbound) -> Answer:
-    lane = LANES.get(inbound.place.kind, "events")
-    source = _source(inbound)
-    await _keep_aside(host, project, found, source, historical=envelope.historical)
-    quota = b""
-    if found.forward:
-        if lane == "recordings":
-            _name_token(project, found.forward)
-        outcome = await host.forwarding.forward(
-            project, lane, found.forward, _carried(inbound), historical=envelope.historical
-        )
-        await _settle(host, project, lane, found, outcome, source, historical=envelope.historical)
-        if lane == "recordings" and b"quota_limited" in outcome.body and outcome.kind == "delivered":
-            quota = outcome.body
-    if inbound.query.get("beacon") == "1":
-        return answers.BEACON
-    return Answer(200, quota) if quota else answers.ACCEPTED
-
-
-async def _v1(host: Host, project: Project, envelope: Envelope, found: Sorted, inbound: Inbound) -> Answer:
-    source = _source(inbound)
-    await _keep_aside(host, project, found, source, historical=envelope.historical)
-    said = {name: {"result": "ok"} for name in found.named.values()}
-    if found.forward:
-        verdicts = await host.forwarding.forward_v1(
-            project, found.forward, _carried(inbound), historical=envelope.historical
-        )
-        said |= await _settle_v1(host, project, found, verdicts, source, historical=envelope.historical)
-    for poison in found.poisons:
-        said[poison.uuid] = {"result": "drop", "details": poison.code}
-    return answers.results(said)
-
-
-async def _settle_v1(
-    host: Host, project: Project, found: Sorted, verdicts: Verdicts, source: Source, *, historical: bool
-) -> dict[str, dict[str, str]]:
-    """Put away what PostHog dropped or wants again; the verdicts that are not plain success."""
-    said: dict[str, dict[str, str]] = {}
-    if verdicts.outcome.kind == "delivered" and (verdicts.dropped or verdicts.again):
-        dropped = [event for event in found.forward if event.uuid in verdicts.dropped]
-        again = [event for event in found.forward if event.uuid in verdicts.again]
-        gone = {event.uuid for event in (*dropped, *again)}
-        if again:
-            later = _trouble("posthog_busy", "PostHog asked for this event again.")
-            await host.outbox.keep(project, again, source, historical=historical, trouble=later)
-        for event in dropped:
-            details = verdicts.dropped[event.uuid][:MOST_VERDICT]
-            refused = _trouble("posthog_refused", f"PostHog dropped it: {details or 'no reason given'}.")
-            await host.outbox.keep(project, [event], source, historical=historical, state="dead", trouble=refused)
-            said[found.named[event.uuid]] = {"result": "drop", "details": details}
-        found.forward = [event for event in found.forward if event.uuid not in gone]
-    for uuid_, details in verdicts.warned.items():
-        if uuid_ in found.named:
-            said[found.named[uuid_]] = {"result": "warning", "details": details[:MOST_VERDICT]}
-    await _settle(host, project, "events", found, verdicts.outcome, source, historical=historical)
-    return said
-
-
-async def _settle(
-    host: Host, project: Project, lane: Lane, found: Sorted, outcome: Outcome, source: Source, *, historical: bool
-) -> None:
-    """Count what PostHog took; keep what it did not."""
-    events, connection = found.forward, project.connection
-    if not events:
-        return
-    if outcome.kind == "delivered":
-        fresh = [event for event in events if event.uuid not in found.repeated]
-        host.counts.add_tally(connection, source.received_at, tally_of(fresh, source.received_at), "delivered")
-        if len(fresh) < len(events):
-            host.counts.mark(connection, "repeated", source.received_at, len(events) - len(fresh))
-        return
-    if lane == "recordings" and host.app.settings.recordings == "drop" and outcome.kind == "failed":
-        host.counts.mark(connection, "recordings.dropped", source.received_at, len(events))
-        return
-    is_final = outcome.kind != "failed" and len(events) == 1
-    await host.outbox.keep(
-        project,
-        events,
-        source,
-        lane=lane,
-        historical=historical,
-        state="dead" if is_final else "pending",
-        trouble=_trouble(outcome.code, outcome.detail),
-    )
-
-
-async def _keep_aside(host: Host, project: Project, found: Sorted, source: Source, *, historical: bool) -> None:
-    """Write what is not forwarded now, before anything else: its writing may fail, and then nothing was promised."""
-    if found.poisons:
-        await host.outbox.bury(project, found.poisons, source)
-    groups: dict[tuple[str, str, str], list[tuple[Trouble, Frozen]]] = {}
-    for state, trouble, event in found.aside:
-        groups.setdefault((state, trouble.code, trouble.detail), []).append((trouble, event))
-    for (state, _, _), members in groups.items():
-        events = [event for _, event in members]
-        if state == "merge":
-            await host.outbox.keep(project, events, source, lane="merges", historical=historical)
-        else:
-            await host.outbox.keep(
-                project,
-                events,
-                source,
-                historical=historical,
-                state="held" if state == "held" else "dead",
-                trouble=members[0][0],
-            )
-
-
 async def _without_events(host: Host, inbound: Inbound, error: UnreadableError | TooLargeError) -> Answer | Passed:
     """A body nobody can open. With a token beside it, it is kept; without one, PostHog's own refusal."""
     if isinstance(error, TooLargeError):
         return _refusal(inbound, 413, "payload_too_large", f"maximum event size exceeded: {error}")
     if isinstance(error, EmptyBodyError):
         return _refusal(inbound, 400, "empty_body", "request missing data payload")
-    token = _bearer(inbound) or inbound.query.get("token") or inbound.query.get("api_key")
+    token = inbound.bearer or inbound.query.get("token") or inbound.query.get("api_key")
     if not token:
         return _refusal(inbound, 400, "request_decoding_error", f"failed to decode request: {error}")
     try:
@@ -281,7 +131,7 @@ async def _without_events(host: Host, inbound: Inbound, error: UnreadableError |
         if project.passes:
             return await _passed(host, project, inbound)
         poison = Poison(str(uuid.uuid4()), inbound.body, "unreadable", f"The body could not be opened: {error}")
-        await host.outbox.bury(project, [poison], _source(inbound))
+        await host.outbox.commit([grave(project, poison, inbound.source)])
     except TransientError:
         return _refusal(inbound, 503, "service_unavailable", "transient error, please retry")
     await host.counts.flush_if_due()
@@ -342,42 +192,3 @@ def _refusal(inbound: Inbound, status: int, tag: str, text: str) -> Answer:
     if inbound.place.kind == "v1":
         return answers.refused_v1(status, tag, text)
     return answers.refused(status, text)
-
-
-def _name_token(project: Project, events: Sequence[Frozen]) -> None:
-    """A recording goes out as an array, so each element names the project itself."""
-    for event in events:
-        properties = event.body.get("properties")
-        if isinstance(properties, dict) and not event.body.get("api_key") and not event.body.get("token"):
-            properties["token"] = project.token
-
-
-def _bearer(inbound: Inbound) -> str | None:
-    scheme, _, token = inbound.header(b"authorization").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
-
-
-def _source(inbound: Inbound) -> Source:
-    sdk = inbound.header(b"posthog-sdk-info") or inbound.header(b"user-agent")
-    return Source(inbound.received_at, sdk[:120], inbound.place.path[:80])
-
-
-def _carried(inbound: Inbound) -> Carried:
-    return Carried(
-        user_agent=inbound.header(b"user-agent"),
-        address_chain=inbound.address_chain,
-        is_compressed=inbound.body[:2] == b"\x1f\x8b",
-        sdk_info=inbound.header(b"posthog-sdk-info"),
-        attempt=inbound.header(b"posthog-attempt") or "1",
-        request_id=inbound.header(b"posthog-request-id"),
-    )
-
-
-def _trouble(code: str, detail: str) -> Trouble:
-    hints = {
-        "posthog_refused": "PostHog's own words say what is wrong with it; mend what sends it, then redeliver.",
-        "posthog_too_large": "It is cut into smaller batches; a single event that is too large stays dead.",
-    }
-    return Trouble(
-        code=code, detail=detail, hint=hints.get(code, "Nothing to do: it is sent again every minute until it arrives.")
-    )

@@ -15,7 +15,8 @@ import functions_framework.aio
 from functions.capture import answers
 from functions.capture.answers import Answer
 from functions.capture.hosting import Host, host_of
-from functions.capture.ingesting import Inbound, ingest
+from functions.capture.inbound import Inbound
+from functions.capture.ingesting import ingest
 from functions.capture.paths import place_of
 from hedgerow import problems, wiring
 from hedgerow.app import App

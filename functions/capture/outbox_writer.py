@@ -7,93 +7,37 @@ costs fewer, larger writes and not longer queues.
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import orjson
-
-from hedgerow.deliveries import (
-    KEPT_DEAD,
-    MOST_EVENTS,
-    MOST_PAYLOAD_BYTES,
-    SHARDS,
-    Delivery,
-    DeliveryChunk,
-    Parcel,
-    TallyRow,
-    chunk_id,
-    compressed,
-    hour_of,
-    packed_batch,
-    packed_uuids,
+from functions.capture.lots import (
+    MOST_COMMIT_BYTES,
+    AsideState,
+    Lot,
+    Source,
+    commits_of,
+    grouped,
+    lots_of,
+    records_of,
 )
 from hedgerow.errors import ConflictError, HedgerowError, TransientError
-from hedgerow.models import Trouble
 from hedgerow.ports import Add
-from hedgerow.records import new_id
-from hedgerow.tallies import MOST_ROWS, OTHER_NAMES
 
 if TYPE_CHECKING:
     from functions.capture.counting import Counts
-    from functions.capture.events import Frozen, Poison
+    from functions.capture.events import Frozen
+    from functions.capture.lots import Records
     from functions.capture.projects import Project
     from hedgerow.app import App
     from hedgerow.deliveries import Lane
+    from hedgerow.models import Trouble
 
 COMMIT_SECONDS = 8.0
 """After that the store counts as down, and the SDK hears 503 while it is still there to hear it."""
 MOST_WAITING_BYTES = 64 * 1024 * 1024
-MOST_BATCH_BYTES = 4 * 1024 * 1024
-"""Of one delivery before gzip, unless a single event is larger: PostHog takes 20 MB."""
-MOST_COMMIT_BYTES = 8 * 1024 * 1024
-MOST_COMMIT_RECORDS = 200
 COMMITS_AT_ONCE = 2
 THREAD_FROM_BYTES = 128 * 1024
-UNREADABLE_BYTES = 64_000
-UNREADABLE_NAME = "(unreadable)"
-
-AsideState = Literal["pending", "held", "dead"]
-
-
-@dataclass(slots=True)
-class Source:
-    """Where the events of one request came from."""
-
-    received_at: datetime
-    sdk: str
-    path: str
-
-
-@dataclass(slots=True)
-class _Lot:
-    """Events of one request that go into one delivery, with whatever else fits beside them."""
-
-    project: Project
-    lane: Lane
-    historical: bool
-    state: AsideState
-    trouble: Trouble | None
-    source: Source
-    events: bytes
-    uuids: bytes
-    count: int
-    tally: Counter[tuple[str, int]]
-    changes: tuple[str, ...] = ()
-    raw: bool = False
-    done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-    @property
-    def together(self) -> object:
-        """Lots with the same value may share a delivery. A recording may not: PostHog takes one session at a time."""
-        if self.raw or self.lane == "recordings":
-            return id(self)
-        code = self.trouble.code + self.trouble.detail if self.trouble else ""
-        hour = hour_of(self.source.received_at)
-        return (self.project.connection.id, self.lane, self.historical, self.state, code, hour)
+MOST_LOTS = 10_000
 
 
 class OutboxWriter:
@@ -102,7 +46,7 @@ class OutboxWriter:
     def __init__(self, app: App, counts: Counts) -> None:
         self._app = app
         self._counts = counts
-        self._waiting: list[_Lot] = []
+        self._waiting: list[Lot] = []
         self._waiting_bytes = 0
         self._commits: set[asyncio.Task[None]] = set()
 
@@ -117,35 +61,16 @@ class OutboxWriter:
         state: AsideState = "pending",
         trouble: Trouble | None = None,
     ) -> None:
-        """Keep events; they are on disk, and counted as accepted, when it returns.
+        """Keep the events of one source, as `commit` does."""
+        await self.commit(
+            lots_of(project, events, source, lane=lane, historical=historical, state=state, trouble=trouble)
+        )
+
+    async def commit(self, lots: list[Lot]) -> None:
+        """Write lots together with what other requests bring; durable and counted when it returns.
 
         Raises `TransientError` when the store does not take them: nobody may then be told 200.
         """
-        lots = []
-        for part in _parts(events):
-            encoded, some = part
-            lots.append(
-                _Lot(
-                    project=project,
-                    lane=lane,
-                    historical=historical,
-                    state=state,
-                    trouble=trouble,
-                    source=source,
-                    events=encoded,
-                    uuids=packed_uuids([event.uuid for event in some]),
-                    count=len(some),
-                    tally=tally_of(some, source.received_at),
-                    changes=tuple(sorted({change for event in some for change in event.changes}))[:20],
-                )
-            )
-        await self._commit(lots)
-
-    async def bury(self, project: Project, poisons: Sequence[Poison], source: Source) -> None:
-        """Keep what can never be an event, dead, with its reason; as `keep`."""
-        await self._commit([_grave(project, poison, source) for poison in poisons])
-
-    async def _commit(self, lots: list[_Lot]) -> None:
         size = sum(len(lot.events) for lot in lots)
         if self._waiting_bytes + size > MOST_WAITING_BYTES:
             raise TransientError("More waits for the store than this instance may hold.")
@@ -170,10 +95,10 @@ class OutboxWriter:
                     if not lot.done.done():
                         lot.done.set_exception(TransientError("The store did not take the events."))
 
-    def _taken(self) -> list[_Lot]:
+    def _taken(self) -> list[Lot]:
         size = number = 0
         for lot in self._waiting:
-            if number and (size + len(lot.events) > MOST_COMMIT_BYTES or number >= MOST_COMMIT_RECORDS * 50):
+            if number and (size + len(lot.events) > MOST_COMMIT_BYTES or number >= MOST_LOTS):
                 break
             size += len(lot.events)
             number += 1
@@ -181,21 +106,21 @@ class OutboxWriter:
         self._waiting_bytes -= size
         return taken
 
-    async def _write(self, lots: list[_Lot]) -> None:
-        groups = _grouped(lots)
+    async def _write(self, lots: list[Lot]) -> None:
+        groups = grouped(lots)
         size = sum(len(lot.events) for lot in lots)
         if size >= THREAD_FROM_BYTES:
-            written = await asyncio.to_thread(lambda: [_records(group) for group in groups])
+            written = await asyncio.to_thread(lambda: [records_of(group) for group in groups])
         else:
-            written = [_records(group) for group in groups]
-        for batch in _commits(list(zip(groups, written, strict=True))):
+            written = [records_of(group) for group in groups]
+        for batch in commits_of(list(zip(groups, written, strict=True))):
             error = await self._durable([record for _, records in batch for record in records])
             for group, records in batch:
                 # One that the store refuses must not take the others with it.
                 alone = error is not None and not error.transient and len(batch) > 1
                 self._settle(group, await self._durable(records) if alone else error)
 
-    async def _durable(self, records: list[Delivery | DeliveryChunk]) -> HedgerowError | None:
+    async def _durable(self, records: Records) -> HedgerowError | None:
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
                 await self._app.store.commit(*(Add(record) for record in records))
@@ -208,156 +133,10 @@ class OutboxWriter:
             return error
         return None
 
-    def _settle(self, group: list[_Lot], error: HedgerowError | None) -> None:
+    def _settle(self, group: list[Lot], error: HedgerowError | None) -> None:
         for lot in group:
             if error is not None:
                 lot.done.set_exception(TransientError(f"The store did not take the events: {error.detail}"))
                 continue
             self._counts.add_tally(lot.project.connection, lot.source.received_at, lot.tally, lot.state)
             lot.done.set_result(None)
-
-
-def tally_of(events: Sequence[Frozen], accepted_at: datetime) -> Counter[tuple[str, int]]:
-    """How many events of each name and shift (their own hour minus the hour of acceptance)."""
-    begin = int(accepted_at.timestamp()) // 3600
-    return Counter((event.name, int(event.at.timestamp()) // 3600 - begin) for event in events)
-
-
-def _parts(events: Sequence[Frozen]) -> list[tuple[bytes, Sequence[Frozen]]]:
-    """Events as JSON joined by commas, in as many parts as the bounds on a delivery ask for."""
-    if len(events) <= MOST_EVENTS:
-        whole = orjson.dumps([event.body for event in events])[1:-1]
-        if len(whole) <= MOST_BATCH_BYTES or len(events) == 1:
-            return [(whole, events)] if events else []
-    middle = min(MOST_EVENTS, (len(events) + 1) // 2)
-    return [*_parts(events[:middle]), *_parts(events[middle:])]
-
-
-def _grave(project: Project, poison: Poison, source: Source) -> _Lot:
-    try:
-        orjson.loads(poison.body)
-        body, raw = poison.body, False
-    except orjson.JSONDecodeError:
-        body, raw = poison.body[:UNREADABLE_BYTES], True
-    return _Lot(
-        project=project,
-        lane="events",
-        historical=False,
-        state="dead",
-        trouble=Trouble(
-            code=poison.code,
-            detail=poison.detail,
-            hint="Mend what sends it; an event in this form can never be delivered."
-            if raw
-            else "Mend what sends it; PostHog would refuse this event in any batch.",
-        ),
-        source=source,
-        events=body,
-        uuids=packed_uuids([poison.uuid]),
-        count=1,
-        tally=Counter({(poison.name or UNREADABLE_NAME, 0): 1}),
-        raw=raw,
-    )
-
-
-def _grouped(lots: list[_Lot]) -> list[list[_Lot]]:
-    """Lots that share a delivery, within the bounds of one."""
-    groups: list[list[_Lot]] = []
-    open_ones: dict[object, tuple[list[_Lot], int, int]] = {}
-    for lot in lots:
-        group, count, size = open_ones.get(lot.together, ([], 0, 0))
-        if not group or count + lot.count > MOST_EVENTS or size + len(lot.events) > MOST_BATCH_BYTES:
-            group, count, size = [], 0, 0
-            groups.append(group)
-        group.append(lot)
-        open_ones[lot.together] = (group, count + lot.count, size + len(lot.events))
-    return groups
-
-
-def _records(group: list[_Lot]) -> list[Delivery | DeliveryChunk]:
-    """The delivery of a group, and the chunks its payload needs beyond the first."""
-    first = group[0]
-    connection, now = first.project.connection, min(lot.source.received_at for lot in group)
-    events = b",".join(lot.events for lot in group)
-    batch = events if first.raw else packed_batch(first.project.token, events, historical=first.historical)
-    payload = compressed(batch)
-    pieces = [payload[at : at + MOST_PAYLOAD_BYTES] for at in range(0, len(payload), MOST_PAYLOAD_BYTES)]
-    tally: Counter[tuple[str, int]] = Counter()
-    for lot in group:
-        tally.update(lot.tally)
-    id = new_id("dlv")
-    expires = None if first.state == "pending" else now + KEPT_DEAD
-    delivery = Delivery(
-        id=id,
-        tenant_id=connection.tenant_id,
-        connection_id=connection.id,
-        lane=first.lane,
-        historical=first.historical,
-        state=first.state,
-        accepted_at=now,
-        hour=hour_of(now),
-        due_at=now if first.state == "pending" else None,
-        expires_at=expires,
-        shard=secrets.randbelow(SHARDS),
-        count=sum(lot.count for lot in group),
-        size=len(batch),
-        payload=pieces[0],
-        chunks=len(pieces) - 1,
-        uuids=b"".join(lot.uuids for lot in group),
-        tally=_rows(tally),
-        parcels=_parcels(group),
-        trouble=first.trouble,
-        finished_at=now if first.state == "dead" else None,
-    )
-    chunks = [
-        DeliveryChunk(
-            id=chunk_id(id, number), connection_id=connection.id, delivery_id=id, payload=piece, expires_at=expires
-        )
-        for number, piece in enumerate(pieces[1:], start=1)
-    ]
-    return [*chunks, delivery]
-
-
-def _rows(tally: Counter[tuple[str, int]]) -> tuple[TallyRow, ...]:
-    """The tally as it is kept; names beyond the bound are counted together."""
-    kept, rest = tally.most_common(MOST_ROWS), sum(tally.values())
-    rows = [TallyRow(name=name, shift=shift, count=count) for (name, shift), count in kept]
-    rest -= sum(row.count for row in rows)
-    return tuple([*rows, TallyRow(name=OTHER_NAMES, count=rest)] if rest else rows)
-
-
-def _parcels(group: list[_Lot]) -> tuple[Parcel, ...]:
-    """Where the events came from; requests alike within a second are one parcel."""
-    parcels: list[Parcel] = []
-    for lot in group:
-        source, last = lot.source, parcels[-1] if parcels else None
-        if (
-            last is not None
-            and (last.sdk, last.path, last.changes) == (source.sdk, source.path, lot.changes)
-            and source.received_at - last.received_at < timedelta(seconds=1)
-        ):
-            parcels[-1] = last.model_copy(update={"count": last.count + lot.count})
-            continue
-        parcels.append(
-            Parcel(
-                received_at=source.received_at, count=lot.count, sdk=source.sdk, path=source.path, changes=lot.changes
-            )
-        )
-    return tuple(parcels)
-
-
-def _commits(
-    written: list[tuple[list[_Lot], list[Delivery | DeliveryChunk]]],
-) -> list[list[tuple[list[_Lot], list[Delivery | DeliveryChunk]]]]:
-    """Groups that fit into one commit of the store, in turn."""
-    batches: list[list[tuple[list[_Lot], list[Delivery | DeliveryChunk]]]] = []
-    size = number = 0
-    for entry in written:
-        weight = sum(len(record.payload) * 4 // 3 + 2_000 for record in entry[1])
-        if not batches or size + weight > MOST_COMMIT_BYTES or number + len(entry[1]) > MOST_COMMIT_RECORDS:
-            batches.append([])
-            size = number = 0
-        batches[-1].append(entry)
-        size += weight
-        number += len(entry[1])
-    return batches

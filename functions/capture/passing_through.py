@@ -11,7 +11,7 @@ from hedgerow.errors import TransientError
 if TYPE_CHECKING:
     from functions.capture.answers import Answer
     from functions.capture.hosting import Host
-    from functions.capture.ingesting import Inbound
+    from functions.capture.inbound import Inbound
     from functions.capture.passing import Passed
 
 

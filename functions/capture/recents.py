@@ -24,10 +24,11 @@ class Recents:
         self._most = most
         self._young: dict[int, datetime] = {}
         self._old: dict[int, datetime] = {}
+        self._refused: set[int] = set()
 
     def repeats(self, connection_id: str, event: Frozen) -> bool:
         """Note an event; True when it came before, and is then given its first instant again."""
-        key = hash((connection_id, event.uuid, event.name, event.distinct_id))
+        key = _key(connection_id, event)
         first = self._young.get(key) or self._old.get(key)
         if first is None:
             self._note(key, event.at)
@@ -37,9 +38,21 @@ class Recents:
 
             event.at = first
             event.body["timestamp"] = written(first)
+        if key in self._refused:
+            self._refused.discard(key)
+            return False
         return True
+
+    def not_accepted(self, connection_id: str, events: list[Frozen]) -> None:
+        """These were refused after all: their next copy is the first that counts, at the instant of this one."""
+        if len(self._refused) < self._most:
+            self._refused.update(_key(connection_id, event) for event in events)
 
     def _note(self, key: int, at: datetime) -> None:
         if len(self._young) >= self._most:
             self._old, self._young = self._young, {}
         self._young[key] = at
+
+
+def _key(connection_id: str, event: Frozen) -> int:
+    return hash((connection_id, event.uuid, event.name, event.distinct_id))

@@ -1,0 +1,77 @@
+"""A request on the SDKs' host as it came, and its events sorted by what happens to them next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from functions.capture.events import Frozen, Poison
+from functions.capture.forwarding import Carried
+from functions.capture.lots import Source
+from hedgerow.models import Trouble
+
+if TYPE_CHECKING:
+    from functions.capture.paths import Place
+
+
+@dataclass(slots=True)
+class Inbound:
+    """A request as it came: `headers` by lower-case name, `address` the client's own."""
+
+    method: str
+    place: Place
+    raw_query: bytes
+    query: dict[str, str]
+    raw_headers: list[tuple[bytes, bytes]]
+    headers: dict[bytes, bytes]
+    body: bytes
+    received_at: datetime
+    address: str | None = None
+    peer: str = ""
+    address_chain: str = ""
+
+    def header(self, name: bytes) -> str:
+        """A header's text, "" when it was not sent."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+    @property
+    def bearer(self) -> str | None:
+        """The token after `Authorization: Bearer`."""
+        scheme, _, token = self.header(b"authorization").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+    @property
+    def source(self) -> Source:
+        """Where its events came from, for the story of those that are kept."""
+        sdk = self.header(b"posthog-sdk-info") or self.header(b"user-agent")
+        return Source(self.received_at, sdk[:120], self.place.path[:80])
+
+    @property
+    def carried(self) -> Carried:
+        """What goes on to PostHog with its events."""
+        return Carried(
+            user_agent=self.header(b"user-agent"),
+            address_chain=self.address_chain,
+            is_compressed=self.body[:2] == b"\x1f\x8b",
+            sdk_info=self.header(b"posthog-sdk-info"),
+            attempt=self.header(b"posthog-attempt") or "1",
+            request_id=self.header(b"posthog-request-id"),
+        )
+
+
+@dataclass(slots=True)
+class Sorted:
+    """A request's events, each where it belongs."""
+
+    forward: list[Frozen] = field(default_factory=list)
+    repeated: set[str] = field(default_factory=set)
+    aside: list[tuple[str, Trouble, Frozen]] = field(default_factory=list)
+    poisons: list[Poison] = field(default_factory=list)
+    named: dict[str, str] = field(default_factory=dict)
+    """v1: our uuid of an event to the SDK's own writing of it."""
+
+    @property
+    def all_frozen(self) -> list[Frozen]:
+        """Every event that could be frozen."""
+        return [*self.forward, *(event for _, _, event in self.aside)]
