@@ -70,10 +70,10 @@ class Delivery(Record):
 
     collection = "deliveries"
     indexes = (
-        Index("shard", "due_at"),
         Index("connection_id", "state", "accepted_at"),
         Index("connection_id", "-accepted_at"),
         Index("connection_id", "hour"),
+        Index("connection_id", "due_at"),
         Index("expires_at"),
     )
 
