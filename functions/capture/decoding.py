@@ -49,7 +49,7 @@ def decode(body: bytes, *, query: dict[str, str], content_type: str, encoding: s
     if not packed:
         raise EmptyBodyError("request missing data payload")
     if len(packed) > limit:
-        raise TooLargeError("maximum event size exceeded: the body is too large")
+        raise TooLargeError("the body is too large")
     if not encoding and packed[:1] in b"{[":
         return packed
     hints = [hint.strip().lower() for hint in reversed(encoding.split(","))]
@@ -81,7 +81,7 @@ def _unpacked(packed: bytes, hints: list[str], *, unwraps: int, limit: int) -> b
     if not packed.strip():
         raise EmptyBodyError("request missing data payload")
     if _by_bytes(packed) is not None:
-        raise UnreadableError("failed to decode request: packed too many times over")
+        raise UnreadableError("packed too many times over")
     return packed
 
 
@@ -127,7 +127,7 @@ def _inflated(packed: bytes, window: int, limit: int) -> tuple[bytes, bytes]:
     try:
         text = inflater.decompress(packed, limit + 1)
     except zlib.error:
-        raise UnreadableError("failed to decode request: invalid GZIP data") from None
+        raise UnreadableError("invalid GZIP data") from None
     _check(text, limit)
     return text, inflater.unused_data
 
@@ -154,7 +154,7 @@ def _from_zstd(packed: bytes, limit: int) -> bytes:
     except zstandard.ZstdError:
         text = b""
     if not text:
-        raise UnreadableError("failed to decode request: invalid zstd data")
+        raise UnreadableError("invalid zstd data")
     _check(text, limit)
     return text
 
@@ -171,7 +171,7 @@ def _from_brotli(packed: bytes, limit: int) -> bytes | None:
             parts.append(part)
             size += len(part)
             if size > limit:
-                raise TooLargeError("maximum event size exceeded: the unpacked body is too large")
+                raise TooLargeError("the unpacked body is too large")
             part = unpacker.process(b"", output_buffer_limit=limit + 1 - size)
     except brotli.error:
         return None
@@ -186,13 +186,13 @@ def _from_lz64(packed: bytes, limit: int) -> bytes | None:
     except lz64.MalformedError:
         return None
     except lz64.BeyondLimitError:
-        raise TooLargeError("maximum event size exceeded: the unpacked body is too large") from None
+        raise TooLargeError("the unpacked body is too large") from None
     return text if _OPENS_JSON.match(text) else None
 
 
 def _check(text: bytes, limit: int) -> None:
     if len(text) > limit:
-        raise TooLargeError("maximum event size exceeded: the unpacked body is too large")
+        raise TooLargeError("the unpacked body is too large")
 
 
 def _is_form(packed: bytes, content_type: str) -> bool:
@@ -209,7 +209,7 @@ def _from_form(packed: bytes) -> tuple[bytes, str]:
     try:
         fields = dict(parse_qsl(packed, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError:
-        raise UnreadableError("failed to decode request: the form has too many fields") from None
+        raise UnreadableError("the form has too many fields") from None
     text = fields.get(b"data")
     if text is None:
         # Base64 ends in = and then looks like a form of one empty field.
