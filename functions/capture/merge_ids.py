@@ -23,7 +23,7 @@ _QUOTES = "'\""
 def is_illegal(distinct_id: str) -> bool:
     """Whether PostHog refuses to merge this id; it looks inside one pair of quotes too."""
     return _is_listed(distinct_id) or (
-        len(distinct_id) > 1
+        len(distinct_id) > 2
         and distinct_id[0] in _QUOTES
         and distinct_id[-1] == distinct_id[0]
         and _is_listed(distinct_id[1:-1])
