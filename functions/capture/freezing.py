@@ -1,0 +1,263 @@
+"""Decides everything about an event that a later copy must repeat, once, when it arrives.
+
+Follows PostHog's own rules (posthog-api.md, 2.2, 2.6, 2.7), event by event: what PostHog would
+refuse becomes poison alone. Forwards nothing, stores nothing, and changes no value of a property.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import orjson
+
+from functions.capture import timestamps, uuids
+from functions.capture.events import Arrived, Frozen, Poison
+from functions.capture.poisons import poison
+from functions.capture.salvage import Fragment
+
+LONGEST = 200
+"""Characters of a name and of an id that PostHog keeps."""
+MOST_EVENT_BYTES = 1_000_000
+MOST_LEVELS = 125
+"""PostHog's JSON reader goes 127 levels deep, and a batch around the event is two of them."""
+_UNBOUNDED = ("$snapshot", "$ai_")
+"""Recordings and AI events have limits of their own, on their own paths."""
+_OPTIONS = {
+    "process_person_profile": "$process_person_profile",
+    "cookieless_mode": "$cookieless_mode",
+    "product_tour_id": "$product_tour_id",
+    "disable_skew_correction": "$ignore_sent_at",
+}
+_IDS = {"session_id": "$session_id", "window_id": "$window_id"}
+_NOT_IDS = frozenset(
+    (
+        "0",
+        "00000000-0000-0000-0000-000000000000",
+        "[object object]",
+        "anonymous",
+        "anonymous-user",
+        "backend",
+        "distinct_id",
+        "distinctid",
+        "email",
+        "false",
+        "guest",
+        "id",
+        "nan",
+        "none",
+        "not_authenticated",
+        "null",
+        "system",
+        "true",
+        "undefined",
+        "user",
+    )
+)
+"""What v1 takes for a mistake instead of an id, in lower case."""
+
+
+class _Flaw(ValueError):  # noqa: N818 - it is an answer, and never leaves this module
+    """Why PostHog would refuse an event: a code, and PostHog's reason in words."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def freeze(event: object, arrived: Arrived) -> Frozen | Poison:
+    """An event with its uuid, name, id and instant decided, or the reason why it cannot be one. Never raises.
+
+    `event` is what stood in the batch; it is not changed. Freezing a frozen body again, later
+    and without `sent_at`, changes nothing.
+    """
+    try:
+        if type(event) is not dict:
+            raise _not_an_event(event)
+        return _frozen_v1(event, arrived) if arrived.protocol == "v1" else _frozen(event, arrived)
+    except _Flaw as flaw:
+        return poison(event, flaw.code, flaw.detail, arrived.now)
+
+
+def as_v1(frozen: Frozen) -> dict[str, Any]:
+    """A frozen event in v1's form, with the correction of clocks off so that its timestamp stands."""
+    body = {field: frozen.body[field] for field in ("event", "uuid", "distinct_id", "timestamp")}
+    properties = dict(frozen.body["properties"])
+    for name in ("$set", "$set_once", "$unset"):
+        moved = frozen.body.get(name)
+        if moved is not None:
+            properties.setdefault(name, moved)
+    options: dict[str, Any] = {}
+    for option, name in _OPTIONS.items():
+        kind = str if option == "product_tour_id" else bool
+        if isinstance(properties.get(name), kind):
+            options[option] = properties.pop(name)
+    for field, name in _IDS.items():
+        if isinstance(properties.get(name), str):
+            body[field] = properties.pop(name)
+    options["disable_skew_correction"] = True
+    body["properties"] = properties
+    body["options"] = options
+    return body
+
+
+def _frozen(event: dict[str, Any], arrived: Arrived) -> Frozen:
+    """By v0's rules, which mend more than they refuse."""
+    name = event.get("event")
+    if name is None or name == "":
+        if not arrived.fills_name:
+            raise _Flaw("missing_event_name", "event submitted with an empty event name")
+        name = "$identify"
+    elif type(name) is not str:
+        raise _Flaw("missing_event_name", "failed to parse request: the event's name is not a string")
+    properties = _properties(event)
+    body = dict(event)
+    if arrived.address and "$ip" not in properties:
+        properties["$ip"] = arrived.address
+    return _put_together(body, _kept(name), _distinct_id(event, properties), properties, arrived)
+
+
+def _frozen_v1(event: dict[str, Any], arrived: Arrived) -> Frozen:
+    """By v1's rules for names and ids; a missing uuid or time is given all the same, which loses nothing."""
+    name, distinct_id = event.get("event"), event.get("distinct_id")
+    if type(name) is not str or not name:
+        raise _Flaw("missing_event_name", "event submitted with an empty event name")
+    if len(name) > LONGEST:
+        raise _Flaw("event_name_too_long", f"the event's name is longer than {LONGEST} characters")
+    if type(distinct_id) is not str or not distinct_id.strip():
+        raise _Flaw("missing_distinct_id", "event submitted without a distinct_id")
+    if len(distinct_id) > LONGEST:
+        raise _Flaw("distinct_id_too_large", f"the distinct_id is longer than {LONGEST} characters")
+    if distinct_id.strip().lower() in _NOT_IDS:
+        raise _Flaw("malformed_distinct_id", "the distinct_id is a placeholder, not a person's")
+    options = event.get("options") or {}
+    if type(options) is not dict:
+        raise _Flaw("invalid_options", "the event's options are not an object")
+    properties = _properties(event)
+    body = dict(event)
+    body.pop("options", None)
+    for field, moved in _IDS.items():
+        value = body.pop(field, None)
+        if value:
+            properties[moved] = value
+    for option, moved in _OPTIONS.items():
+        if options.get(option) is not None:
+            properties[moved] = options[option]
+    if arrived.library:
+        for moved, value in zip(("$lib", "$lib_version"), arrived.library, strict=True):
+            if value:
+                properties.setdefault(moved, value)
+    if arrived.address and "$ip" not in properties:
+        properties["$ip"] = arrived.address
+    return _put_together(body, _kept(name), _kept(distinct_id), properties, arrived)
+
+
+def _put_together(
+    body: dict[str, Any], name: str, distinct_id: str, properties: dict[str, Any], arrived: Arrived
+) -> Frozen:
+    written = body.get("uuid")
+    own = uuids.given(arrived.now) if written is None or written == "" else uuids.canonical(written)
+    if own is None:
+        raise _Flaw("missing_event_uuid", "failed to parse request: the event's uuid is not a UUID")
+    at = timestamps.decide(
+        arrived.now,
+        timestamp=body.get("timestamp"),
+        sent_at=arrived.sent_at,
+        offset=body.pop("offset", None),
+        keeps_clock=properties.get("$ignore_sent_at") is True,
+    )
+    body.pop("sent_at", None)
+    body["uuid"] = own
+    body["event"] = name
+    body["distinct_id"] = distinct_id
+    body["timestamp"] = timestamps.written(at)
+    body["properties"] = properties
+    _check(body, name)
+    return Frozen(own, name, distinct_id, at, body)
+
+
+def _properties(event: dict[str, Any]) -> dict[str, Any]:
+    properties = event.get("properties")
+    if properties is None:
+        return {}
+    if type(properties) is not dict:
+        raise _Flaw("malformed_event_properties", "failed to parse request: the event's properties are not an object")
+    return dict(properties)
+
+
+def _distinct_id(event: dict[str, Any], properties: dict[str, Any]) -> str:
+    """The first place that holds one; a number or an object stands for its own JSON."""
+    for value in (event.get("distinct_id"), event.get("$distinct_id"), properties.get("distinct_id")):
+        if type(value) is str:
+            if value and not value.isspace():
+                return _kept(value)
+        elif value is not None:
+            try:
+                return _kept(orjson.dumps(value).decode())
+            except TypeError:
+                raise _unwritable(value) from None
+    raise _Flaw("missing_distinct_id", "event submitted without a distinct_id")
+
+
+def _kept(text: str) -> str:
+    """What PostHog keeps of a name or an id."""
+    return text[:LONGEST].replace("\0", "\ufffd")
+
+
+def _check(body: dict[str, Any], name: str) -> None:
+    """Raise for what PostHog's reader refuses in JSON, and for what its queue cannot carry."""
+    try:
+        wire = orjson.dumps(body)
+    except TypeError:
+        raise _unwritable(body) from None
+    if len(wire) > MOST_EVENT_BYTES and not name.startswith(_UNBOUNDED):
+        raise _Flaw("event_too_large", "maximum event size exceeded: the event is over 1,000,000 bytes")
+    brackets = wire.count(b"{") + wire.count(b"[")
+    if brackets > MOST_LEVELS and _is_deep(body):
+        raise _unwritable(body)
+    # The fast writer says null where a number is not finite.
+    if b"null" in wire and _holds_nan(body):
+        raise _unwritable(body)
+
+
+def _unwritable(value: object) -> _Flaw:
+    if _is_deep(value):
+        return _Flaw("malformed_event_properties", "failed to parse request: recursion limit exceeded")
+    if _holds_nan(value):
+        return _Flaw("malformed_event_properties", "failed to parse request: a number is NaN or infinite")
+    return _Flaw("malformed_event_properties", "failed to parse request: half of a surrogate pair is no character")
+
+
+def _is_deep(value: object) -> bool:
+    layer = [value]
+    for _ in range(MOST_LEVELS + 1):
+        layer = [
+            each
+            for holder in layer
+            for each in (holder.values() if isinstance(holder, dict) else holder)  # type: ignore[attr-defined]
+            if isinstance(each, (dict, list))
+        ]
+        if not layer:
+            return False
+    return True
+
+
+def _holds_nan(value: object) -> bool:
+    """Whether a number in it, at any depth, is NaN or infinite."""
+    left = [value]
+    while left:
+        item = left.pop()
+        if type(item) is dict:
+            left.extend(item.values())
+        elif type(item) is list:
+            left.extend(item)
+        elif type(item) is float and not math.isfinite(item):
+            return True
+    return False
+
+
+def _not_an_event(event: object) -> _Flaw:
+    if isinstance(event, Fragment):
+        return _Flaw("unreadable", f"failed to parse request: {event.reason}")
+    return _Flaw("malformed_event", "failed to parse request: an event is not an object")
