@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-Unit = Literal["", "ms", "s"]
+Unit = Literal["", "ms", "s", "/s", "MB"]
 Verdict = Literal["met", "MISSED", "reported", "NOT MEASURED"]
 
 
@@ -23,10 +23,11 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Must:
-    """What was promised: at most `limit`, of the figure itself or of its ratio to the floor."""
+    """What was promised: at most `limit` (or at least), of the figure itself or of its ratio to the floor."""
 
     limit: float
     of: Literal["figure", "ratio"]
+    at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class Row:
         held = self.ratio if self.must.of == "ratio" else self.figure
         if held is None:
             return "NOT MEASURED"
-        return "met" if held.middle <= self.must.limit else "MISSED"
+        kept = held.middle >= self.must.limit if self.must.at_least else held.middle <= self.must.limit
+        return "met" if kept else "MISSED"
 
 
 def spread(samples: Sequence[float]) -> Spread:
@@ -86,6 +88,22 @@ def compared(
         spread([second * scale for second in floors]),
         ratio(figures, floors),
         Must(limit, "ratio") if limit is not None else None,
+        note,
+    )
+
+
+def rated(
+    bench: str, what: str, figures: Sequence[float], floors: Sequence[float], *, least: float | None, note: str = ""
+) -> Row:
+    """A row of rates, in whatever a second, held to at least a part of their floor, round by round."""
+    return Row(
+        bench,
+        what,
+        spread(figures),
+        "/s",
+        spread(floors),
+        ratio(figures, floors),
+        Must(least, "ratio", at_least=True) if least is not None else None,
         note,
     )
 

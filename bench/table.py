@@ -11,11 +11,10 @@ HEAD = ("what", "figure", "floor", "ratio", "must", "verdict")
 
 def cells(row: Row) -> tuple[str, ...]:
     """The texts of one row, in the order of `HEAD`."""
-    must = (
-        "—"
-        if row.must is None
-        else f"≤ {row.must.limit:g}" + ("" if row.must.of == "ratio" else f" {row.unit}".rstrip())
-    )
+    must = "—"
+    if row.must is not None:
+        sign = "≥" if row.must.at_least else "≤"
+        must = f"{sign} {row.must.limit:g}" + ("" if row.must.of == "ratio" else f" {row.unit}".rstrip())
     return (
         row.what,
         _figure(row.figure, row.unit),

@@ -5,6 +5,7 @@
     │   ├── UnauthorizedError        401  no key, an unknown or a revoked one
     │   ├── ForbiddenError           403  the key's role may not do this
     │   ├── MissingError             404  no such thing, or another tenant's
+    │   ├── MethodError              405  the path is right, the method is not
     │   ├── MalformedError           400  the body is not what it says it is
     │   ├── OversizedError           413  the body is too large
     │   ├── InvalidError             422  a field's value cannot be used
@@ -83,6 +84,14 @@ class MissingError(RefusedError):
     status = 404
     code = "not_found"
     hint = "Check the id; list what this key can see."
+
+
+class MethodError(RefusedError):
+    """The path is there, but not for this method."""
+
+    status = 405
+    code = "method_not_allowed"
+    hint = "Check the method; README lists the calls."
 
 
 class MalformedError(RefusedError):

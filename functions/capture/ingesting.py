@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from functions.capture import answers
 from functions.capture.answers import Answer
 from functions.capture.decoding import EmptyBodyError, TooLargeError, UnreadableError, decode
-from functions.capture.envelopes import read
+from functions.capture.envelopes import MIXED_TOKENS, read
 from functions.capture.events import Arrived, Envelope, Poison
 from functions.capture.freezing import freeze
 from functions.capture.inbound import Inbound, Sorted
@@ -141,6 +141,8 @@ async def _without_events(host: Host, inbound: Inbound, error: UnreadableError |
 def _tokenless(inbound: Inbound, envelope: Envelope) -> Answer:
     if inbound.place.kind == "v1":
         return answers.refused_v1(401, "missing_authorization", "Authorization header is required")
+    if envelope.broken == MIXED_TOKENS:
+        return answers.refused(401, MIXED_TOKENS)
     if envelope.broken:
         return answers.refused(400, f"failed to parse request: {envelope.broken}")
     if not envelope.events:

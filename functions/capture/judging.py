@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions.capture import catalog, merges, privacy
+from functions.capture.catalog_shipped import shipped
 from functions.capture.hash_keys import key_of
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 async def judges_of(app: App, rules: CaptureRules) -> tuple[Judge, ...]:
     """The guards that are on. Privacy first: what another guard keeps aside must have been through it."""
-    asked = rules.catalog if rules.catalog.updated_at is not None else catalog.shipped()
+    asked = rules.catalog if rules.catalog.updated_at is not None else shipped()
     found = (
         privacy.compiled(rules.privacy, await key_of(app, rules)),
         catalog.compiled(asked),

@@ -21,7 +21,7 @@ from functions.capture.paths import place_of
 from hedgerow import problems, wiring
 from hedgerow.app import App
 from hedgerow.entrypoint import Target, api_from, on_tick
-from hedgerow.errors import HedgerowError, RefusedError
+from hedgerow.errors import HedgerowError, MethodError, RefusedError
 from hedgerow.logs import log
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from functions.capture.operation_answers import OperationAnswer
     from functions.capture.passing import Passed
+    from hedgerow.settings import Settings
 
 STALL_SECONDS = 30.0
 """How long a client may be silent in the middle of its body."""
@@ -76,8 +78,7 @@ async def _answered(host: Host, scope: Scope, headers: dict[bytes, bytes], recei
         return answers.refused(408, "the body stopped coming")
     if body is None:
         return None
-    chain = headers.get(b"x-forwarded-for", b"").decode("latin-1")
-    peer = scope["client"][0] if scope.get("client") else ""
+    chain, peer = _chain(headers), _peer(scope)
     inbound = Inbound(
         method=scope["method"],
         place=place,
@@ -87,7 +88,7 @@ async def _answered(host: Host, scope: Scope, headers: dict[bytes, bytes], recei
         headers=headers,
         body=body,
         received_at=host.app.now(),
-        address=_address(chain, peer, settings.forwarded_hops),
+        address=_address_of(scope, headers, settings),
         peer=peer,
         address_chain=f"{chain}, {peer}" if chain and peer else chain or peer,
     )
@@ -120,12 +121,21 @@ async def _body(receive: Receive, limit: int) -> bytes | None:
             return b"".join(parts) if size <= limit else b"\0" * (limit + 1)
 
 
-def _address(chain: str, peer: str, hops: int) -> str | None:
+def _address_of(scope: Scope, headers: dict[bytes, bytes], settings: Settings) -> str | None:
     """The client's address: what our own outermost proxy saw, never what a client wrote before that."""
-    entries = [entry.strip() for entry in chain.split(",") if entry.strip()]
+    entries = [entry.strip() for entry in _chain(headers).split(",") if entry.strip()]
+    hops = settings.forwarded_hops
     if hops and entries:
         return entries[-hops] if hops <= len(entries) else entries[0]
-    return peer or None
+    return _peer(scope) or None
+
+
+def _chain(headers: dict[bytes, bytes]) -> str:
+    return headers.get(b"x-forwarded-for", b"").decode("latin-1")
+
+
+def _peer(scope: Scope) -> str:
+    return scope["client"][0] if scope.get("client") else ""
 
 
 async def _send(answer: Answer | Passed, origin: bytes | None, send: Send) -> None:
@@ -149,16 +159,41 @@ async def _send(answer: Answer | Passed, origin: bytes | None, send: Send) -> No
 
 async def _operate(host: Host, scope: Scope, receive: Receive, send: Send) -> None:
     """One of the five operations; its refusals are problem documents like the rest of /v1."""
-    from functions.capture.operating import operate
-
     try:
-        response = await operate(host, scope, receive)
+        answered = await _performed(host, scope, receive)
     except RefusedError as error:
-        response = problems.answer(error, error.status)
+        await problems.answer(error, error.status)(scope, receive, send)
+        return
     except HedgerowError as error:
         log().warning("request.failed", code=error.code, detail=error.detail)
-        response = problems.answer(error, 503)
-    await response(scope, receive, send)
+        await problems.answer(error, 503)(scope, receive, send)
+        return
+    if answered is not None:
+        headers = tuple((name.lower().encode(), value.encode()) for name, value in answered.headers.items())
+        await _send(Answer(answered.status, answered.body, headers=headers), None, send)
+
+
+async def _performed(host: Host, scope: Scope, receive: Receive) -> OperationAnswer | None:
+    from functions.capture import operations
+
+    if scope["method"] != "POST":
+        raise MethodError(f"An operation is a POST, not a {scope['method']}.")
+    headers = dict(scope["headers"])
+    wish = operations.wish_of(scope["query_string"])
+    project = await operations.authorise(host, problems.bearer_of(scope), wish.connection_id)
+    settings = host.app.settings
+    body = await _body(receive, settings.body_bytes)
+    if body is None:
+        return None
+    return await operations.perform(
+        host,
+        scope["path"].removeprefix(OPERATIONS).strip("/"),
+        project,
+        body,
+        durable=wish.durable,
+        address=_address_of(scope, headers, settings),
+        sdk=headers.get(b"user-agent", b"").decode("latin-1"),
+    )
 
 
 async def _capture(request: Request) -> ASGIApp:
