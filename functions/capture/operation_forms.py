@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 from pydantic.alias_generators import to_pascal
 
-from functions.capture.merge_ids import is_illegal
+from functions.capture.identity_names import is_refused_by_posthog
 from hedgerow.foreign import printable
 from hedgerow.logs import without_keys
 
 LONGEST_ID = 200
 """Of ids and event names: PostHog cuts what is longer, and two ids may then be one."""
-MOST_DEPTH = 64
+MOST_DEPTH = 100
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]+")
 _HALVES = re.compile(r"[\ud800-\udfff]")
 _WORDS = {
@@ -82,7 +82,7 @@ def _identifier(value: object, info: ValidationInfo) -> str:
 
 def _mergeable(value: object, info: ValidationInfo) -> str:
     text = _identifier(value, info)
-    if is_illegal(text):
+    if is_refused_by_posthog(text):
         raise ValueError(
             f"`{_named(info)}` is {shown(text)!r}, which PostHog merges with nobody: "
             "such ids come from code that had no user. Send the user's own id"
