@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from hedgerow.models import Part
-from hedgerow.records import Index, Instant, Record
+from hedgerow.records import Index, Instant, Record, derived_id
 
 PropertyType = Literal["string", "number", "integer", "boolean", "object", "array", "any"]
 EventPolicy = Literal["observe", "tag", "refuse"]
@@ -85,3 +85,19 @@ class CaptureRules(Record):
     merges: MergeRules = MergeRules()
     privacy: PrivacyRules = PrivacyRules()
     hash_key_ref: str | None = Field(default=None, description="The vault's reference of the key of keyed hashes.")
+
+
+class CatalogVersion(Record):
+    """One of the catalogue's former or present versions. Its id is `version_id(connection, version)`."""
+
+    collection = "catalog_versions"
+    indexes = (Index("connection_id"),)
+
+    tenant_id: str
+    connection_id: str
+    catalog: CatalogRules
+
+
+def version_id(connection_id: str, version: int) -> str:
+    """One record for a connection and a version of its catalogue."""
+    return derived_id("cat", connection_id, str(version))

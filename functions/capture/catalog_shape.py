@@ -151,9 +151,9 @@ def _refusal(error: ValidationError) -> InvalidError:
         "string_unicode": "holds half a character",
     }
     why = words.get(first["type"]) or f"cannot be used: {first['msg'][:1].lower()}{first['msg'][1:]}"
-    if "enum" in loc[:-1]:
+    if len(loc) > 6 and loc[4] == "enum":
         # The members of the union of what a value may be follow it; none of them is the writer's word.
-        loc, why = loc[: loc.index("enum") + 2], "is neither text, nor a number, nor true or false"
+        loc, why = loc[:6], "is neither text, nor a number, nor true or false"
     return _invalid(without_keys(".".join(loc))[:200] or "catalog", why)
 
 

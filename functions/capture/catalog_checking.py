@@ -1,0 +1,83 @@
+"""What the catalogue would say of events somebody wrote down: the guard's own verdict, in words. Pure; counts nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, Field
+
+from functions.capture.catalog import MISSING_MARKS, UNKNOWN, Catalog, missing, said
+from functions.capture.naming import habit_of, is_ours, lookalike, style_of
+from hedgerow.capture_rules import CatalogRules, EventPolicy
+from hedgerow.errors import InvalidError
+
+MOST_EVENTS = 1_000
+
+
+class CatalogVerdict(BaseModel):
+    """The verdict on one event. `violations`: `unknown_event`, or words such as `missing:currency`.
+
+    `outcome` is what would become of it; `notices` never change that.
+    """
+
+    event: str
+    known: bool
+    policy: EventPolicy
+    violations: list[str]
+    outcome: str = Field(description="passes, tagged or refused")
+    detail: str
+    missing: list[str] = Field(description="Recommended properties that are not there.")
+    unlisted: list[str] = Field(description="Properties the catalogue does not name.")
+    looks_like: str | None = Field(description="The known name an unknown one probably means.")
+    naming: str | None = Field(description="What the name does not follow; null when it does, or none is asked for.")
+
+
+def check(rules: CatalogRules, asked: object) -> list[CatalogVerdict]:
+    """The verdict on an event, a list of them, or `{"events": [...]}`; `InvalidError` for anything else."""
+    if isinstance(asked, dict) and "events" in asked and "event" not in asked:
+        asked = asked["events"]
+    events = asked if isinstance(asked, list) else [asked]
+    if len(events) > MOST_EVENTS:
+        raise InvalidError(f"{len(events)} events were sent; up to {MOST_EVENTS} are checked in one call.")
+    catalog, known = Catalog(rules), [rule.name for rule in rules.events]
+    style = catalog.style or (habit_of(known).style if rules.naming == "report" else None)
+    return [_verdict(catalog, known, style, place, event) for place, event in enumerate(events)]
+
+
+def _verdict(catalog: Catalog, names: list[str], style: str | None, place: int, event: object) -> CatalogVerdict:
+    name, properties = _read(place, event)
+    known = catalog.known.get(name)
+    breaks = style if style is not None and is_ours(name) and style_of(name) != style else None
+    if known is None:
+        is_foreign = is_ours(name)
+        words = [UNKNOWN] if is_foreign else []
+        policy: EventPolicy = catalog.unknown if is_foreign else "observe"
+        lacked = missing(properties) if is_foreign else ()
+    else:
+        words, policy = known.violations(properties), known.policy
+        lacked = missing(properties, is_money=known.is_money)
+    required = known.required if known is not None else frozenset()
+    return CatalogVerdict(
+        event=name,
+        known=known is not None,
+        policy=policy,
+        violations=words,
+        outcome={"observe": "passes", "tag": "tagged", "refuse": "refused"}[policy] if words else "passes",
+        detail=said(words),
+        missing=[each for each in MISSING_MARKS if each in lacked and each not in required],
+        unlisted=sorted(known.unlisted(properties)) if known is not None else [],
+        looks_like=lookalike(name, names) if words == [UNKNOWN] else None,
+        naming=breaks,
+    )
+
+
+def _read(place: int, event: object) -> tuple[str, Mapping[str, object]]:
+    name = event.get("event") if isinstance(event, dict) else None
+    if not isinstance(event, dict) or not isinstance(name, str) or not name:
+        raise InvalidError(
+            f"Event {place} has no name.",
+            hint='An event looks like {"event": "payment.completed", "properties": {…}}.',
+            members={"field": str(place)},
+        )
+    properties = event.get("properties")
+    return name, properties if isinstance(properties, dict) else {}
