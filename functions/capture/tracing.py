@@ -1,0 +1,165 @@
+"""Where is this event? Our own timeline first, for what was not delivered at once; then PostHog's own row.
+
+Deliveries are looked through newest first, within a bound, and the answer says when the
+bound was reached. PostHog is asked only where the connection may ask it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from functions.capture import contents, event_views, posthog_rows
+from functions.capture.event_views import EventPlace, EventPlaces, NotAsked
+from hedgerow.app import App
+from hedgerow.deliveries import Delivery, DeliveryStory, position_of
+from hedgerow.errors import InvalidError, MissingError, OutboundError, RefusedError, StateConflictError
+from hedgerow.models import Connection
+from hedgerow.ownership import may_ask
+from hedgerow.ports import Where
+
+MOST_DELIVERIES = 20_000
+PAGE = 200
+MOST_CONNECTIONS = 50
+MOST_ASKED = 10
+# An instance's clock may be ahead of ours.
+_AHEAD = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What was found of our own; `is_whole` False: there are older deliveries that were not looked at."""
+
+    place: EventPlace | None
+    looked_at: int
+    is_whole: bool
+
+
+def uuid_of(text: str) -> UUID:
+    """The uuid; `InvalidError` for anything else."""
+    try:
+        if len(text) not in {32, 36}:
+            raise ValueError
+        return UUID(text)
+    except ValueError:
+        raise InvalidError(
+            "That is no uuid.",
+            hint="An event's uuid is what the SDK gave it, such as 0197c2a1-…; `Hedgerow-Event-Id` has it for the five operations.",
+            members={"field": "uuid"},
+        ) from None
+
+
+async def where_is(app: App, connection: Connection, text: str) -> EventPlace:
+    """Where an event of this connection is.
+
+    `MissingError` when neither we nor PostHog know it; `OutboundError` when PostHog was asked
+    and did not answer; `StateConflictError` when it may not be asked just now.
+    """
+    uuid = uuid_of(text)
+    search = await _own(app, connection, uuid, MOST_DELIVERIES)
+    if search.place is not None:
+        return search.place
+    try:
+        may_ask(connection)
+    except StateConflictError as error:
+        raise _nowhere(search, f"PostHog could not be asked: {error.detail}", error.hint) from None
+    found = await _in_posthog(app, connection, uuid)
+    if found is None:
+        raise _nowhere(search, "PostHog was asked and does not hold it.", "")
+    return found
+
+
+async def where_are(app: App, tenant_id: str, text: str) -> EventPlaces:
+    """The same over every connection of a tenant; `MissingError` when it is in none."""
+    uuid = uuid_of(text)
+    page = await app.store.find(Connection, Where("tenant_id", "==", tenant_id), limit=MOST_CONNECTIONS)
+    left, is_whole, looked_at = MOST_DELIVERIES, page.next_cursor is None, 0
+    items: list[EventPlace] = []
+    for connection in page.items:
+        search = await _own(app, connection, uuid, left)
+        left, looked_at = left - search.looked_at, looked_at + search.looked_at
+        is_whole = is_whole and search.is_whole
+        if search.place is not None:
+            items.append(search.place)
+    if items:
+        return EventPlaces(items=items, not_asked=[])
+    not_asked = await _ask_each(app, page.items, uuid, items)
+    if not items:
+        said = "; ".join(dict.fromkeys(each.detail for each in not_asked)) or "PostHog was asked and does not hold it."
+        raise _nowhere(_Search(None, looked_at, is_whole), said, "")
+    return EventPlaces(items=items, not_asked=not_asked)
+
+
+async def _ask_each(
+    app: App, connections: tuple[Connection, ...], uuid: UUID, items: list[EventPlace]
+) -> list[NotAsked]:
+    """Ask each project once; what cannot be asked is told, and stops nobody."""
+    not_asked: list[NotAsked] = []
+    asked: set[tuple[str, str | None]] = set()
+    for connection in connections:
+        try:
+            may_ask(connection)
+            if (connection.host, connection.project_id) in asked:
+                continue
+            asked.add((connection.host, connection.project_id))
+            if len(asked) > MOST_ASKED:
+                raise StateConflictError(f"Only {MOST_ASKED} projects are asked at once.", hint="Name the connection.")
+            found = await _in_posthog(app, connection, uuid)
+        except (RefusedError, OutboundError) as error:
+            detail = f"{connection.name}: {error.detail}"
+            not_asked.append(NotAsked(connection_id=connection.id, code=error.code, detail=detail, hint=error.hint))
+            continue
+        if found is not None:
+            items.append(found)
+    return not_asked
+
+
+async def _own(app: App, connection: Connection, uuid: UUID, most: int) -> _Search:
+    where = (Where("connection_id", "==", connection.id), Where("accepted_at", "<=", app.now() + _AHEAD))
+    looked_at = 0
+    cursor: str | None = None
+    while looked_at < most:
+        page = await app.store.find(DeliveryStory, *where, limit=min(PAGE, most - looked_at), cursor=cursor)
+        for found in page.items:
+            position = position_of(found.uuids, uuid)
+            if position is not None:
+                place = await _place(app, found, uuid, position)
+                return _Search(place, looked_at, is_whole=True)
+        looked_at += len(page.items)
+        cursor = page.next_cursor
+        if cursor is None:
+            return _Search(None, looked_at, is_whole=True)
+    return _Search(None, looked_at, is_whole=False)
+
+
+async def _place(app: App, found: DeliveryStory, uuid: UUID, position: int) -> EventPlace:
+    """The event's story, with its name and time where the payload is still kept."""
+    whole = await app.store.get(Delivery, found.id)
+    event: contents.Inside | None = None
+    if whole is not None and whole.payload:
+        try:
+            batch = contents.batch_of(await contents.unpacked(app.store, whole)) or []
+        except StateConflictError:
+            batch = []
+        if len(batch) == len(found.uuids) // 16:
+            event = contents.inside(batch[position])
+    return event_views.own_place(found, uuid, position, event, app.now())
+
+
+async def _in_posthog(app: App, connection: Connection, uuid: UUID) -> EventPlace | None:
+    rows = await posthog_rows.rows_of(app, connection, uuid)
+    return event_views.posthog_place(connection, uuid, rows) if rows else None
+
+
+def _nowhere(search: _Search, posthog: str, hint: str) -> MissingError:
+    cut = "" if search.is_whole else f" Only the newest {search.looked_at:,} deliveries were looked at."
+    return MissingError(
+        f"This event is in none of our {search.looked_at:,} deliveries. {posthog}{cut}",
+        code="event_not_found",
+        hint=(f"{hint} " if hint else "")
+        + "It was never sent here, went to another connection, or was delivered so recently that PostHog does not show it yet. "
+        "What was delivered late is kept here 7 days, what is dead or held 30. PostHog says 200 and drops what is over its "
+        "quota or what its own filters refuse.",
+        members={"deliveries_looked_at": search.looked_at, "cut": not search.is_whole},
+    )
