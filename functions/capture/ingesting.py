@@ -10,6 +10,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from functions.capture import answers
+from functions.capture.accepting import settle, settle_v1
 from functions.capture.answers import Answer
 from functions.capture.decoding import EmptyBodyError, TooLargeError, UnreadableError, decode
 from functions.capture.envelopes import MIXED_TOKENS, read
@@ -17,7 +18,6 @@ from functions.capture.events import Arrived, Envelope, Poison
 from functions.capture.freezing import freeze
 from functions.capture.inbound import Inbound, Sorted
 from functions.capture.lots import grave
-from functions.capture.settling import settle, settle_v1
 from hedgerow.errors import TransientError
 from hedgerow.logs import log
 
