@@ -37,9 +37,16 @@ class Whole:
     chunks: tuple[DeliveryChunk, ...] = ()
 
 
-def events_in(payload: bytes) -> list[dict[str, Any]]:
-    """The events of a payload; `ValueError` when it is no batch of objects."""
-    return _unpacked(payload)[1]
+def unpacked(payload: bytes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A payload's envelope and the events in it; `ValueError` when it is no batch of objects."""
+    try:
+        envelope = orjson.loads(gzip.decompress(payload))
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError("not gzip") from error
+    events = envelope.get("batch") if isinstance(envelope, dict) else None
+    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
+        raise ValueError("not a batch")
+    return envelope, events
 
 
 def cut(delivery: Delivery, payload: bytes, chosen: Mapping[str, Sequence[int]]) -> dict[str, Whole] | None:
@@ -48,7 +55,7 @@ def cut(delivery: Delivery, payload: bytes, chosen: Mapping[str, Sequence[int]])
     A part's id comes from the delivery's and its key, so that a repeated cut makes the same parts.
     """
     try:
-        envelope, events = _unpacked(payload)
+        envelope, events = unpacked(payload)
     except ValueError:
         return None
     if len(events) != delivery.count:
@@ -137,15 +144,3 @@ def _parcels(parcels: Sequence[Parcel], places: Sequence[int]) -> tuple[Parcel, 
             kept.append(parcel.model_copy(update={"count": number}))
         begin = end
     return tuple(kept)
-
-
-def _unpacked(payload: bytes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The envelope and its events."""
-    try:
-        envelope = orjson.loads(gzip.decompress(payload))
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError("not gzip") from error
-    events = envelope.get("batch") if isinstance(envelope, dict) else None
-    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-        raise ValueError("not a batch")
-    return envelope, events

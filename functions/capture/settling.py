@@ -1,156 +1,195 @@
-"""What becomes of a request's events: forwarded, kept, buried, and what the SDK hears of it.
+"""Writes what became of deliveries, many in one commit, each together with what it moves in the counts.
 
-The forward comes first; then everything that was not delivered is written in one go, so
-that a store that fails leaves the SDK with all of it.
+Either all of an outcome is written or none: after a crash the same payload is sent again,
+the same rows in PostHog, and is counted once.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter, OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from functions.capture import answers
-from functions.capture.answers import Answer
-from functions.capture.lots import Lot, grave, lots_of, tally_of
-from hedgerow.errors import TransientError
-from hedgerow.models import Trouble
+from hedgerow.deliveries import Delivery, DeliveryChunk, chunk_id
+from hedgerow.delivery import Moves, Split, Step, move, rows_of
+from hedgerow.errors import ConflictError
+from hedgerow.ports import Add, Change, Delete, Swap
+from hedgerow.tallies import CaptureCount, added, count_id
 
 if TYPE_CHECKING:
-    from functions.capture.events import Envelope, Frozen
-    from functions.capture.forwarding import Verdicts
-    from functions.capture.hosting import Host
-    from functions.capture.inbound import Inbound, Sorted
-    from functions.capture.projects import Project
-    from hedgerow.deliveries import Lane
-    from hedgerow.posthog.ingestion import Outcome
+    from datetime import datetime
 
-LANES: dict[str, Lane] = {"recording": "recordings", "ai": "ai"}
-MOST_VERDICT = 300
-Said = dict[str, dict[str, str]]
+    from hedgerow.app import App
 
+INSTANCE = "redelivery"
+"""One drain at a time writes these counts: one record for a connection and hour, however many ticks."""
+MOST_CHANGES = 200
+MOST_BYTES = 6 * 1024 * 1024
+"""Of the payloads in one commit: Firestore takes 10 MiB."""
+GATHER_SECONDS = 0.03
+ENOUGH = 120
+MOST_WAITING = 400
+MOST_COUNTS = 500
+_TRIES = 8
 
-async def settle(host: Host, project: Project, envelope: Envelope, found: Sorted, inbound: Inbound) -> Answer:
-    """Protocol v0 and recordings: one answer for the whole request."""
-    lane = LANES.get(inbound.place.kind, "events")
-    historical = envelope.historical
-    lots = _aside(project, found, inbound, historical=historical)
-    quota = b""
-    if found.forward:
-        if lane == "recordings":
-            _name_token(project, found.forward)
-        carried = inbound.carried
-        outcome = await host.forwarding.forward(project, lane, found.forward, carried, historical=historical)
-        lots += _after(host, project, lane, found, outcome, inbound, historical=historical)
-        if lane == "recordings" and outcome.kind == "delivered" and b"quota_limited" in outcome.body:
-            quota = outcome.body
-    await _write(host, project, lots, found)
-    if inbound.query.get("beacon") == "1":
-        return answers.BEACON
-    return Answer(200, quota) if quota else answers.ACCEPTED
+_Key = tuple[str, str, "datetime"]
 
 
-async def settle_v1(host: Host, project: Project, envelope: Envelope, found: Sorted, inbound: Inbound) -> Answer:
-    """Protocol v1: one verdict for each event. What waits here is `ok`: nobody has to send it again."""
-    historical = envelope.historical
-    lots = _aside(project, found, inbound, historical=historical)
-    said: Said = {name: {"result": "ok"} for name in found.named.values()}
-    if found.forward:
-        verdicts = await host.forwarding.forward_v1(project, found.forward, inbound.carried, historical=historical)
-        if verdicts.outcome.kind == "delivered":
-            lots += _not_taken(project, found, verdicts, inbound, said, historical=historical)
-        lots += _after(host, project, "events", found, verdicts.outcome, inbound, historical=historical)
-    await _write(host, project, lots, found)
-    for poison in found.poisons:
-        said[poison.uuid] = {"result": "drop", "details": poison.code}
-    return answers.results(said)
+@dataclass(slots=True)
+class Settled:
+    """The outcome of one delivery: what is written, its bytes of payload, and what moves in the counts."""
+
+    id: str
+    version: int
+    key: _Key
+    changes: list[Change]
+    weight: int
+    moves: Moves
 
 
-async def _write(host: Host, project: Project, lots: list[Lot], found: Sorted) -> None:
-    if not lots:
-        return
-    try:
-        await host.outbox.commit(lots)
-    except TransientError:
-        host.recents.not_accepted(project.connection.id, found.all_frozen)
-        raise
-
-
-def _not_taken(
-    project: Project, found: Sorted, verdicts: Verdicts, inbound: Inbound, said: Said, *, historical: bool
-) -> list[Lot]:
-    """Take out what PostHog dropped or wants again, and note every verdict that is not plain success."""
-    lots: list[Lot] = []
-    again = [event for event in found.forward if event.uuid in verdicts.again]
-    dropped = [event for event in found.forward if event.uuid in verdicts.dropped]
-    trouble = _trouble("posthog_busy", "PostHog asked for this event again.")
-    lots += lots_of(project, again, inbound.source, historical=historical, trouble=trouble)
-    for event in dropped:
-        details = verdicts.dropped[event.uuid][:MOST_VERDICT]
-        trouble = _trouble("posthog_refused", f"PostHog dropped it: {details or 'no reason given'}.")
-        lots += lots_of(project, [event], inbound.source, historical=historical, state="dead", trouble=trouble)
-        said[found.named[event.uuid]] = {"result": "drop", "details": details}
-    for key, details in verdicts.warned.items():
-        if key in found.named:
-            said[found.named[key]] = {"result": "warning", "details": details[:MOST_VERDICT]}
-    gone = verdicts.again | verdicts.dropped.keys()
-    found.forward = [event for event in found.forward if event.uuid not in gone]
-    return lots
-
-
-def _after(
-    host: Host, project: Project, lane: Lane, found: Sorted, outcome: Outcome, inbound: Inbound, *, historical: bool
-) -> list[Lot]:
-    """Count what PostHog took; the answer is what it did not."""
-    events, connection, now = found.forward, project.connection, inbound.received_at
-    if outcome.kind == "delivered":
-        fresh = [event for event in events if event.uuid not in found.repeated]
-        host.counts.add_tally(connection, now, tally_of(fresh, now), "delivered")
-        if len(fresh) < len(events):
-            host.counts.mark(connection, "repeated", now, len(events) - len(fresh))
-        return []
-    if lane == "recordings" and host.app.settings.recordings == "drop" and outcome.kind == "failed":
-        host.counts.mark(connection, "recordings.dropped", now, len(events))
-        return []
-    is_final = outcome.kind != "failed" and len(events) == 1
-    return lots_of(
-        project,
-        events,
-        inbound.source,
-        lane=lane,
-        historical=historical,
-        state="dead" if is_final else "pending",
-        trouble=_trouble(outcome.code, outcome.detail),
+def settled(before: Delivery, step: Step) -> Settled:
+    """The step of a delivery as changes; the delivery itself is not held on to."""
+    moves: Moves = Counter()
+    gone: list[Change] = [Delete(DeliveryChunk, chunk_id(before.id, number)) for number in range(1, before.chunks + 1)]
+    changes: list[Change]
+    if isinstance(step, Split):
+        records = [record for part in step.parts for record in (part.delivery, *part.chunks)]
+        changes = [Delete(Delivery, before.id, before.version), *gone, *(Add(record) for record in records)]
+        weight = sum(len(record.payload) for record in records)
+        for part in step.parts:
+            move(moves, part.delivery.tally, before.state, part.delivery.state)
+    else:
+        changes = [Swap(step), *(gone if step.state == "delivered" else ())]
+        weight = len(step.payload)
+        move(moves, step.tally, before.state, step.state)
+    return Settled(
+        before.id, before.version, (before.tenant_id, before.connection_id, before.hour), changes, weight, moves
     )
 
 
-def _aside(project: Project, found: Sorted, inbound: Inbound, *, historical: bool) -> list[Lot]:
-    """What is not forwarded now: refused by the catalogue, held or to be looked at by the merge guard, unreadable."""
-    source = inbound.source
-    lots = [grave(project, poison, source) for poison in found.poisons]
-    groups: dict[tuple[str, str, str], tuple[Trouble, list[Frozen]]] = {}
-    for state, trouble, event in found.aside:
-        groups.setdefault((state, trouble.code, trouble.detail), (trouble, []))[1].append(event)
-    for (state, _, _), (trouble, events) in groups.items():
-        if state == "merge":
-            lots += lots_of(project, events, source, lane="merges", historical=historical)
-            continue
-        kept = "held" if state == "held" else "dead"
-        lots += lots_of(project, events, source, historical=historical, state=kept, trouble=trouble)
-    return lots
+class Settling:
+    """The group commit of a tick. `run` it beside the sending; `flush` waits until all is on disk."""
 
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._waiting: list[Settled] = []
+        self._weight = 0
+        self._counts: OrderedDict[str, CaptureCount] = OrderedDict()
+        self._came = asyncio.Event()
+        self._enough = asyncio.Event()
+        self._all_written = asyncio.Event()
+        self._all_written.set()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._is_hurried = False
 
-def _name_token(project: Project, events: list[Frozen]) -> None:
-    """A recording goes out as an array, so each element names the project itself."""
-    for event in events:
-        properties = event.body.get("properties")
-        if isinstance(properties, dict) and not event.body.get("api_key") and not event.body.get("token"):
-            properties["token"] = project.token
+    async def put(self, outcome: Settled) -> None:
+        """Hand an outcome over; waits while too much is not written yet."""
+        self._waiting.append(outcome)
+        self._weight += outcome.weight
+        self._all_written.clear()
+        self._came.set()
+        if len(self._waiting) >= ENOUGH:
+            self._enough.set()
+        if self._is_full():
+            self._room.clear()
+            await self._room.wait()
 
+    async def flush(self) -> None:
+        """Until everything handed over is written."""
+        self._is_hurried = True
+        self._enough.set()
+        await self._all_written.wait()
+        self._is_hurried = False
 
-def _trouble(code: str, detail: str) -> Trouble:
-    hints = {
-        "posthog_refused": "PostHog's own words say what is wrong with it; mend what sends it, then redeliver.",
-        "posthog_too_large": "It is cut into smaller batches; a single event that is too large stays dead.",
-    }
-    return Trouble(
-        code=code, detail=detail, hint=hints.get(code, "Nothing to do: it is sent again every minute until it arrives.")
-    )
+    async def run(self) -> None:
+        """Write what is handed over, until cancelled."""
+        while True:
+            await self._came.wait()
+            if not self._is_hurried:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._enough.wait(), GATHER_SECONDS)
+            await self._write(self._taken())
+            if not self._waiting:
+                self._came.clear()
+                self._all_written.set()
+
+    def _is_full(self) -> bool:
+        return len(self._waiting) >= MOST_WAITING or self._weight >= MOST_BYTES
+
+    def _taken(self) -> list[Settled]:
+        changes = weight = number = 0
+        keys: set[_Key] = set()
+        for each in self._waiting:
+            keys.add(each.key)
+            changes += len(each.changes)
+            weight += each.weight
+            if number and (changes + len(keys) > MOST_CHANGES or weight > MOST_BYTES):
+                break
+            number += 1
+        taken, self._waiting = self._waiting[:number], self._waiting[number:]
+        if len(self._waiting) < ENOUGH:
+            self._enough.clear()
+        self._weight -= sum(each.weight for each in taken)
+        if not self._is_full():
+            self._room.set()
+        return taken
+
+    async def _write(self, group: list[Settled]) -> None:
+        """Write a group, or, when somebody else was at one of them, each half on its own."""
+        for _ in range(_TRIES):
+            try:
+                await self._commit(group)
+            except ConflictError:
+                # Ours, theirs or a count's: all that was remembered is read anew.
+                self._counts.clear()
+                if len(group) > 1:
+                    middle = len(group) // 2
+                    await self._write(group[:middle])
+                    await self._write(group[middle:])
+                    return
+                if await self._is_over(group[0]):
+                    return
+            else:
+                return
+
+    async def _is_over(self, one: Settled) -> bool:
+        """Whether the delivery is no longer as it was read: written already, purged, or changed by hand.
+
+        What was changed by hand and still waits is sent again: the same rows in PostHog.
+        """
+        stands = await self._app.store.get(Delivery, one.id)
+        return stands is None or stands.version != one.version
+
+    async def _commit(self, group: list[Settled]) -> None:
+        moves: dict[_Key, Moves] = {}
+        for each in group:
+            if each.moves:
+                mine = moves.setdefault(each.key, Counter())
+                for place, number in each.moves.items():
+                    mine[place] += number
+        counts = await self._counted(moves)
+        changes = [change for each in group for change in each.changes]
+        written = await self._app.store.commit(
+            *changes, *(Swap(record) if record.version else Add(record) for record in counts)
+        )
+        for record in counts:
+            self._counts[record.id] = written.of(record)
+            self._counts.move_to_end(record.id)
+        while len(self._counts) > MOST_COUNTS:
+            self._counts.popitem(last=False)
+
+    async def _counted(self, moves: dict[_Key, Moves]) -> list[CaptureCount]:
+        """The records of these connections and hours, with the moves entered."""
+        ids = {key: count_id(key[1], key[2], INSTANCE) for key in moves}
+        unknown = [id for id in ids.values() if id not in self._counts]
+        found = await self._app.store.get_many(CaptureCount, unknown) if unknown else []
+        known = {**self._counts, **{record.id: record for record in found if record is not None}}
+        counts: list[CaptureCount] = []
+        for (tenant_id, connection_id, hour), moved in moves.items():
+            id = ids[tenant_id, connection_id, hour]
+            before = known.get(id) or CaptureCount(id=id, tenant_id=tenant_id, connection_id=connection_id, hour=hour)
+            counts.append(before.model_copy(update={"rows": added(before.rows, rows_of(moved))}))
+        return counts

@@ -1,0 +1,120 @@
+"""What is due, read so that nobody starves: connection by connection, each in turn, oldest first.
+
+Connections with something due are found by stepping through an index, one question for
+each, however much each of them has waiting; so a tenant's million costs the others nothing.
+Reads are bounded: at most `MOST_PAGE` deliveries of one connection at a turn, fewer where
+they are large.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from hedgerow.deliveries import Delivery
+from hedgerow.models import Connection
+from hedgerow.ports import Where
+from hedgerow.posthog.hosts import ingestion_of
+from hedgerow.records import Index, Instant, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hedgerow.app import App
+
+FIRST_PAGE = 4
+MOST_PAGE = 64
+PAGE_BYTES = 2 * 1024 * 1024
+"""About what one read may bring; the size of the next is guessed from the last."""
+GONE = ""
+"""The origin of deliveries whose connection is no more: they go nowhere."""
+_CONNECTIONS = 200
+# Ids are random hex behind their prefix: sixteen walks side by side share them evenly.
+_BOUNDS = ("", *(f"con_{digit:x}" for digit in range(1, 16)), "\uffff")
+
+
+class DueDelivery(Record):
+    """What finding needs of a delivery that waits."""
+
+    collection = Delivery.collection
+    indexes = (Index("connection_id", "due_at"),)
+    partial = True
+
+    connection_id: str
+    due_at: Instant | None = None
+
+
+@dataclass(slots=True)
+class Queue:
+    """One connection's deliveries, as far as they were read."""
+
+    connection_id: str
+    connection: Connection | None
+    limit: int = FIRST_PAGE
+    cursor: str | None = None
+
+
+@dataclass(slots=True)
+class Upstream:
+    """One ingestion origin and the connections whose deliveries wait for it, whose has waited longest first."""
+
+    origin: str
+    turns: deque[Queue] = field(default_factory=deque)
+
+
+async def is_anything_waiting(app: App) -> bool:
+    """One question: most ticks end here."""
+    return bool((await app.store.find(DueDelivery, Where("connection_id", ">", ""), limit=1)).items)
+
+
+async def upstreams(app: App) -> list[Upstream]:
+    """Everybody who has something due now, by the origin it goes to."""
+    walks = await asyncio.gather(*(_walk(app, *bounds) for bounds in pairwise(_BOUNDS)))
+    due = sorted((first for walk in walks for first in walk), key=lambda first: (first.due_at, first.connection_id))
+    found: dict[str, Upstream] = {}
+    for begin in range(0, len(due), _CONNECTIONS):
+        some = [first.connection_id for first in due[begin : begin + _CONNECTIONS]]
+        for id, connection in zip(some, await app.store.get_many(Connection, some), strict=True):
+            if connection is not None and connection.state == "disconnecting" and connection.disconnect_purge:
+                continue  # All of it is about to vanish.
+            origin = origin_of(connection)
+            found.setdefault(origin, Upstream(origin)).turns.append(Queue(id, connection))
+    return list(found.values())
+
+
+def origin_of(connection: Connection | None) -> str:
+    """Where a connection's events go."""
+    return GONE if connection is None else connection.ingestion_host or ingestion_of(connection.host)
+
+
+async def page(app: App, queue: Queue, limit: int | None = None) -> Sequence[Delivery]:
+    """The next deliveries of a connection that are due; none when that was all. `queue` remembers where it is."""
+    read = await app.store.find(
+        Delivery,
+        Where("connection_id", "==", queue.connection_id),
+        Where("due_at", "<=", app.now()),
+        limit=limit or queue.limit,
+        cursor=queue.cursor,
+    )
+    if read.items:
+        weight = sum(len(delivery.payload) for delivery in read.items) // len(read.items) + 1
+        queue.limit = max(1, min(MOST_PAGE, queue.limit * 4, PAGE_BYTES // weight))
+    queue.cursor = read.next_cursor
+    return read.items
+
+
+async def _walk(app: App, begin: str, end: str) -> list[DueDelivery]:
+    """The longest due delivery of each connection whose id is in a range."""
+    firsts: list[DueDelivery] = []
+    now, above = app.now(), Where("connection_id", ">=", begin)
+    while True:
+        found = await app.store.find(DueDelivery, above, Where("connection_id", "<", end), limit=1)
+        if not found.items:
+            return firsts
+        first = found.items[0]
+        if first.due_at is not None and first.due_at <= now:
+            firsts.append(first)
+        above = Where("connection_id", ">", first.connection_id)
