@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_OPENERS = (b"{", b"[")
 _ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
 _OPENS_JSON = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*[\[{]")
 _OPENS_FORM = re.compile(rb"[A-Za-z0-9_.$-]{1,64}=")
@@ -50,8 +51,12 @@ def decode(body: bytes, *, query: dict[str, str], content_type: str, encoding: s
         raise EmptyBodyError("request missing data payload")
     if len(packed) > limit:
         raise TooLargeError("the body is too large")
-    if not encoding and packed[:1] in b"{[":
+    if not encoding and packed.startswith(_OPENERS):
         return packed
+    if packed.startswith(_GZIP) and "," not in encoding:
+        text = _from_gzip(packed, limit)
+        if text.startswith(_OPENERS):
+            return text
     hints = [hint.strip().lower() for hint in reversed(encoding.split(","))]
     hints.append(query.get("compression", "").lower())
     if packed is not body:

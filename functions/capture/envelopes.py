@@ -14,13 +14,15 @@ from typing import Any
 import orjson
 
 from functions.capture import timestamps
-from functions.capture.events import Envelope, Protocol
+from functions.capture.events import MOST_EVENT_BYTES, MOST_LEVELS, Envelope, Protocol
 from functions.capture.salvage import Salvaged, salvaged
 
 MIXED_TOKENS = "batch submitted with inconsistent api_key values"
 """PostHog's words, in `broken`, for an array whose events name different tokens: the envelope has neither."""
 _TOKEN_FIELDS = ("token", "$token", "api_key")
 _TOKEN_IN_SIGHT = re.compile(rb'"(?:api_key|\$?token)"\s{0,9}:\s{0,9}"(phc_[0-9A-Za-z_-]{1,60})"')
+_SMALL_BYTES = MOST_EVENT_BYTES - 10_000
+"""What freezing adds to an event is far less than the difference."""
 _RECORDINGS = frozenset(["$snapshot", "$snapshot_items"])
 
 
@@ -37,10 +39,11 @@ def read(
     In v1 the token is the bearer's and `sent_at` the header's. Elements of a batch that cannot
     be read stand among the events as `Fragment`s, which `freezing.freeze` turns into poison.
     """
+    is_sound = True
     try:
         found = Salvaged(orjson.loads(text))
     except orjson.JSONDecodeError:
-        found = salvaged(text)
+        found, is_sound = salvaged(text), False
     body, is_batch = found.body, False
     if isinstance(body, dict):
         batch = body.get("batch")
@@ -52,6 +55,7 @@ def read(
         reason = found.broken or "invalid type, expected an event, an array of events or a batch"
         found, events = Salvaged(None, reason, text), []
     envelope = Envelope(None, events, broken=found.broken, rest=found.rest)
+    envelope.is_plain = is_sound and _is_small(text, events)
     if protocol == "v1":
         envelope.token = bearer
         envelope.sent_at = timestamps.parse(sent_at_header)
@@ -69,6 +73,14 @@ def _flat(elements: list[Any]) -> list[Any]:
     if list not in map(type, elements):
         return elements
     return [event for each in elements for event in (each if isinstance(each, list) else (each,))]
+
+
+def _is_small(text: bytes, events: list[Any]) -> bool:
+    """Whether no event in a text can be over PostHog's limits: each of the others has a bracket of its own."""
+    if len(text) > _SMALL_BYTES:
+        return False
+    others = len(events) - 1 if set(map(type, events)) == {dict} else 0
+    return text.count(b"{") + text.count(b"[") <= MOST_LEVELS + others
 
 
 def _find_token(envelope: Envelope, body: object, text: bytes, query: dict[str, str], *, is_batch: bool) -> bool:

@@ -14,6 +14,11 @@ from hedgerow.models import Trouble
 
 Protocol = Literal["v0", "v1"]
 
+MOST_EVENT_BYTES = 1_000_000
+"""What PostHog's queue carries of one event."""
+MOST_LEVELS = 125
+"""PostHog's JSON reader goes 127 levels deep, and a batch around the event is two of them."""
+
 
 @dataclass(slots=True)
 class Envelope:
@@ -29,6 +34,8 @@ class Envelope:
     historical: bool = False
     broken: str = ""
     rest: bytes = b""
+    is_plain: bool = False
+    """The body was sound JSON, with nothing in it that PostHog's limits of size and depth could touch."""
 
 
 @dataclass(slots=True)
@@ -43,6 +50,8 @@ class Arrived:
     """v1 only: name and version from `PostHog-Sdk-Info`."""
     fills_name: bool = False
     """`/engage`: an event without a name is a `$identify`."""
+    is_plain: bool = False
+    """The envelope's: events need no look of their own for what JSON, or PostHog, cannot carry."""
 
 
 @dataclass(slots=True)

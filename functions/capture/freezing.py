@@ -12,15 +12,12 @@ from typing import Any
 import orjson
 
 from functions.capture import timestamps, uuids
-from functions.capture.events import Arrived, Frozen, Poison
+from functions.capture.events import MOST_EVENT_BYTES, MOST_LEVELS, Arrived, Frozen, Poison
 from functions.capture.poisons import poison
 from functions.capture.salvage import Fragment
 
 LONGEST = 200
 """Characters of a name and of an id that PostHog keeps."""
-MOST_EVENT_BYTES = 1_000_000
-MOST_LEVELS = 125
-"""PostHog's JSON reader goes 127 levels deep, and a batch around the event is two of them."""
 _UNBOUNDED = ("$snapshot", "$ai_")
 """Recordings and AI events have limits of their own, on their own paths."""
 _OPTIONS = {
@@ -173,7 +170,8 @@ def _put_together(
     body["distinct_id"] = distinct_id
     body["timestamp"] = timestamps.written(at)
     body["properties"] = properties
-    _check(body, name)
+    if not arrived.is_plain:
+        _check(body, name)
     return Frozen(own, name, distinct_id, at, body)
 
 
@@ -213,8 +211,7 @@ def _check(body: dict[str, Any], name: str) -> None:
         raise _unwritable(body) from None
     if len(wire) > MOST_EVENT_BYTES and not name.startswith(_UNBOUNDED):
         raise _Flaw("event_too_large", "maximum event size exceeded: the event is over 1,000,000 bytes")
-    brackets = wire.count(b"{") + wire.count(b"[")
-    if brackets > MOST_LEVELS and _is_deep(body):
+    if wire.count(b"{") + wire.count(b"[") > MOST_LEVELS and _is_deep(body):
         raise _unwritable(body)
     # The fast writer says null where a number is not finite.
     if b"null" in wire and _holds_nan(body):

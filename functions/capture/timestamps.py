@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+import orjson
+
 FURTHEST_AHEAD = timedelta(hours=23)
 """An event further in the future than this is stored at its arrival."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """Where PostHog puts an instant outside the years it knows."""
 _LONGEST = 100
+_WRITTEN_LENGTH = len("2025-05-01T10:00:00.000000Z")
 _WIDEST_OFFSET = 2**63
 _NUMBER = re.compile(r"-?[0-9]{1,19}(?:\.[0-9]+)?")
 _SMALLEST_MILLISECONDS = 1e11
@@ -74,7 +77,9 @@ def from_milliseconds(text: str) -> datetime | None:
 
 def written(at: datetime) -> str:
     """An instant of UTC as RFC 3339 with microseconds."""
-    return at.isoformat(timespec="microseconds")[:-6] + "Z"
+    # Several times as fast as isoformat, which costs more than all the rest of an event's time.
+    text = orjson.dumps(at, option=orjson.OPT_UTC_Z)[1:-1].decode()
+    return text if len(text) == _WRITTEN_LENGTH else text[:-1] + ".000000Z"
 
 
 def _other_form(text: str) -> datetime | None:
