@@ -25,6 +25,8 @@ LATER = "Send it again later, or with ?mode=durable: then Hedgerow keeps it and 
 REMEDIES = {
     "posthog_slow": f"It may have taken the event all the same. {LATER}",
     "posthog_broke_off": f"It may have taken the event all the same. {LATER}",
+    "address_refused": "Give the connection the public https:// address of its PostHog; for one in a private network "
+    "the operator adds its host:port to HEDGEROW_ALLOWED_PRIVATE_HOSTS.",
     "posthog_unreachable": f"Check the host of the connection (the URL of the PostHog instance). {LATER}",
     "posthog_too_large": "PostHog takes about 1 MB an event: send fewer or shorter properties.",
     "posthog_refused": "Nothing was stored: mend the event and send it again.",

@@ -120,8 +120,9 @@ async def perform(
     durable: bool,
     address: str | None,
     sdk: str = "",
+    seconds: float = SEND_SECONDS,
 ) -> OperationAnswer:
-    """Carry one operation out. `address` is the client's own, `sdk` its User-Agent.
+    """Carry one operation out. `address` is the client's own, `sdk` its User-Agent, `seconds` what PostHog has.
 
     `MissingError`, `OversizedError` and `MalformedError` before it begins.
     """
@@ -146,7 +147,7 @@ async def perform(
             source = Source(now, sdk[:120], PATH + operation)
             answer = await _kept(host, project, event, aside, source, warnings)
         else:
-            answer = await _sent(host, project, operation, event, now, warnings)
+            answer = await _sent(host, project, operation, event, now, warnings, seconds)
     await host.counts.flush_if_due()
     return answer
 
@@ -191,13 +192,13 @@ async def _warnings(host: Host, project: Project, operation: str, event: Frozen)
 
 
 async def _sent(
-    host: Host, project: Project, operation: str, event: Frozen, now: datetime, warnings: list[str]
+    host: Host, project: Project, operation: str, event: Frozen, now: datetime, warnings: list[str], seconds: float
 ) -> OperationAnswer:
     """PostHog's answer; counted only when it took the event, because only then somebody was told so."""
     batch = packed_batch(project.token, orjson.dumps(event.body), historical=False)
     headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
     url = project.origin + PATHS["events"]
-    outcome = await send(host.app.outbound.session, url, batch, headers, seconds=SEND_SECONDS)
+    outcome = await send(host.app.outbound.session, url, batch, headers, seconds=seconds)
     if outcome.kind == "delivered":
         host.counts.add_tally(project.connection, now, tally_of([event], now), "delivered")
     return operation_answers.of_outcome(operation, outcome, event.uuid, warnings)
