@@ -73,6 +73,7 @@ class Decision:
 class _Chosen:
     ids: list[str] = field(default_factory=list)
     next_cursor: str | None = None
+    is_named: bool = False
 
 
 Decide = Callable[[Delivery], Awaitable[Decision]]
@@ -172,7 +173,7 @@ async def _each(app: App, connection: Connection, chosen: _Chosen, decide: Decid
         if decision.left is not None:
             left = decision.left
             done.refused.append(NotReleased(id=id, code=left.code, detail=left.detail, hint=left.hint))
-    if first is not None and not done.deliveries and len(chosen.ids) == 1 and not done.more:
+    if first is not None and not done.deliveries and chosen.is_named:
         raise first
     return done
 
@@ -215,7 +216,7 @@ async def _chosen(app: App, connection: Connection, wanted: Wanted) -> _Chosen:
             members={"field": "ids"},
         )
     if wanted.ids is not None:
-        return _Chosen(list(dict.fromkeys(wanted.ids)))
+        return _Chosen(list(dict.fromkeys(wanted.ids)), is_named=True)
     where = (Where("connection_id", "==", connection.id), Where("state", "==", wanted.state))
     chosen, looked_at = _Chosen(next_cursor=wanted.cursor), 0
     while len(chosen.ids) < MOST_AT_ONCE and looked_at < MOST_LOOKED_AT:

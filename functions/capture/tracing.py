@@ -50,14 +50,14 @@ def uuid_of(text: str) -> UUID:
         ) from None
 
 
-async def where_is(app: App, connection: Connection, text: str) -> EventPlace:
+async def where_is(app: App, connection: Connection, text: str, *, most: int = MOST_DELIVERIES) -> EventPlace:
     """Where an event of this connection is.
 
     `MissingError` when neither we nor PostHog know it; `OutboundError` when PostHog was asked
     and did not answer; `StateConflictError` when it may not be asked just now.
     """
     uuid = uuid_of(text)
-    search = await _own(app, connection, uuid, MOST_DELIVERIES)
+    search = await _own(app, connection, uuid, most)
     if search.place is not None:
         return search.place
     try:

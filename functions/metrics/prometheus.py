@@ -1,4 +1,5 @@
-"""The newest complete day of each series over all of a tenant's connections, in the exposition format 0.0.4.
+"""The newest complete day of each series over all of a tenant's connections, in the exposition format 0.0.4,
+and what capture accepted in this hour and the last one.
 
 A series without a complete day in this month or the one before is left out: a scrape
 shows what is current, charts are read elsewhere.
@@ -6,7 +7,8 @@ shows what is current, charts are read elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import get_args
@@ -14,7 +16,7 @@ from typing import get_args
 from functions.metrics import series
 from functions.metrics.names import unit_of
 from functions.metrics.window import Window, oldest_of
-from hedgerow import days, months
+from hedgerow import counting_up, days, months
 from hedgerow.app import App
 from hedgerow.models import Connection, ConnectionState, MetricMonth
 from hedgerow.months import Value
@@ -22,6 +24,7 @@ from hedgerow.ports import Where
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PAGE = 100
+AT_ONCE = 10
 
 
 @dataclass(slots=True)
@@ -64,14 +67,28 @@ class Exposition:
         )
     )
 
+    events: Family = field(
+        default_factory=lambda: Family(
+            "hedgerow_capture_events",
+            "Events by what became of them, of the current hour of acceptance and the last complete one.",
+        )
+    )
+    waiting: Family = field(
+        default_factory=lambda: Family(
+            "hedgerow_capture_oldest_waiting_seconds",
+            "Seconds since the oldest event was accepted that still waits for PostHog; 0 when none does.",
+        )
+    )
+
     def text(self) -> bytes:
         """The body of the answer."""
-        lines = [line for family in (self.value, self.day, self.age, self.state) for line in family.lines()]
+        families = (self.value, self.day, self.age, self.state, self.events, self.waiting)
+        lines = [line for family in families for line in family.lines()]
         return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
 
 
 async def expose(app: App, tenant_id: str) -> bytes:
-    """The whole exposition of a tenant: two documents read for each connection, and the connection."""
+    """The whole exposition of a tenant: two documents read for each connection, the connection, and two short finds."""
     exposition = Exposition()
     cursor: str | None = None
     while True:
@@ -86,6 +103,7 @@ async def expose(app: App, tenant_id: str) -> bytes:
         for connection in page.items:
             own = [month for month in held if month.connection_id == connection.id]
             _add(exposition, app, connection, spans[connection.id], own)
+        await _add_captured(exposition, app, page.items)
         cursor = page.next_cursor
         if cursor is None:
             return exposition.text()
@@ -114,6 +132,23 @@ def _add(exposition: Exposition, app: App, connection: Connection, span: Window,
         exposition.age.add(known, max(0, int((app.now() - last).total_seconds())))
     for state in get_args(ConnectionState):
         exposition.state.add({**known, "state": state}, int(connection.state == state))
+
+
+async def _add_captured(exposition: Exposition, app: App, connections: Sequence[Connection]) -> None:
+    """Nothing for a connection that captured nothing lately and has nothing waiting."""
+    for start in range(0, len(connections), AT_ONCE):
+        some = connections[start : start + AT_ONCE]
+        found = await asyncio.gather(*(counting_up.recent(app.store, each.id, app.now()) for each in some))
+        for connection, recent in zip(some, found, strict=True):
+            if recent is None:
+                continue
+            known = {"connection": connection.id, "project": connection.project_id or ""}
+            for hour, sums in (("current", recent.current), ("last", recent.last)):
+                exposition.events.add({**known, "hour": hour, "state": "accepted"}, sums.accepted)
+                for state in counting_up.OUTCOMES:
+                    exposition.events.add({**known, "hour": hour, "state": state}, sums.of(state))
+            since = recent.waiting_since
+            exposition.waiting.add(known, max(0, int((app.now() - since).total_seconds())) if since else 0)
 
 
 def _escaped(text: str) -> str:

@@ -6,7 +6,9 @@ import re
 from datetime import UTC, date, datetime, timedelta
 
 from functions.metrics.main import metrics
+from hedgerow.deliveries import Delivery, hour_of
 from hedgerow.ports import Swap
+from hedgerow.tallies import CaptureCount, CountRow, count_id
 from tests.stage import Stage
 
 SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)*)\} (\S+)')
@@ -104,3 +106,58 @@ async def test_nothing_yet_is_an_empty_exposition(stage: Stage) -> None:
     stage.clock.forward(timedelta(days=45))
     samples = await scrape(stage, await stage.key(tenant))
     assert {name for name, _ in samples} == {"hedgerow_connection_state"}
+
+
+async def test_what_capture_accepted_in_this_hour_and_the_last(stage: Stage) -> None:
+    tenant, rival = await stage.tenant(), await stage.tenant(name="Rival")
+    shop, quiet, stuck = [await stage.connection(tenant) for _ in range(3)]
+    theirs = await stage.connection(rival)
+    now = stage.clock()
+    for connection, instance, hours, accepted in (
+        (shop, "a", 0, 5),
+        (shop, "b", 0, 2),
+        (shop, "a", 1, 9),
+        (shop, "a", 2, 99),
+        (theirs, "a", 0, 7),
+    ):
+        hour = hour_of(now) - timedelta(hours=hours)
+        await stage.add(
+            CaptureCount(
+                id=count_id(connection.id, hour, instance),
+                tenant_id=connection.tenant_id,
+                connection_id=connection.id,
+                hour=hour,
+                rows=(CountRow(name="cart", accepted=accepted, delivered=accepted - 1, dead=1),),
+            )
+        )
+    for minutes in (3, 90):
+        await stage.add(
+            Delivery(
+                id=f"dlv_{minutes}",
+                tenant_id=tenant.id,
+                connection_id=stuck.id,
+                state="pending",
+                accepted_at=now - timedelta(minutes=minutes),
+                hour=hour_of(now),
+                shard=0,
+                count=1,
+                size=1,
+            )
+        )
+    samples = await scrape(stage, await stage.key(tenant, "read"))
+    captured = {
+        (dict(labels)["hour"], dict(labels)["state"]): value
+        for (name, labels), value in samples.items()
+        if name == "hedgerow_capture_events" and dict(labels)["connection"] == shop.id
+    }
+    assert captured == {
+        **dict.fromkeys((("current", "pending"), ("last", "pending"), ("current", "held"), ("last", "held")), 0),
+        ("current", "accepted"): 7,
+        ("current", "delivered"): 5,
+        ("current", "dead"): 2,
+        ("last", "accepted"): 9,
+        ("last", "delivered"): 8,
+        ("last", "dead"): 1,
+    }
+    assert values(samples, "hedgerow_capture_oldest_waiting_seconds", "connection") == {shop.id: 0, stuck.id: 5_400}
+    assert quiet.id not in values(samples, "hedgerow_capture_events", "connection")
