@@ -57,7 +57,7 @@ def answers() -> Iterator[Answers]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-        do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - the names http.server calls
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - the names http.server calls
 
         def log_message(self, format: str, *arguments: object) -> None:
             return

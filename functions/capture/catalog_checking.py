@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, Field
 
-from functions.capture.catalog import MISSING_MARKS, UNKNOWN, Catalog, missing, said
+from functions.capture.catalog import UNKNOWN, Catalog, missing, said
 from functions.capture.naming import habit_of, is_ours, lookalike, style_of
 from hedgerow.capture_rules import CatalogRules, EventPolicy
 from hedgerow.errors import InvalidError
 
 MOST_EVENTS = 1_000
+_OUTCOMES = {"observe": "passes", "tag": "tagged", "refuse": "refused"}
 
 
 class CatalogVerdict(BaseModel):
@@ -39,36 +40,43 @@ def check(rules: CatalogRules, asked: object) -> list[CatalogVerdict]:
     events = asked if isinstance(asked, list) else [asked]
     if len(events) > MOST_EVENTS:
         raise InvalidError(f"{len(events)} events were sent; up to {MOST_EVENTS} are checked in one call.")
-    catalog, known = Catalog(rules), [rule.name for rule in rules.events]
-    style = catalog.style or (habit_of(known).style if rules.naming == "report" else None)
-    return [_verdict(catalog, known, style, place, event) for place, event in enumerate(events)]
+    checker = Checker(rules)
+    return [checker.verdict(event, place) for place, event in enumerate(events)]
 
 
-def _verdict(catalog: Catalog, names: list[str], style: str | None, place: int, event: object) -> CatalogVerdict:
-    name, properties = _read(place, event)
-    known = catalog.known.get(name)
-    breaks = style if style is not None and is_ours(name) and style_of(name) != style else None
-    if known is None:
-        is_foreign = is_ours(name)
-        words = [UNKNOWN] if is_foreign else []
-        policy: EventPolicy = catalog.unknown if is_foreign else "observe"
-        lacked = missing(properties) if is_foreign else ()
-    else:
-        words, policy = known.violations(properties), known.policy
-        lacked = missing(properties, is_money=known.is_money)
-    required = known.required if known is not None else frozenset()
-    return CatalogVerdict(
-        event=name,
-        known=known is not None,
-        policy=policy,
-        violations=words,
-        outcome={"observe": "passes", "tag": "tagged", "refuse": "refused"}[policy] if words else "passes",
-        detail=said(words),
-        missing=[each for each in MISSING_MARKS if each in lacked and each not in required],
-        unlisted=sorted(known.unlisted(properties)) if known is not None else [],
-        looks_like=lookalike(name, names) if words == [UNKNOWN] else None,
-        naming=breaks,
-    )
+class Checker:
+    """A catalogue, ready for any number of events."""
+
+    def __init__(self, rules: CatalogRules) -> None:
+        self._catalog = Catalog(rules)
+        self._names = [rule.name for rule in rules.events]
+        self._style = self._catalog.style or (habit_of(self._names).style if rules.naming == "report" else None)
+
+    def verdict(self, event: object, place: int = 0) -> CatalogVerdict:
+        """The verdict on one event; `InvalidError` when it has no name."""
+        name, properties = _read(place, event)
+        known = self._catalog.known.get(name)
+        if known is not None:
+            words, policy, required = known.violations(properties), known.policy, known.required
+            lacked = missing(properties, is_money=known.is_money)
+        elif is_ours(name):
+            words, policy, required = [UNKNOWN], self._catalog.unknown, frozenset()
+            lacked = missing(properties)
+        else:
+            words, policy, required, lacked = [], "observe", frozenset(), ()
+        follows = self._style is None or not is_ours(name) or style_of(name) == self._style
+        return CatalogVerdict(
+            event=name,
+            known=known is not None,
+            policy=policy,
+            violations=words,
+            outcome=_OUTCOMES[policy] if words else "passes",
+            detail=said(words),
+            missing=[each for each in lacked if each not in required],
+            unlisted=sorted(known.unlisted(properties)) if known is not None else [],
+            looks_like=lookalike(name, self._names) if words == [UNKNOWN] else None,
+            naming=None if follows else self._style,
+        )
 
 
 def _read(place: int, event: object) -> tuple[str, Mapping[str, object]]:

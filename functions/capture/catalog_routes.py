@@ -54,7 +54,7 @@ async def put_catalog(
 ) -> dict[str, object]:
     """Replace the whole catalogue; `version`, or If-Match, is the one it was made from: 409 when that is over."""
     connection = await connection_of(app, caller, connection_id)
-    form = catalog_shape.read(_sent_back(document))
+    form = catalog_shape.read(document)
     rules = await catalog_keeping.put(app, connection, form, _made_from(if_match, form.version))
     host_of(app).projects.forget(connection.id)
     return _shown(rules, response)
@@ -91,13 +91,6 @@ def _shown(rules: CatalogRules, response: Response) -> dict[str, object]:
     response.headers["ETag"] = f'"{rules.version}"'
     changed = rules.updated_at.isoformat() if rules.updated_at is not None else None
     return {**catalog_shape.document_of(rules), "default": not catalog_keeping.is_own(rules), "updated_at": changed}
-
-
-def _sent_back(document: object) -> object:
-    """What GET answered may be PUT as it is: the two fields that only tell are left out."""
-    if isinstance(document, dict):
-        return {name: value for name, value in document.items() if name not in {"default", "updated_at"}}
-    return document
 
 
 def _made_from(if_match: str | None, version: int | None) -> int:

@@ -23,6 +23,8 @@ MOST_PROPERTIES = 100
 MOST_VALUES = 100
 # The record it becomes a part of holds the guards' rules too, and Firestore takes a mebibyte.
 MOST_BYTES = 512 * 1024
+# What GET says of a catalogue beside it.
+TOLD = frozenset({"default", "updated_at"})
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Value = str | int | float | bool
@@ -62,7 +64,12 @@ class CatalogForm(_Form):
 
 
 def read(document: object) -> CatalogForm:
-    """The catalogue in a decoded JSON document; `InvalidError` says what is wrong with it, and where."""
+    """The catalogue in a decoded JSON document; `InvalidError` says what is wrong with it, and where.
+
+    What GET answered may come back as it is: the fields that only tell are left out.
+    """
+    if isinstance(document, dict):
+        document = {name: value for name, value in document.items() if name not in TOLD}
     try:
         form = CatalogForm.model_validate(document)
     except ValidationError as error:

@@ -52,6 +52,10 @@ class Server:
         """The JSON of a POST."""
         return _decoded(self._send("POST", path, body=body or {}))
 
+    def put(self, path: str, body: Shown) -> Shown:
+        """The JSON of a PUT."""
+        return _decoded(self._send("PUT", path, body=body))
+
     def patch(self, path: str, body: Shown) -> Shown:
         """The JSON of a PATCH."""
         return _decoded(self._send("PATCH", path, body=body))

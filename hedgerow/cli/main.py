@@ -9,6 +9,7 @@ import typer
 
 from hedgerow import __version__
 from hedgerow.cli import screen
+from hedgerow.cli.catalog import catalog
 from hedgerow.cli.connect import connect
 from hedgerow.cli.connections import connections
 from hedgerow.cli.disconnect import disconnect
@@ -61,6 +62,7 @@ def command() -> typer.Typer:
         made.command()(verb)
     made.add_typer(tenants, name="tenants")
     made.add_typer(connections, name="connections")
+    made.add_typer(catalog, name="catalog")
     return made
 
 

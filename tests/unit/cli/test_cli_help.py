@@ -9,14 +9,22 @@ import pytest
 from hedgerow import __version__
 from tests.cli_process import hedgerow
 
-ARGUMENTS = ("connections rename", "connections slow", "connections pin", "tick", "tenants create")
+ARGUMENTS = (
+    "catalog check",
+    "catalog types",
+    "connections rename",
+    "connections slow",
+    "connections pin",
+    "tick",
+    "tenants create",
+)
 
 
 def test_the_version_is_said() -> None:
     assert hedgerow("--version").stdout == f"hedgerow {__version__}\n"
 
 
-@pytest.mark.parametrize("verb", [(), ("connections",), ("tenants",)])
+@pytest.mark.parametrize("verb", [(), ("connections",), ("tenants",), ("catalog",)])
 def test_lists_of_verbs_hold_whole_sentences(verb: tuple[str, ...]) -> None:
     short, long = hedgerow(*verb, "-h", COLUMNS="80"), hedgerow(*verb, "--help", COLUMNS="80")
     assert short.returncode == 0
