@@ -24,6 +24,7 @@ VOLATILE = frozenset({"_", "ver", "ip", "beacon", "retry_count", "compression", 
 PLAIN_QUERY = VOLATILE | {"token", "api_key", "v", "send_cohorts", "stage"}
 """What SDKs write into queries. A question with anything else in it is not written to the store."""
 MOST_BODY_BYTES = 4 * 1024 * 1024
+"""Of a question about flags, as sent and unpacked: thousands of times what an SDK writes."""
 _EVALUATIONS = frozenset({"/flags", "/decide"})
 _DEFINITIONS = frozenset({"/flags/definitions", "/api/feature_flag/local_evaluation"})
 _LISTS = frozenset({"/api/surveys", "/api/early_access_features", "/api/web_experiments", "/api/product_tours"})
@@ -149,7 +150,9 @@ def _runtime(asked: Asked) -> list[object]:
 
 
 def _read(asked: Asked) -> dict[str, object] | None:
-    text: bytes | str = asked.body
+    text = asked.body
+    if len(text) > MOST_BODY_BYTES:
+        return None
     if text[:1] != b"{":
         from functions.capture.decoding import TooLargeError, UnreadableError, decode
 

@@ -129,7 +129,8 @@ async def furnished(answers: Answering, *, delay: float = 0.0, store: Store | No
     upstream = Upstream(answers, delay)
     await upstream.switch_on()
     try:
-        async with staged([upstream.origin.removeprefix("http://")], store) as stage:
+        port = upstream.origin.rpartition(":")[2]
+        async with staged([f"127.0.0.1:{port}", f"localhost:{port}"], store) as stage:
             yield Room(stage, upstream, Passing(stage.app))
     finally:
         await upstream.switch_off()
