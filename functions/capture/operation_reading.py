@@ -103,7 +103,7 @@ def _unknown(spelt: str, known: list[str]) -> str:
     near = get_close_matches(spelt[:100], known, 1)
     if not near:
         near = [name for name in known if name.lower() == spelt.replace("-", "_").lower()][:1]
-    return f"`{shown(spelt)}` is no parameter of this operation" + (f"; did you mean `{near[0]}`?" if near else "")
+    return f"`{shown(spelt)}` is no parameter of this operation" + (f" (did you mean `{near[0]}`?)" if near else "")
 
 
 def _worded(error: dict[str, object], written: dict[str, str]) -> str:

@@ -104,7 +104,9 @@ async def authorise(host: Host, bearer: str | None, connection_id: str | None) -
         return await _by_key(host, bearer, connection_id)
     project = await host.projects.by_token(bearer)
     if project is None:
-        raise _stranger(host, bearer)
+        refusal = _stranger(host, bearer)
+        await host.counts.flush_if_due()
+        raise refusal
     if connection_id not in {None, project.connection.id}:
         raise no_connection()
     _refuse_closed(project.connection)
@@ -196,7 +198,7 @@ async def _sent(
 ) -> OperationAnswer:
     """PostHog's answer; counted only when it took the event, because only then somebody was told so."""
     batch = packed_batch(project.token, orjson.dumps(event.body), historical=False)
-    headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT}
+    headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
     url = project.origin + PATHS["events"]
     outcome = await send(host.app.outbound.session, url, batch, headers, seconds=seconds)
     if outcome.kind == "delivered":

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.capture.events import Arrived, Frozen
+from functions.capture.freezing import freeze
 from functions.capture.operation_forms import FORMS, Wire
 from functions.capture.operation_reading import ParameterError, instant_of, read
 from hedgerow.errors import MalformedError
@@ -346,5 +348,7 @@ def test_whatever_is_sent_is_an_event_or_a_reason(data: st.DataObject) -> None:
         flat = not any(isinstance(value, dict | list) for value in made.properties.values())
         assert flat or operation == "identity"
         assert made.distinct_id.strip()
+        event = {"event": made.name, "distinct_id": made.distinct_id, "properties": made.properties}
+        assert isinstance(freeze(event, Arrived(NOW)), Frozen)
     assert said == "" or said.endswith(".")
     assert len(said) < 5_000
