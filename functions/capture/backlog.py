@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hedgerow.app import App
 
 FIRST_PAGE = 4
-MOST_PAGE = 64
+MOST_PAGE = 128
 PAGE_BYTES = 2 * 1024 * 1024
 """About what one read may bring; the size of the next is guessed from the last."""
 GONE = ""

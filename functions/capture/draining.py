@@ -32,7 +32,7 @@ FIRST_WIDTH = 4
 MOST_WIDTH = 16
 """Requests in flight to one origin."""
 READERS = 2
-MOST_READ = 128
+MOST_READ = 256
 MOST_HELD_BYTES = 8 * 1024 * 1024
 """Of payloads read and not yet sent, all origins together; one read may go beyond it."""
 FAILURES_CLOSE = 5

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 INSTANCE = "redelivery"
 """One drain at a time writes these counts: one record for a connection and hour, however many ticks."""
-MOST_CHANGES = 200
+MOST_CHANGES = 500
 MOST_BYTES = 6 * 1024 * 1024
 """Of the payloads in one commit: Firestore takes 10 MiB."""
-GATHER_SECONDS = 0.03
-ENOUGH = 120
-MOST_WAITING = 400
+GATHER_SECONDS = 0.1
+ENOUGH = 400
+MOST_WAITING = 1_000
 MOST_COUNTS = 500
 _TRIES = 8
 

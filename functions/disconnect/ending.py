@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 from functions.disconnect import purging
-from hedgerow import closing, disconnection
+from hedgerow import closing, counting_up, disconnection
 from hedgerow.app import App
+from hedgerow.deliveries import hour_of
 from hedgerow.disconnection import receipt_id
 from hedgerow.errors import HedgerowError, MissingError
 from hedgerow.keys import Caller
@@ -46,6 +47,14 @@ async def look(app: App, caller: Caller, connection_id: str) -> Ended:
     if receipt is None:
         raise no_connection()
     return None, receipt
+
+
+async def traffic(app: App, connection_id: str) -> int:
+    """Events that came in this hour and the one before it, kept or passed straight through."""
+    this = hour_of(app.now())
+    counted = await counting_up.read(app.store, connection_id, this - counting_up.HOUR, this + counting_up.HOUR)
+    hours = counting_up.by_hour(counted.records).values()
+    return sum(hour.total.accepted + hour.marks.get("passed", 0) for hour in hours)
 
 
 async def delete_tenant(app: App, tenant_id: str, seconds: float) -> PurgeReceipt | None:

@@ -45,7 +45,8 @@ class Disconnection(BaseModel):
         description="The last day on which the newest stored day can be read; null when the tier keeps history for good, or when it is purged."
     )
     traffic_last_hour: int = Field(
-        description="Events that still came in for the project's token. 0 while Hedgerow takes in no capture."
+        description="Events that still came in for the project's token, kept or passed straight through. "
+        "Counted by the hour of the clock: this hour so far and the whole hour before it."
     )
     receipt: Receipt | None
 
@@ -63,7 +64,9 @@ def receipt_form(receipt: PurgeReceipt | None) -> Receipt | None:
     return Receipt.model_validate(receipt.model_dump(), from_attributes=False) if receipt else None
 
 
-def disconnection_form(app: App, id: str, connection: Connection | None, receipt: PurgeReceipt | None) -> Disconnection:
+def disconnection_form(
+    app: App, id: str, connection: Connection | None, receipt: PurgeReceipt | None, traffic: int
+) -> Disconnection:
     """A disconnection as the API shows it; without a connection it was purged."""
     return Disconnection(
         id=id,
@@ -71,7 +74,7 @@ def disconnection_form(app: App, id: str, connection: Connection | None, receipt
         purge=connection.disconnect_purge if connection else True,
         refuse_traffic=connection.refuse_traffic if connection else True,
         history_kept_until=_kept_until(app, connection) if connection else None,
-        traffic_last_hour=0,
+        traffic_last_hour=traffic,
         receipt=receipt_form(receipt),
     )
 

@@ -9,17 +9,35 @@ from __future__ import annotations
 
 from hedgerow import disconnection
 from hedgerow.app import App
+from hedgerow.capture_rules import CaptureRules, CatalogVersion, hash_key_name
+from hedgerow.deliveries import Delivery, DeliveryChunk
 from hedgerow.disconnection import receipt_id
 from hedgerow.errors import ConflictError
+from hedgerow.last_answers import LastAnswer
 from hedgerow.logs import log
 from hedgerow.models import ChangeSet, Connection, MetricMonth, PurgeReceipt, QueryText, SyncRun
 from hedgerow.ports import Add, Change, Delete, Swap, Where
 from hedgerow.records import Record
+from hedgerow.tallies import CaptureCount
 
 # Together with the receipt a commit stays at two hundred changes.
 PAGE = 199
 _TRIES = 20
-KINDS: tuple[type[Record], ...] = (SyncRun, MetricMonth, QueryText, ChangeSet)
+KINDS: tuple[type[Record], ...] = (
+    SyncRun,
+    MetricMonth,
+    QueryText,
+    ChangeSet,
+    Delivery,
+    DeliveryChunk,
+    CaptureCount,
+    CaptureRules,
+    CatalogVersion,
+    LastAnswer,
+)
+# Each of these may weigh as much as a document can.
+HEAVY: tuple[type[Record], ...] = (Delivery, DeliveryChunk, LastAnswer)
+HEAVY_PAGE = 40
 
 
 async def purge(app: App, connection_id: str) -> str | None:
@@ -59,7 +77,8 @@ async def _step(app: App, connection: Connection) -> bool:
     """Remove one page of one kind, or, when nothing is left, the connection; True at the end."""
     receipt = await _receipt(app, connection)
     for kind in KINDS:
-        page = await app.store.find(kind, Where("connection_id", "==", connection.id), limit=PAGE)
+        limit = HEAVY_PAGE if kind in HEAVY else PAGE
+        page = await app.store.find(kind, Where("connection_id", "==", connection.id), limit=limit)
         if page.items:
             counted = _counting(receipt, kind.collection, len(page.items))
             gone = [Delete(kind, record.id) for record in page.items]
@@ -70,6 +89,7 @@ async def _step(app: App, connection: Connection) -> bool:
     }
     if any(remaining.values()):
         return False
+    await app.vault.destroy(hash_key_name(connection.id))
     freed = await disconnection.release_token(app, connection)
     done = _counting(_counting(receipt, "token_claims", len(freed)), Connection.collection, 1).model_copy(
         update={

@@ -29,13 +29,14 @@ async def begin(
     """Disconnect, once or again; with `purge` everything stored is removed against a receipt."""
     asked = asked or DisconnectAsked()
     ended = await ending.disconnect(app, caller, connection_id, purge=asked.purge, refuse_traffic=asked.refuse_traffic)
-    return forms.disconnection_form(app, connection_id, *ended)
+    return forms.disconnection_form(app, connection_id, *ended, await ending.traffic(app, connection_id))
 
 
 @router.get("/v1/connections/{connection_id}/disconnect")
 async def look(connection_id: str, caller: Annotated[Caller, Depends(needs("read"))], app: Current) -> Disconnection:
     """How far it has come; after a purge, its receipt."""
-    return forms.disconnection_form(app, connection_id, *await ending.look(app, caller, connection_id))
+    ended = await ending.look(app, caller, connection_id)
+    return forms.disconnection_form(app, connection_id, *ended, await ending.traffic(app, connection_id))
 
 
 @router.delete("/v1/tenants/{tenant_id}")

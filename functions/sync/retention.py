@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
+from functions.sync import outbox_retention
 from hedgerow import closing, days, disconnection, months, tiers
 from hedgerow.app import App
 from hedgerow.errors import ConflictError, InvalidError
+from hedgerow.last_answers import LastAnswer
 from hedgerow.models import (
     ChangeSet,
     Connection,
@@ -29,6 +31,7 @@ from hedgerow.models import (
 )
 from hedgerow.ports import Add, Change, Delete, Page, Swap, Where
 from hedgerow.records import Record
+from hedgerow.tallies import CaptureCount
 
 M = TypeVar("M", MetricMonth, ChangeSet)
 
@@ -40,6 +43,8 @@ RUN_DAYS = 90
 CHANGE_DAYS = 400
 DEAD_DAYS = 30
 RECEIPT_DAYS = 400
+COUNT_DAYS = 400
+ANSWER_DAYS = 30
 QUIET_DAYS = 30
 
 
@@ -71,9 +76,12 @@ async def retain(app: App, *, pages: int = MOST_PAGES, page: int = PAGE) -> dict
         (ChangeSet, "at", CHANGE_DAYS),
         (DeadMessage, "at", DEAD_DAYS),
         (PurgeReceipt, "at", RECEIPT_DAYS),
+        (CaptureCount, "hour", COUNT_DAYS),
+        (LastAnswer, "kept_at", ANSWER_DAYS),
     )
     for kind, field, kept in aged:
         removed[kind.collection] += await _forget(app, kind, field, kept, budget())
+    removed += await outbox_retention.forget(app, budget().spend, page)
     rules = tiers.load(app.settings.tiers_file)
     for tier in tiers.TIERS:
         if rules[tier].kept_days is not None:
