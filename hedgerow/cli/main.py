@@ -9,6 +9,7 @@ import typer
 
 from hedgerow import __version__
 from hedgerow.cli import screen
+from hedgerow.cli.books import event, reconcile
 from hedgerow.cli.catalog import catalog
 from hedgerow.cli.connect import connect
 from hedgerow.cli.connections import connections
@@ -17,6 +18,7 @@ from hedgerow.cli.keys import refuse_on_command_line
 from hedgerow.cli.laptop import dev, posthog
 from hedgerow.cli.metrics import metrics
 from hedgerow.cli.operator import tenants, tick
+from hedgerow.cli.outbox import outbox
 from hedgerow.cli.runs import runs, sync
 from hedgerow.cli.screen import accept_any_encoding, complain
 from hedgerow.cli.stops import Stop
@@ -29,7 +31,7 @@ tick and tenants with HEDGEROW_ADMIN_KEY. Keys are never arguments.
 
 Exit codes: 0 done, 1 the thing failed, 2 wrong usage, 3 cannot reach the server, 4 refused."""
 
-COMMANDS = (dev, posthog, tick, connect, sync, metrics, runs, changes, prove, explain, disconnect)
+COMMANDS = (dev, posthog, tick, connect, sync, metrics, runs, changes, prove, explain, event, reconcile, disconnect)
 
 
 def _say_version(wanted: bool) -> None:
@@ -63,6 +65,7 @@ def command() -> typer.Typer:
     made.add_typer(tenants, name="tenants")
     made.add_typer(connections, name="connections")
     made.add_typer(catalog, name="catalog")
+    made.add_typer(outbox, name="outbox")
     return made
 
 

@@ -10,6 +10,10 @@ ConnectionArgument = Annotated[
     str | None, typer.Argument(metavar="CON", help="The connection's id; may be left out when there is only one.")
 ]
 ThatConnectionArgument = Annotated[str, typer.Argument(metavar="CON", help="The connection's id, con_….")]
+ConnectionOption = Annotated[
+    str | None,
+    typer.Option("--connection", metavar="CON", help="The connection's id; may be left out when there is only one."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's JSON as it is.")]
 JsonAtOnceOption = Annotated[
     bool, typer.Option("--json", help="Print the API's JSON as it is, without waiting for the run.")
