@@ -101,3 +101,8 @@ class CatalogVersion(Record):
 def version_id(connection_id: str, version: int) -> str:
     """One record for a connection and a version of its catalogue."""
     return derived_id("cat", connection_id, str(version))
+
+
+def hash_key_name(connection_id: str) -> str:
+    """What the key of a connection's keyed hashes is called in the vault. A rotation of its personal key leaves it."""
+    return f"{connection_id}-hash"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hedgerow.app import App
+from hedgerow.capture_rules import hash_key_name
 from hedgerow.errors import ConflictError, HedgerowError
 from hedgerow.logs import log
 from hedgerow.messages import PurgeRequested
@@ -64,7 +65,11 @@ async def finish(app: App, connection: Connection) -> Connection:
     if connection.state != "disconnecting":
         return connection
     await app.vault.destroy(connection.id)
-    if not connection.disconnect_purge:
+    if connection.disconnect_purge:
+        # Without its key a hash says nothing any more. A disconnection that keeps its history keeps the key too:
+        # whoever connects again finds the same persons.
+        await app.vault.destroy(hash_key_name(connection.id))
+    else:
         await _fail_pending_runs(app, connection)
     for _ in range(_TRIES):
         over = _finished(app, connection)

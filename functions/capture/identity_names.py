@@ -18,14 +18,49 @@ ALIAS = "alias"
 
 _ILLEGAL = frozenset(("[object Object]", "NaN", "None", "none", "null", "0", "undefined"))
 _ILLEGAL_IN_ANY_CASE = frozenset(
-    "anonymous guest distinctid distinct_id id not_authenticated email undefined true false".split()
+    [
+        "anonymous",
+        "guest",
+        "distinctid",
+        "distinct_id",
+        "id",
+        "not_authenticated",
+        "email",
+        "undefined",
+        "true",
+        "false",
+    ]
 )
 # Beyond PostHog's own list: what programs write where an id is missing.
 _NOBODYS = frozenset(
-    (
-        "none null nil nan void n/a na unknown anon default user userid user_id username -1 00 [object] [object object] "
-        "(null) <null> <nil> (none) {} [] 00000000-0000-0000-0000-000000000000"
-    ).split()
+    [
+        "none",
+        "null",
+        "nil",
+        "nan",
+        "void",
+        "n/a",
+        "na",
+        "unknown",
+        "anon",
+        "default",
+        "user",
+        "userid",
+        "user_id",
+        "username",
+        "-1",
+        "00",
+        "[object]",
+        "[object",
+        "object]",
+        "(null)",
+        "<null>",
+        "<nil>",
+        "(none)",
+        "{}",
+        "[]",
+        "00000000-0000-0000-0000-000000000000",
+    ]
 )
 _TEMPLATES = (("{{", "}}"), ("${", "}"), ("<%", "%>"))
 

@@ -37,13 +37,37 @@ _SEVEN_DIGITS = re.compile(r"[0-9](?:[^0-9]{0,3}+[0-9]){6}")
 
 _AT = re.compile(r"@|%(?:25)?40")
 _LOCAL = re.compile(r"(?:[\w.+'\-]|%2[Bb])+\Z")
-_DOMAIN = re.compile(
-    r"(?:[^\W_](?:[\w\-]{0,61}[^\W_])?\.){1,8}(?P<top>[^\W\d_]{2,24}|xn--[A-Za-z0-9\-]{2,59})(?!\w)"
-)
+_DOMAIN = re.compile(r"(?:[^\W_](?:[\w\-]{0,61}[^\W_])?\.){1,8}(?P<top>[^\W\d_]{2,24}|xn--[A-Za-z0-9\-]{2,59})(?!\w)")
 _LONGEST_LOCAL = 64
 # `logo@2x.png`, `render@app.min.js:2:33`: names of files.
 _FILES = frozenset(
-    "png jpg jpeg gif svg webp avif ico bmp css scss less js mjs cjs jsx tsx json html htm woff ttf mp4 webm wasm".split()
+    [
+        "png",
+        "jpg",
+        "jpeg",
+        "gif",
+        "svg",
+        "webp",
+        "avif",
+        "ico",
+        "bmp",
+        "css",
+        "scss",
+        "less",
+        "js",
+        "mjs",
+        "cjs",
+        "jsx",
+        "tsx",
+        "json",
+        "html",
+        "htm",
+        "woff",
+        "ttf",
+        "mp4",
+        "webm",
+        "wasm",
+    ]
 )
 
 _GAP = r"(?:[ .\-/()]|%20){0,2}"
@@ -88,7 +112,9 @@ _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _IPV4 = re.compile(rf"(?<![\w.])(?<![A-Za-z]-)(?:{_OCTET}\.){{3}}{_OCTET}(?!\w|\.\w|-[A-Za-z])")
 _IPV6 = re.compile(r"(?<![\w:.])[23Ff][0-9A-Fa-f]{3}:[0-9A-Fa-f:]{2,34}(?!\w)")
 # `Chrome/120.0.0.0`, `v1.2.3.4`, `version: 1.2.3.4`.
-_VERSIONED = re.compile(r"(?:(?<![^\W\d_])(?:v|ver|version|build|release|firmware|rev)[\s:=.\"']{0,3}|[A-Za-z][\w.+\-]*/)\Z", re.IGNORECASE)
+_VERSIONED = re.compile(
+    r"(?:(?<![^\W\d_])(?:v|ver|version|build|release|firmware|rev)[\s:=.\"']{0,3}|[A-Za-z][\w.+\-]*/)\Z", re.IGNORECASE
+)
 _NOBODYS = ("0.", "127.", "255.255.255.255")
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -188,9 +214,11 @@ def _phones(text: str) -> Iterator[tuple[int, int]]:
     for match in _INTERNATIONAL.finditer(text):
         before = text[max(0, match.start() - 1) : match.start()]
         # A plus inside a word is a sum, or a space of a query string.
-        if not (before.isalnum() or before in ("+", ".", "_", ")", "=")) or match[0].startswith("%"):
-            yield match.span()
-        elif before == "=" and "%" not in text and "?" not in text:
+        if (
+            not (before.isalnum() or before in ("+", ".", "_", ")", "="))
+            or match[0].startswith("%")
+            or (before == "=" and "%" not in text and "?" not in text)
+        ):
             yield match.span()
     yield from (match.span() for match in _AMERICAN.finditer(text))
     for match in _TRUNK.finditer(text):

@@ -22,11 +22,27 @@ from hedgerow.capture_rules import PRIVACY_KINDS, PrivacyAction, PrivacyKind, Pr
 RECORDINGS = frozenset(("$snapshot", "$snapshot_items"))
 
 BOOKKEEPING = frozenset(
-    (
-        "token $session_id $window_id $insert_id $pageview_id $prev_pageview_id $time $sent_at $lib $lib_version "
-        "$lib_version__major $lib_version__minor $lib_version__patch $feature_flag_request_id $feature_flag_id "
-        "$process_person_profile $geoip_disable $is_server $configured_session_timeout_ms"
-    ).split()
+    [
+        "token",
+        "$session_id",
+        "$window_id",
+        "$insert_id",
+        "$pageview_id",
+        "$prev_pageview_id",
+        "$time",
+        "$sent_at",
+        "$lib",
+        "$lib_version",
+        "$lib_version__major",
+        "$lib_version__minor",
+        "$lib_version__patch",
+        "$feature_flag_request_id",
+        "$feature_flag_id",
+        "$process_person_profile",
+        "$geoip_disable",
+        "$is_server",
+        "$configured_session_timeout_ms",
+    ]
 )
 """What the SDKs write for PostHog itself: uuids, versions, clocks."""
 

@@ -12,11 +12,30 @@ SHORTEST = 12
 """Characters a text must have to hold one."""
 
 NAMES = frozenset(
-    (
-        "password passwd pwd passphrase secret client_secret api_key apikey x_api_key api_secret api_token access_token "
-        "refresh_token id_token auth_token bearer_token session_token private_key secret_key secret_access_key "
-        "aws_secret_access_key authorization"
-    ).split()
+    [
+        "password",
+        "passwd",
+        "pwd",
+        "passphrase",
+        "secret",
+        "client_secret",
+        "api_key",
+        "apikey",
+        "x_api_key",
+        "api_secret",
+        "api_token",
+        "access_token",
+        "refresh_token",
+        "id_token",
+        "auth_token",
+        "bearer_token",
+        "session_token",
+        "private_key",
+        "secret_key",
+        "secret_access_key",
+        "aws_secret_access_key",
+        "authorization",
+    ]
 )
 """Names of properties whose value is a secret, whatever it looks like; lower case, words joined by `_`."""
 
@@ -56,7 +75,9 @@ _IN_QUERY = re.compile(
     r"=(?P<token>[^&#\s;\"'<>]{6,})"
 )
 _DIGIT = re.compile(r"[0-9]")
-_STAND_IN = re.compile(r"[*•x.\-_#]+|\[.*\]|<.*>|\{.*\}|redacted|hidden|filtered|masked|removed|undefined", re.IGNORECASE)
+_STAND_IN = re.compile(
+    r"[*•x.\-_#]+|\[.*\]|<.*>|\{.*\}|redacted|hidden|filtered|masked|removed|undefined", re.IGNORECASE
+)
 
 
 def may_be_in(text: str) -> bool:
