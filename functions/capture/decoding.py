@@ -105,7 +105,8 @@ def _by_hint(packed: bytes, hints: list[str], limit: int) -> bytes | None:
     for hint in tuple(hints):
         unpack = unpackers.get(hint)
         unpacked = None if unpack is None else unpack(packed, limit)
-        if unpacked is not None:
+        # Text that opens like JSON may pass for a few bits of deflate.
+        if unpacked is not None and (_OPENS_JSON.match(unpacked) or not _OPENS_JSON.match(packed)):
             hints.remove(hint)
             return unpacked
     return None
@@ -145,7 +146,7 @@ def _from_raw_deflate(packed: bytes, limit: int) -> bytes | None:
     except zlib.error:
         return None
     _check(text, limit)
-    return text if inflater.eof else None
+    return text if inflater.eof and not inflater.unused_data else None
 
 
 def _from_zstd(packed: bytes, limit: int) -> bytes:

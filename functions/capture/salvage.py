@@ -10,12 +10,16 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 _MOST_SCANNED = 4 * 1024 * 1024
-"""Characters looked at, in all, for the end of what cannot be read."""
-_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
-_NEXT_EVENT = re.compile(r'\}\s*,\s*(?=\{\s*")')
+"""Characters looked at, in all, for the end of what cannot be read; what is left then is kept in one piece."""
+_FAILURE_COSTS = 1_000
+_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},]', re.DOTALL)
+_NEXT_EVENT = re.compile(r'\}(?=\s*,\s*(\{)\s*")')
+_BATCH_ENDS = re.compile(
+    r'\}(?=\s*\]\s*(?:\}?\s*\Z|,\s*"(?:api_key|token|sent_at|created_at|historical_migration)"\s*:))'
+)
 _BLANKS = re.compile(r"[ \t\r\n,]*")
 _COLON = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
 _WIDEST_INTEGER = 20
@@ -89,7 +93,8 @@ class _Pieces:
 
     text: str
     stopped: int | None = None
-    budget: int = field(default=_MOST_SCANNED)
+    budget: int = _MOST_SCANNED
+    reason: str = ""
 
     def members(self, at: int) -> dict[str, object]:
         """An object's members, as far as they can be read; `batch` element by element."""
@@ -120,28 +125,25 @@ class _Pieces:
             at = _blanks(self.text, at)
             if self.text[at : at + 1] == "]":
                 return elements, at + 1
+            self.reason = "trailing characters"
             element, end = self._value(at)
             if end is None or not self._is_followed(end):
-                end = self._end_of(at)
+                reason, end = self.reason, self._end_of(at)
                 if end is None:
                     self.stopped = at
                     return elements, None
-                element = Fragment(_bytes_of(self.text[at:end]), self._reason(at))
+                element = Fragment(_bytes_of(self.text[at:end]), reason)
             elements.append(element)
             at = end
 
     def _value(self, at: int) -> tuple[object, int | None]:
         try:
             return _DECODER.raw_decode(self.text, at)
-        except (ValueError, RecursionError):
-            return None, None
-
-    def _reason(self, at: int) -> str:
-        try:
-            _DECODER.raw_decode(self.text, at)
         except (ValueError, RecursionError) as error:
-            return _reason_of(error)
-        return "trailing characters"
+            # A failure counts the lines before it.
+            self.budget -= at // 256
+            self.reason = _reason_of(error)
+            return None, None
 
     def _is_followed(self, end: int) -> bool:
         """Whether what follows an element is what may follow one."""
@@ -150,36 +152,37 @@ class _Pieces:
 
     def _end_of(self, at: int) -> int | None:
         """Where a value that cannot be read ends: by its brackets, or where the next event begins."""
-        return self._closing(at) or self._before_next(at)
+        self.budget -= _FAILURE_COSTS
+        return None if self.budget <= 0 else self._closing(at) or self._before_next(at)
 
     def _closing(self, at: int) -> int | None:
         depth = 0
         end = at
         for token in _BRACKET.finditer(self.text, at, at + self.budget):
-            end = token.end()
             first = token.group()[0]
+            if depth == 0 and first in ",]}":
+                end = token.start()
+                break
+            end = token.end()
             if first in "[{":
                 depth += 1
             elif first in "]}":
                 depth -= 1
-                if depth <= 0:
+                if depth == 0:
                     break
-            elif depth == 0:
-                break
-        else:
-            depth = -1
         self.budget -= end - at
-        return end if depth == 0 and self._is_followed(end) else None
+        return end if depth == 0 and end > at and self._is_followed(end) else None
 
     def _before_next(self, at: int) -> int | None:
+        """Where the next event can be read, or else where the batch itself goes on."""
         for gap in _NEXT_EVENT.finditer(self.text, at, at + self.budget):
-            candidate, end = self._value(gap.end())
+            candidate, end = self._value(gap.start(1))
             if isinstance(candidate, dict) and isinstance(candidate.get("event"), str) and end is not None:
-                return gap.start() + 1
-            self.budget -= 1_000
+                return gap.end()
             if self.budget <= 0:
-                break
-        return None
+                return None
+        last = _BATCH_ENDS.search(self.text, at, at + self.budget)
+        return None if last is None else last.end()
 
 
 def _blanks(text: str, at: int) -> int:
