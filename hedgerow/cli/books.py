@@ -67,7 +67,7 @@ def reconcile(
     else:
         _show_books(books)
     if not books["ok"]:
-        raise Stop(FAILED, "" if as_json else books["detail"], code=books["code"], hint=books["hint"])
+        raise Stop(FAILED)
 
 
 def _uuid(text: str) -> str:
@@ -91,8 +91,8 @@ def _show_place(place: Shown) -> None:
 
 
 def _show_books(books: Shown) -> None:
-    if books["ok"]:
-        screen.say(f"{books['detail']} {books['hint']}".strip(), style="green")
+    remedy = f" → {books['hint']}" if books["hint"] else ""
+    screen.say(f"{books['detail']}{remedy}", style="green" if books["ok"] else "red")
     here, there = books["here"], books["posthog"]
     screen.say(f"{screen.instant(books['from'])} to {screen.instant(books['to'])} UTC, by hour of acceptance")
     made = screen.table("accepted", *OUTCOMES, "arrived*", right=("accepted", *OUTCOMES, "arrived*"))
