@@ -27,6 +27,8 @@ from local import cron
 
 # Longer than any target's timeout in the manifest.
 TARGET_SECONDS = 600.0
+REDELIVERY = "redeliver_tick"
+"""Called by the server at its own pace, never by the schedules."""
 
 
 class PrivateTargets:
@@ -81,9 +83,13 @@ class PrivateTargets:
     async def fire(self, after: datetime | None, until: datetime) -> None:
         """Call every schedule target that falls due between two instants; all of them when `after` is None."""
         for target in self._by_name.values():
-            for schedule in target.schedules:
+            for schedule in target.schedules if target.name != REDELIVERY else ():
                 if after is None or cron.falls_between(schedule.cron, after, until):
                     await self._client.post(f"/{target.name}", content=json.dumps(schedule.body))
+
+    async def call(self, name: str) -> None:
+        """Call a schedule target now."""
+        await self._client.post(f"/{name}", content="{}")
 
     async def close(self) -> None:
         """Let go of the client."""

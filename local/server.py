@@ -28,7 +28,7 @@ from hedgerow.outbound import GuardedOutbound
 from hedgerow.settings import Settings
 from local import restart
 from local.admin_key import kept_admin_key
-from local.private import PrivateTargets
+from local.private import REDELIVERY, PrivateTargets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +44,8 @@ GRACE_SECONDS = 2
 CLOSE_SECONDS = 1.5
 LAST_SECONDS = 4.5
 LOOK_SECONDS = 1.0
+# The cloud's scheduler knows nothing finer than a minute; nobody at a terminal should wait that long.
+REDELIVER_SECONDS = 3.0
 
 
 class CannotStartError(Exception):
@@ -61,7 +63,7 @@ class Options:
 
 
 class Doors:
-    """ASGI: the public API for everyone; pushes by their secret path; nothing else."""
+    """ASGI: the public API under /v1, the SDKs' host on every other path, pushes by their secret one."""
 
     def __init__(self, app: App, private: PrivateTargets) -> None:
         self._app = app
@@ -71,8 +73,10 @@ class Doors:
         """Answer one request."""
         if scope["type"] != "http" or await self._private.push(scope, receive, send):
             return
+        # An SDK knows one host and its own paths on it; the API has its version before every path of its own.
+        name = "api" if f"{scope['path']}/".startswith("/v1/") else "capture"
         with wiring.override(self._app):
-            family = await function(targets()["api"])(Request(scope, receive))
+            family = await function(targets()[name])(Request(scope, receive))
             await family(scope, receive, send)
 
 
@@ -116,7 +120,11 @@ async def _serve(app: App, listener: socket.socket) -> None:
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     await server.listens.wait()
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    parts = [asyncio.create_task(_tick(app, private)), await _carrier(app, private, address)]
+    parts = [
+        asyncio.create_task(_tick(app, private)),
+        asyncio.create_task(_redeliver(app, private)),
+        await _carrier(app, private, address),
+    ]
     working = [part for part in parts if part is not None]
     print(f"ready {address}", flush=True)
     try:
@@ -163,6 +171,16 @@ async def _tick(app: App, private: PrivateTargets) -> None:
             await private.fire(before if before is None or before <= now else now, now)
             before = now
         await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _redeliver(app: App, private: PrivateTargets) -> None:
+    """Send what waits in the outbox every few seconds, beside the schedules: a long drain holds up no other."""
+    from functions.capture.backlog import is_anything_waiting
+
+    while True:
+        await asyncio.sleep(REDELIVER_SECONDS)
+        if await is_anything_waiting(app):
+            await private.call(REDELIVERY)
 
 
 async def _close(app: App, private: PrivateTargets, parts: list[asyncio.Task[None]]) -> None:

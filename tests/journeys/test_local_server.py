@@ -52,9 +52,13 @@ def test_private_targets_cannot_be_called_from_outside(tmp_path: Path) -> None:
     private = [name for name, target in targets().items() if target.trigger != "http"]
     with dev(tmp_path / "data", HEDGEROW_ADMIN_KEY=ADMIN) as served:
         for name in private:
-            for path in (f"/{name}", f"/push/{name}", f"/v1/{name}"):
-                assert _call(served, "POST", path, "stranger", {}).status_code == 401
-                assert _call(served, "POST", path, ADMIN, {}).status_code == 404
+            assert _call(served, "POST", f"/v1/{name}", "stranger", {}).status_code == 401
+            assert _call(served, "POST", f"/v1/{name}", ADMIN, {}).status_code == 404
+            # Every other path is PostHog's as the SDKs know it, and PostHog knows projects only.
+            for path in (f"/{name}", f"/push/{name}"):
+                for key in ("stranger", ADMIN):
+                    answer = _call(served, "POST", path, key, {})
+                    assert (answer.status_code, answer.text[:20]) == (401, "API key is not valid")
 
 
 def test_sigterm_ends_it_within_five_seconds_while_a_request_hangs(tmp_path: Path) -> None:
