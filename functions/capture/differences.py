@@ -107,10 +107,14 @@ def compare(counts: Delivered, arrived: Arrived, span: Span) -> list[Difference]
 def _short(name: str, missing: int, fresh: int) -> tuple[bool, tuple[str, ...]]:
     """PostHog holds fewer than it took."""
     if missing <= fresh:
-        return True, ("Delivered in the last minutes: PostHog shows events a little later. Ask again in ten minutes.",)
+        return True, (
+            "Delivered a moment ago, or in an hour that is not over: PostHog shows events a little later. Ask again then.",
+        )
     why: list[str] = []
     if fresh:
-        why.append(f"{fresh} were delivered in the last minutes, and PostHog shows events a little later.")
+        why.append(
+            f"{fresh} were delivered a moment ago, or in an hour that is not over, and PostHog shows events a little later."
+        )
     if name == OTHER_NAMES:
         return True, (*why, _FOLDED)
     if name in _PERSONLESS:

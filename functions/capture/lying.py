@@ -12,7 +12,7 @@ from hedgerow.deliveries import Delivery, DeliveryState, TallyRow
 from hedgerow.ports import Store, Where
 from hedgerow.records import Index, Instant, Record
 
-PAGE = 500
+PAGE = 200
 MOST_DELIVERIES = 50_000
 LONGEST_NAME = 200
 """As the counts keep names."""

@@ -24,7 +24,7 @@ from functions.capture.spans import Span, span_of
 from hedgerow import counting_up
 from hedgerow.app import App
 from hedgerow.counting_up import Sums
-from hedgerow.errors import HedgerowError, OutboundError, StateConflictError
+from hedgerow.errors import HedgerowError, OutboundError, SecretGoneError, StateConflictError
 from hedgerow.models import Connection
 from hedgerow.ownership import may_ask
 from hedgerow.posthog.client import PostHog
@@ -111,7 +111,7 @@ async def _compared(app: App, connection: Connection, span: Span, books: Books) 
                 connection.project_id or "", arrivals.TEXT, asked.values(), name=arrivals.QUERY_NAME
             )
         arrived = asked.read(answer.columns, answer.rows)
-    except (StateConflictError, OutboundError) as error:
+    except (StateConflictError, OutboundError, SecretGoneError) as error:
         return _Compared(_unasked(error))
     found = differences.compare(sums, arrived, span)
     shown = InPostHog(

@@ -14,7 +14,14 @@ from functions.capture import contents, event_views, posthog_rows
 from functions.capture.event_views import EventPlace, EventPlaces, NotAsked
 from hedgerow.app import App
 from hedgerow.deliveries import Delivery, DeliveryStory, position_of
-from hedgerow.errors import InvalidError, MissingError, OutboundError, RefusedError, StateConflictError
+from hedgerow.errors import (
+    InvalidError,
+    MissingError,
+    OutboundError,
+    RefusedError,
+    SecretGoneError,
+    StateConflictError,
+)
 from hedgerow.models import Connection
 from hedgerow.ownership import may_ask
 from hedgerow.ports import Where
@@ -106,7 +113,7 @@ async def _ask_each(
             if len(asked) > MOST_ASKED:
                 raise StateConflictError(f"Only {MOST_ASKED} projects are asked at once.", hint="Name the connection.")
             found = await _in_posthog(app, connection, uuid)
-        except (RefusedError, OutboundError) as error:
+        except (RefusedError, OutboundError, SecretGoneError) as error:
             detail = f"{connection.name}: {error.detail}"
             not_asked.append(NotAsked(connection_id=connection.id, code=error.code, detail=detail, hint=error.hint))
             continue

@@ -19,7 +19,8 @@ from hedgerow.records import Index, Instant, Record
 ASIDE: tuple[DeliveryState, ...] = ("pending", "held", "dead")
 MOST_COUNTED = 2_000
 MOST_PAYLOAD = 64_000
-PAGE = 500
+PAGE = 200
+"""Records at once: on SQLite each is read with its payload."""
 
 Aside = Literal["pending", "held", "dead"]
 
@@ -71,11 +72,14 @@ async def page_of(
             further = f"{each}."
             break
         where = (Where("connection_id", "==", connection.id), Where("state", "==", each))
-        page = await app.store.find(DeliveryStory, *where, limit=limit - len(items), cursor=inner)
-        inner = None
-        items += [outbox_views.delivery_view(found, app.now()) for found in page.items]
-        if page.next_cursor is not None:
-            further = f"{each}.{page.next_cursor}"
+        while len(items) < limit:
+            page = await app.store.find(DeliveryStory, *where, limit=min(PAGE, limit - len(items)), cursor=inner)
+            items += [outbox_views.delivery_view(found, app.now()) for found in page.items]
+            inner = page.next_cursor
+            if inner is None:
+                break
+        if inner is not None:
+            further = f"{each}.{inner}"
             break
     totals = None if cursor else {each: await _total(app, connection, each) for each in states}
     return OutboxPage(totals=totals, items=items, next_cursor=further)
