@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from pydantic import SecretStr
+
 from hedgerow.adapters.sealed import SealedSecret
+from hedgerow.capture_rules import CaptureRules, CatalogRules, CatalogVersion, hash_key_name
+from hedgerow.deliveries import Delivery, DeliveryChunk, chunk_id, hour_of
+from hedgerow.last_answers import LastAnswer
 from hedgerow.models import (
     ChangeSet,
     Connection,
@@ -19,11 +24,23 @@ from hedgerow.models import (
 from hedgerow.ports import Add, Where
 from hedgerow.posthog.keys import claim_id
 from hedgerow.records import Record, new_id
+from hedgerow.tallies import CaptureCount, CountRow
 from tests.stage import Stage
 
 TODAY = date(2026, 11, 20)
 TOKEN = "phc_of_the_shop"
-LEAVINGS: tuple[type[Record], ...] = (SyncRun, MetricMonth, QueryText, ChangeSet)
+LEAVINGS: tuple[type[Record], ...] = (
+    SyncRun,
+    MetricMonth,
+    QueryText,
+    ChangeSet,
+    Delivery,
+    DeliveryChunk,
+    CaptureCount,
+    CaptureRules,
+    CatalogVersion,
+    LastAnswer,
+)
 
 
 def run_of(
@@ -51,14 +68,43 @@ def change_of(stage: Stage, connection: Connection, *changed: date, age: timedel
     )
 
 
+async def captured(stage: Stage, connection: Connection) -> None:
+    """One of everything capture keeps of a connection."""
+    now, whose = stage.clock(), {"tenant_id": connection.tenant_id, "connection_id": connection.id}
+    waits = Delivery(
+        id=new_id("dlv"),
+        state="pending",
+        accepted_at=now,
+        hour=hour_of(now),
+        due_at=now,
+        shard=0,
+        count=1,
+        size=1,
+        payload=b"1",
+        chunks=1,
+        **whose,
+    )
+    rest = DeliveryChunk(id=chunk_id(waits.id, 1), connection_id=connection.id, delivery_id=waits.id, payload=b"2")
+    row = CountRow(name="paid", accepted=5, delivered=4, pending=1)
+    count = CaptureCount(id=new_id("cnt"), hour=hour_of(now), rows=(row,), marks={"passed": 2}, **whose)
+    reference = await stage.app.vault.write(hash_key_name(connection.id), SecretStr("00"))
+    rules = CaptureRules(id=connection.id, hash_key_ref=reference, **whose)
+    version = CatalogVersion(id=new_id("cat"), catalog=CatalogRules(), **whose)
+    answer = LastAnswer(
+        id=new_id("ans"), connection_id=connection.id, question="q", kept_at=now, headers={}, body=b"", digest=""
+    )
+    await stage.store.commit(Add(waits), Add(rest), Add(count), Add(rules), Add(version), Add(answer))
+
+
 async def lived_in(stage: Stage, tenant: Tenant, runs: int = 3, token: str = TOKEN) -> Connection:
-    """A connection that has synced two months, been changed, and whose token is claimed."""
+    """A connection that has synced two months, been changed, captured events, and whose token is claimed."""
     connection = await stage.connection(tenant, token=token)
     await stage.points(connection, {("posthog_dau", TODAY - timedelta(days=back)): 1 for back in range(40)})
     text = QueryText(id=new_id("qry"), connection_id=connection.id, text="select 1")
     claim = TokenClaim(id=claim_id(token), connection_id=connection.id, proved=True)
     await stage.store.commit(Add(text), Add(claim), Add(change_of(stage, connection, TODAY)))
     await stage.store.commit(Add(run_of(stage, connection, "pending")), Add(run_of(stage, connection, "running")))
+    await captured(stage, connection)
     for begin in range(0, runs, 200):
         await stage.store.commit(*(Add(run_of(stage, connection)) for _ in range(min(200, runs - begin))))
     return connection
@@ -69,5 +115,8 @@ async def left_of(stage: Stage, connection_id: str) -> dict[str, int]:
     mine = Where("connection_id", "==", connection_id)
     counts = {kind.collection: await stage.store.count(kind, mine) for kind in LEAVINGS}
     counts["connections"] = int(await stage.store.get(Connection, connection_id) is not None)
-    counts["sealed_secrets"] = await stage.store.count(SealedSecret, Where("name", "==", connection_id))
+    secrets = [connection_id, hash_key_name(connection_id)]
+    counts["sealed_secrets"] = sum(
+        [await stage.store.count(SealedSecret, Where("name", "==", name)) for name in secrets]
+    )
     return {collection: number for collection, number in counts.items() if number}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from hedgerow import disconnection
 from hedgerow.app import App
-from hedgerow.capture_rules import CaptureRules, CatalogVersion, hash_key_name
+from hedgerow.capture_rules import CaptureRules, CatalogVersion
 from hedgerow.deliveries import Delivery, DeliveryChunk
 from hedgerow.disconnection import receipt_id
 from hedgerow.errors import ConflictError
@@ -89,7 +89,6 @@ async def _step(app: App, connection: Connection) -> bool:
     }
     if any(remaining.values()):
         return False
-    await app.vault.destroy(hash_key_name(connection.id))
     freed = await disconnection.release_token(app, connection)
     done = _counting(_counting(receipt, "token_claims", len(freed)), Connection.collection, 1).model_copy(
         update={

@@ -44,14 +44,16 @@ async def test_the_credential_goes_and_history_stays(stage: Stage) -> None:
         "purge": False,
         "refuse_traffic": False,
         "history_kept_until": "2026-12-20",
-        "traffic_last_hour": 0,
+        "traffic_last_hour": 7,
         "receipt": None,
     }
     after = await stage.store.get(Connection, connection.id)
     assert after is not None
     assert (after.state, after.secret_ref, after.due_at) == ("disconnected", None, None)
     left = await left_of(stage, connection.id)
-    assert left == {"sync_runs": 5, "metric_months": 2, "query_texts": 1, "change_sets": 1, "connections": 1}
+    capture = ("deliveries", "delivery_chunks", "capture_counts", "capture_rules", "catalog_versions", "last_answers")
+    synced = {"sync_runs": 5, "metric_months": 2, "query_texts": 1, "change_sets": 1, "connections": 1}
+    assert left == {**synced, **dict.fromkeys(capture, 1), "sealed_secrets": 1}
     assert await stage.store.get(TokenClaim, claim_id(TOKEN)) is not None, "traffic passes straight through"
     runs = (await stage.store.find(SyncRun, Where("connection_id", "==", connection.id))).items
     assert {run.error.code for run in runs if run.state == "failed" and run.error} == {"disconnected"}
@@ -76,7 +78,7 @@ async def test_doing_it_again_changes_nothing(stage: Stage) -> None:
         before = await stage.store.get(Connection, connection.id)
         stage.clock.forward(timedelta(hours=5))
         second = await client.post(path)
-    assert (second.status_code, second.json()) == (202, first.json())
+    assert (second.status_code, second.json()) == (202, {**first.json(), "traffic_last_hour": 0})
     assert await stage.store.get(Connection, connection.id) == before
 
 
@@ -120,6 +122,12 @@ async def test_a_purge_removes_everything_against_a_receipt(stage: Stage) -> Non
         "metric_months": 2,
         "query_texts": 1,
         "change_sets": 1,
+        "deliveries": 1,
+        "delivery_chunks": 1,
+        "capture_counts": 1,
+        "capture_rules": 1,
+        "catalog_versions": 1,
+        "last_answers": 1,
         "token_claims": 1,
         "connections": 1,
     }
@@ -199,6 +207,12 @@ async def test_deleting_a_tenant_purges_all_it_has_against_one_receipt(stage: St
         "metric_months": 6,
         "query_texts": 3,
         "change_sets": 3,
+        "deliveries": 3,
+        "delivery_chunks": 3,
+        "capture_counts": 3,
+        "capture_rules": 3,
+        "catalog_versions": 3,
+        "last_answers": 3,
         "token_claims": 3,
         "connections": 3,
         "tenants": 1,

@@ -12,6 +12,8 @@ import pytest
 from functions.sync import retention
 from hedgerow import closing, days, disconnection, months
 from hedgerow.app import App
+from hedgerow.deliveries import Delivery, DeliveryChunk, chunk_id
+from hedgerow.last_answers import LastAnswer
 from hedgerow.models import (
     ChangeSet,
     Connection,
@@ -29,9 +31,10 @@ from hedgerow.months import Write
 from hedgerow.ports import Add, Page, Store, Swap, Where
 from hedgerow.posthog.keys import claim_id
 from hedgerow.records import Record, new_id
+from hedgerow.tallies import CaptureCount
 from tests.crash import CrashingStore, Fuse
-from tests.left import TOKEN, change_of, run_of
-from tests.stage import Stage, staged
+from tests.left import TOKEN, captured, change_of, run_of
+from tests.stage import NOW, Stage, staged
 
 R = TypeVar("R", bound=Record)
 TODAY = date(2026, 11, 20)
@@ -104,6 +107,44 @@ async def test_two_years_leave_each_collection_within_its_bound(stage: Stage) ->
     assert {
         collection: counts[collection] for collection in counts if counts[collection] > BOUNDS_BY_NAME[collection]
     } == {}
+
+
+async def test_the_outbox_is_kept_as_long_as_each_delivery_says(stage: Stage) -> None:
+    connection = await stage.connection(await stage.tenant())
+    await captured(stage, connection)
+    waits = (await stage.store.find(Delivery)).items[0]
+    rest = (await stage.store.find(DeliveryChunk)).items[0]
+    # Dead once, its chunk marked; then released: it waits for good and keeps what it needs.
+    await stage.store.commit(Swap(rest.model_copy(update={"expires_at": stage.clock() + timedelta(days=30)})))
+    for name, days_kept in (("delivered", 7), ("dead", 30)):
+        expires = stage.clock() + timedelta(days=days_kept)
+        over = waits.model_copy(update={"id": f"dlv_{name}", "version": 0, "due_at": None, "expires_at": expires})
+        chunk = rest.model_copy(update={"id": chunk_id(over.id, 1), "version": 0, "delivery_id": over.id})
+        await stage.store.commit(Add(over), Add(chunk))
+    alone = rest.model_copy(update={"id": "dlv_gone:1", "version": 0, "delivery_id": "dlv_gone", "expires_at": NOW})
+    await stage.store.commit(Add(alone))
+    kept = {}
+    for day in (6, 8, 29, 31):
+        stage.clock.at = NOW + timedelta(days=day)
+        await retention.retain(stage.app)
+        kept[day] = (
+            sorted(found.id for found in (await stage.store.find(Delivery)).items),
+            await stage.store.count(DeliveryChunk),
+        )
+    every = sorted(["dlv_dead", "dlv_delivered", waits.id])
+    fewer = sorted(["dlv_dead", waits.id])
+    assert kept == {6: (every, 3), 8: (fewer, 2), 29: (fewer, 2), 31: ([waits.id], 1)}
+
+
+async def test_counts_are_kept_400_days_and_answers_30(stage: Stage) -> None:
+    connection = await stage.connection(await stage.tenant())
+    await captured(stage, connection)
+    left = []
+    for day in (29, 31, 399, 401):
+        stage.clock.at = NOW + timedelta(days=day)
+        await retention.retain(stage.app)
+        left.append((await stage.store.count(LastAnswer), await stage.store.count(CaptureCount)))
+    assert left == [(1, 1), (0, 1), (0, 1), (0, 0)]
 
 
 # A record a week for two years; what is left is what the days of its life hold, and nothing of what lies behind.
