@@ -15,7 +15,7 @@ from functions.capture.backlog import origin_of
 from hedgerow.deliveries import Delivery, DeliveryChunk, chunk_id, compressed
 from hedgerow.delivery import Step, after, dead, looked_at
 from hedgerow.delivery_parts import unpacked
-from hedgerow.errors import OutboundError
+from hedgerow.errors import OutboundError, SecretGoneError
 from hedgerow.models import Trouble
 from hedgerow.posthog.ingestion import PATHS, USER_AGENT, Outcome, send
 
@@ -86,11 +86,22 @@ async def _looked_at(
     except ValueError:
         return None  # PostHog says what it is.
     try:
-        troubles = await check(app, connection, events)
-    except OutboundError as error:
-        unasked = Outcome("failed", error.code, error.detail, retry_after=error.retry_after)
+        async with asyncio.timeout(SEND_SECONDS):
+            troubles = await check(app, connection, events)
+    except (TimeoutError, OutboundError, SecretGoneError) as error:
+        unasked = _unasked(error)
         return after(delivery, unasked, app.now(), jitter, payload)
     return looked_at(delivery, troubles, app.now(), payload) if any(troubles) else None
+
+
+def _unasked(error: TimeoutError | OutboundError | SecretGoneError) -> Outcome:
+    """The merges wait: nobody could say whether they may pass."""
+    match error:
+        case OutboundError():
+            return Outcome("failed", error.code, error.detail, retry_after=error.retry_after)
+        case SecretGoneError():
+            return Outcome("failed", error.code, error.detail)
+    return Outcome("failed", "posthog_slow", f"PostHog did not say within {SEND_SECONDS:g} s whom a merge would join.")
 
 
 def _as_array(payload: bytes) -> bytes:
