@@ -7,6 +7,7 @@ refuse becomes poison alone. Forwards nothing, stores nothing, and changes no va
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -128,10 +129,10 @@ def _frozen_v1(event: dict[str, Any], arrived: Arrived) -> Frozen:
         raise _Flaw("distinct_id_too_large", f"the distinct_id is longer than {LONGEST} characters")
     if distinct_id.strip().lower() in _NOT_IDS:
         raise _Flaw("malformed_distinct_id", "the distinct_id is a placeholder, not a person's")
+    properties = _properties(event)
     options = event.get("options") or {}
     if type(options) is not dict:
         raise _Flaw("invalid_options", "the event's options are not an object")
-    properties = _properties(event)
     body = dict(event)
     body.pop("options", None)
     for field, moved in _IDS.items():
@@ -191,11 +192,17 @@ def _distinct_id(event: dict[str, Any], properties: dict[str, Any]) -> str:
             if value and not value.isspace():
                 return _kept(value)
         elif value is not None:
-            try:
-                return _kept(orjson.dumps(value).decode())
-            except TypeError:
-                raise _unwritable(value) from None
+            return _kept(_as_text(value))
     raise _Flaw("missing_distinct_id", "event submitted without a distinct_id")
+
+
+def _as_text(value: object) -> str:
+    if _holds_nan(value):
+        raise _unwritable(value)
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        raise _unwritable(value) from None
 
 
 def _kept(text: str) -> str:
@@ -223,21 +230,20 @@ def _unwritable(value: object) -> _Flaw:
         return _Flaw("malformed_event_properties", "failed to parse request: recursion limit exceeded")
     if _holds_nan(value):
         return _Flaw("malformed_event_properties", "failed to parse request: a number is NaN or infinite")
-    return _Flaw("malformed_event_properties", "failed to parse request: half of a surrogate pair is no character")
+    return _Flaw("malformed_event_properties", "failed to parse request: half a surrogate pair, or a value JSON lacks")
 
 
 def _is_deep(value: object) -> bool:
-    layer = [value]
-    for _ in range(MOST_LEVELS + 1):
-        layer = [
-            each
-            for holder in layer
-            for each in (holder.values() if isinstance(holder, dict) else holder)  # type: ignore[attr-defined]
-            if isinstance(each, (dict, list))
-        ]
+    layer = _inner([value])
+    for _ in range(MOST_LEVELS):
         if not layer:
             return False
-    return True
+        layer = [each for holder in layer for each in _inner(holder.values() if type(holder) is dict else holder)]
+    return bool(layer)
+
+
+def _inner(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if type(value) in {dict, list}]
 
 
 def _holds_nan(value: object) -> bool:
