@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from hedgerow.capture_rules import CatalogRules
     from hedgerow.cli.calls import Shown
 
-catalog = typer.Typer(
-    no_args_is_help=True, help="Which events there are: learn, keep, check, and call them by typed functions."
-)
+catalog = typer.Typer(no_args_is_help=True, help="Which events there are, and what they carry.")
 FileOption = Annotated[Path, typer.Option("--file", metavar="FILE", help="The catalogue's file.")]
 
 
