@@ -7,6 +7,7 @@ Every search is bounded, so that a megabyte of one letter costs no more than one
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -38,6 +39,7 @@ _SEVEN_DIGITS = re.compile(r"[0-9](?:[^0-9]{0,3}+[0-9]){6}")
 _AT = re.compile(r"@|%(?:25)?40")
 _LOCAL = re.compile(r"(?:[\w.+'\-]|%2[Bb])+\Z")
 _DOMAIN = re.compile(r"(?:[^\W_](?:[\w\-]{0,61}[^\W_])?\.){1,8}(?P<top>[^\W\d_]{2,24}|xn--[A-Za-z0-9\-]{2,59})(?!\w)")
+_ENCODED = re.compile(r"25[0-9A-Fa-f]{2}|[0-9A-Fa-f]{2}")
 _LONGEST_LOCAL = 64
 # `logo@2x.png`, `render@app.min.js:2:33`: names of files.
 _FILES = frozenset(
@@ -72,6 +74,8 @@ _FILES = frozenset(
 
 _GAP = r"(?:[ .\-/()]|%20){0,2}"
 _INTERNATIONAL = re.compile(rf"(?:\+|%2[Bb])[1-9](?:{_GAP}\d){{7,14}}(?!\w|\.\d)")
+_INSIDE = frozenset("+._)")
+_DECIMAL = re.compile(r"\+\d+\.\d+")
 _AMERICAN = re.compile(
     r"(?<![\w.\-+/])(?:1[ .\-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d(?=([ .\-]))[ .\-])[2-9]\d\d(?(1)\1|[ .\-])\d{4}(?![\w:]|[.\-/]\d)"
 )
@@ -152,8 +156,6 @@ def found(text: str, hint: Hint = "") -> list[Found]:
             _take(spans, "phone", _phones(text))
     if hint != "version" and (text.count(".") >= 3 or text.count(":") >= 2):
         _take(spans, "ip", _addresses(text))
-    if len(spans) > 1:
-        spans.sort()
     return spans
 
 
@@ -185,9 +187,12 @@ def _is_bookkeeping(text: str, size: int) -> bool:
 
 
 def _take(spans: list[Found], kind: PrivacyKind, more: Iterator[tuple[int, int]]) -> None:
+    """Put findings among those there are, in order; what overlaps one of them is a part of it."""
     for start, end in more:
-        if all(end <= held.start or start >= held.end for held in spans):
-            spans.append(Found(start, end, kind))
+        place = bisect_left(spans, (start,))
+        is_free = (place == 0 or spans[place - 1].end <= start) and (place == len(spans) or end <= spans[place].start)
+        if is_free:
+            spans.insert(place, Found(start, end, kind))
 
 
 def _emails(text: str) -> Iterator[tuple[int, int]]:
@@ -202,7 +207,8 @@ def _emails(text: str) -> Iterator[tuple[int, int]]:
             continue
         start = at.start() - len(local[0])
         if text[max(0, start - 1) : start] == "%":
-            start += 2  # The rest of an encoded `=` or `/`.
+            # The rest of an encoded `=` or `/`, of which the sign `%` may be encoded too.
+            start = rest.end() if (rest := _ENCODED.match(text, start, at.start())) else start
         while start < at.start() and text[start] in ".+-'":
             start += 1
         # `@jane@mastodon.social` is a handle, `https://abc@host` a part of an address.
@@ -213,12 +219,9 @@ def _emails(text: str) -> Iterator[tuple[int, int]]:
 def _phones(text: str) -> Iterator[tuple[int, int]]:
     for match in _INTERNATIONAL.finditer(text):
         before = text[max(0, match.start() - 1) : match.start()]
-        # A plus inside a word is a sum, or a space of a query string.
-        if (
-            not (before.isalnum() or before in ("+", ".", "_", ")", "="))
-            or match[0].startswith("%")
-            or (before == "=" and "%" not in text and "?" not in text)
-        ):
+        # A plus inside a word is a sum, or a space of a query string; one before a single point is a number's sign.
+        is_inside = (before.isalnum() or before in _INSIDE) and match[0][0] == "+"
+        if not is_inside and _DECIMAL.fullmatch(match[0]) is None:
             yield match.span()
     yield from (match.span() for match in _AMERICAN.finditer(text))
     for match in _TRUNK.finditer(text):
@@ -254,6 +257,10 @@ def _ibans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_iban(written: str) -> bool:
+    bare = written.replace(" ", "").replace("-", "").upper()
+    # The remainder first: it tells ninety-nine of a hundred at a tenth of what the country's own rules cost.
+    if int("".join(str(int(character, 36)) for character in bare[4:] + bare[:4])) % 97 != 1:
+        return False
     from stdnum import iban
 
     return iban.is_valid(written)

@@ -18,9 +18,9 @@ def masked(kind: PrivacyKind, text: str) -> str:
     if kind == "email":
         return f"{text[0]}•••@•••"
     if kind == "card":
-        return f"•••• {text[-4:]}"
+        return f"•••• {plain(kind, text)[-4:]}"
     if kind == "iban":
-        return f"{text[:2]}•••{text[-4:]}"
+        return f"{text[:2]}•••{plain(kind, text)[-4:]}"
     if kind == "phone":
         return f"•••{text[-2:]}"
     if kind == "ip":
