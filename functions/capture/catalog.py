@@ -74,13 +74,14 @@ class Known:
     """One event's rule, ready to be applied.
 
     `names` are those that are no drift: the listed ones, and the `$` ones met so far.
+    `listed` says of each property whether it is required.
     `labels` are the marks made so far, by the word they count, `strays` those of unlisted properties by name.
     """
 
     policy: EventPolicy
     checks: tuple[Check, ...]
     names: set[str]
-    required: frozenset[str]
+    listed: dict[str, bool]
     is_money: bool
     breaks_naming: bool
     mark: str
@@ -103,6 +104,15 @@ class Known:
                 found.append(check.mistyped)
             elif check.enum is not None and (kind not in _SCALARS or (kind is bool, value) not in check.enum):
                 found.append(check.unnamed)
+        return found
+
+    def missing(self, properties: Mapping[str, Any]) -> list[str]:
+        """What is recommended and not there, without what is a violation already and without an owner's own platforms."""
+        found = []
+        for name in missing(properties, is_money=self.is_money):
+            is_required = self.listed.get(name)
+            if is_required is None or (not is_required and properties.get(name) is None):
+                found.append(name)
         return found
 
     def unlisted(self, properties: Mapping[str, Any]) -> list[str]:
@@ -148,9 +158,8 @@ class Catalog:
     def _checked(self, known: Known, event: Frozen, properties: dict[str, Any], mark: Mark) -> Aside | None:
         if known.breaks_naming:
             mark("catalog.naming")
-        for lacked in missing(properties, is_money=known.is_money):
-            if lacked not in known.required:
-                mark(MISSING_MARKS[lacked])
+        for lacked in known.missing(properties):
+            mark(MISSING_MARKS[lacked])
         for name in known.unlisted(properties):
             mark(known.strays.get(name) or self._label(known.drift, known.strays, name, f"unlisted:{name}"))
         words = known.violations(properties)
@@ -166,13 +175,12 @@ class Catalog:
         return self.style is not None and name[:1] != "$" and style_of(name) != self.style
 
     def _known(self, rule: EventRule) -> Known:
-        listed = frozenset(rule.properties)
         return Known(
             policy=rule.policy,
             checks=tuple(_check(name, each) for name, each in rule.properties.items()),
-            names={*listed, *NEVER_UNLISTED},
-            required=frozenset(name for name, each in rule.properties.items() if each.required),
-            is_money=bool(listed & set(MONEY)),
+            names={*rule.properties, *NEVER_UNLISTED},
+            listed={name: each.required for name, each in rule.properties.items()},
+            is_money=any(name in rule.properties for name in MONEY),
             breaks_naming=self.breaks_naming(rule.name),
             mark=f"catalog.violation.{_short(rule.name)}",
             drift=f"catalog.drift.{_short(rule.name)} ",

@@ -57,13 +57,11 @@ class Checker:
         name, properties = _read(place, event)
         known = self._catalog.known.get(name)
         if known is not None:
-            words, policy, required = known.violations(properties), known.policy, known.required
-            lacked = missing(properties, is_money=known.is_money)
+            words, policy, lacked = known.violations(properties), known.policy, known.missing(properties)
         elif is_ours(name):
-            words, policy, required = [UNKNOWN], self._catalog.unknown, frozenset()
-            lacked = missing(properties)
+            words, policy, lacked = [UNKNOWN], self._catalog.unknown, list(missing(properties))
         else:
-            words, policy, required, lacked = [], "observe", frozenset(), ()
+            words, policy, lacked = [], "observe", []
         follows = self._style is None or not is_ours(name) or style_of(name) == self._style
         return CatalogVerdict(
             event=name,
@@ -72,7 +70,7 @@ class Checker:
             violations=words,
             outcome=_OUTCOMES[policy] if words else "passes",
             detail=said(words),
-            missing=[each for each in lacked if each not in required],
+            missing=lacked,
             unlisted=sorted(known.unlisted(properties)) if known is not None else [],
             looks_like=lookalike(name, self._names) if words == [UNKNOWN] else None,
             naming=None if follows else self._style,

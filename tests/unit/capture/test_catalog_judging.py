@@ -93,6 +93,14 @@ def test_a_failed_payment_is_recommended_its_currency_and_money_of_strangers_its
     }
 
 
+def test_an_owner_may_have_platforms_of_its_own() -> None:
+    rules = one(platform=PropertyRule(enum=("windows",)), user_tier=PropertyRule(required=True))
+    for platform, missed in (("windows", 0), (None, 1)):
+        _, marks = judged(rules, frozen("cart.paid", {"platform": platform}))
+        assert marks["catalog.missing.platform"] == missed
+        assert (marks["catalog.missing.user_tier"], marks["catalog.violation.cart.paid"]) == (0, 1)
+
+
 def test_posthogs_own_events_are_exempt_unless_they_are_listed() -> None:
     strict = CatalogRules(unknown="refuse", naming="noun.verb")
     assert judged(strict, frozen("$pageview", {})) == (None, {})
