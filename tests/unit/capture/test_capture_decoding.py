@@ -8,6 +8,7 @@ import io
 import json
 import random
 import struct
+import tracemalloc
 import warnings
 import zlib
 from collections.abc import Callable
@@ -194,8 +195,14 @@ _BOMB = b"[" + b" " * 50_000_000 + b"]"
     ],
 )
 def test_a_bomb_goes_off_at_the_limit(body: bytes, encoding: str) -> None:
-    with pytest.raises(TooLargeError):
-        _read(body, encoding=encoding)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLargeError):
+            _read(body, encoding=encoding)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * LIMIT
 
 
 def test_a_zstd_frame_may_not_ask_for_much_memory() -> None:

@@ -153,6 +153,12 @@ def test_bytes_that_are_no_text_touch_only_their_own_event() -> None:
     assert envelope.events == [GOOD[0], {"event": "half \ufffd", "distinct_id": "x"}]
 
 
+def test_what_only_looks_broken_is_mended_without_a_guess() -> None:
+    envelope = _read(b'{"api_key":"phc_x","event":"a","n":[NaN,' + str(2**64).encode() + b'],"text":"two\nlines"}')
+    assert repr(envelope.events[0]["n"]) == "[nan, 1.8446744073709552e+19]"
+    assert envelope.events[0]["text"] == "two\nlines"
+
+
 @pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16"])
 def test_a_byte_order_mark_is_no_obstacle(mark: str) -> None:
     assert _read(json.dumps({"api_key": "phc_x", **A}).encode(mark)).token == "phc_x"
