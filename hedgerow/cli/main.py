@@ -14,6 +14,7 @@ from hedgerow.cli.catalog import catalog
 from hedgerow.cli.connect import connect
 from hedgerow.cli.connections import connections
 from hedgerow.cli.disconnect import disconnect
+from hedgerow.cli.guards import guards
 from hedgerow.cli.keys import refuse_on_command_line
 from hedgerow.cli.laptop import dev, posthog
 from hedgerow.cli.metrics import metrics
@@ -65,6 +66,7 @@ def command() -> typer.Typer:
     made.add_typer(tenants, name="tenants")
     made.add_typer(connections, name="connections")
     made.add_typer(catalog, name="catalog")
+    made.add_typer(guards, name="guards")
     made.add_typer(outbox, name="outbox")
     return made
 
