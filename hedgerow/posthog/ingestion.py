@@ -7,6 +7,7 @@ answer, or none, is an `Outcome`. Sources: posthog-api.md sections 2.3 to 2.7.
 from __future__ import annotations
 
 import asyncio
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -28,6 +29,7 @@ PATHS: dict[str, str] = {
 }
 V1_PATH = "/i/v1/analytics/events"
 MOST_ANSWER_BYTES = 4 * 1024 * 1024
+LARGE_BYTES = 512 * 1024
 LONGEST_RETRY_AFTER = 60.0
 
 Kind = Literal["delivered", "refused", "too_large", "failed"]
@@ -62,9 +64,11 @@ async def send(
     """POST a body within a budget of seconds, from the first byte to the last of the answer."""
     import aiohttp
 
+    # aiohttp writes a large body in pieces when it is a file, and warns when it is not.
+    data = io.BytesIO(body) if len(body) > LARGE_BYTES else body
     try:
         async with asyncio.timeout(seconds):
-            async with session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            async with session.post(url, data=data, headers=headers, allow_redirects=False) as answer:
                 return judge(answer.status, answer.headers, await _beginning(answer.content))
     except TimeoutError:
         return Outcome("failed", "posthog_slow", f"PostHog did not answer within {seconds:g} s.")
