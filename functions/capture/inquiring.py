@@ -75,6 +75,7 @@ class Outcome:
 
     kept: Kept | None = None
     fetched: Fetched | None = None
+    is_down: bool = False
     retry_after: bytes = b""
 
 
@@ -90,19 +91,21 @@ class Inquirer:
 
     async def ask(self, inquiry: Inquiry, kept: Kept | None) -> Outcome:
         """PostHog's answer to one of the kept kinds; `kept` is what was remembered of it, and no longer fresh."""
-        key = (inquiry.question or "", accepts(inquiry.asked, b"gzip"))
-        shared = self._under_way.get(key) if inquiry.is_for_all else None
-        if shared is not None:
-            outcome = await asyncio.shield(shared)
-            if _is_for(outcome, inquiry.asked):
-                return outcome
+        # Before joining others too: while PostHog is down a probe may take its time, and nobody waits with it.
         if not self._breakers.may_try(inquiry.place, time.monotonic()):
             return Outcome()
-        if not inquiry.is_for_all or shared is not None:
-            return await self._inquire(inquiry, kept)
-        task = self._under_way[key] = asyncio.create_task(self._inquire(inquiry, kept))
-        task.add_done_callback(lambda _: self._under_way.pop(key, None))
-        return await asyncio.shield(task)
+        if not inquiry.is_for_all:
+            return self._counted(inquiry, await self._inquire(inquiry, kept))
+        key = (inquiry.question or "", accepts(inquiry.asked, b"gzip"))
+        task = self._under_way.get(key)
+        leads = task is None
+        if task is None:
+            task = self._under_way[key] = asyncio.create_task(self._inquire(inquiry, kept))
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        outcome = await asyncio.shield(task)
+        if not leads and not _is_for(outcome, inquiry.asked):
+            outcome = await self._inquire(inquiry, kept)
+        return self._counted(inquiry, outcome)
 
     async def stream(self, inquiry: Inquiry) -> Fetched | None:
         """PostHog's answer to anything else, as it comes; None when there is none."""
@@ -110,7 +113,20 @@ class Inquirer:
             return None
         headers = outgoing(inquiry.asked, inquiry.kind, inquiry.upstream, for_all=False)
         fetched = await self._fetch(inquiry, headers, whole=0)
-        return None if isinstance(fetched, Failure) else fetched
+        if isinstance(fetched, Failure):
+            self._counted(inquiry, Outcome(is_down=fetched.is_down))
+            return None
+        if fetched.status < 500:
+            self._breakers.succeeded(inquiry.place)
+        return fetched
+
+    def _counted(self, inquiry: Inquiry, outcome: Outcome) -> Outcome:
+        """Everybody who waited in vain counts, or a herd would find out as slowly as one client."""
+        if outcome.is_down:
+            self._breakers.failed(inquiry.place, time.monotonic())
+        elif outcome.kept is not None or outcome.fetched is not None:
+            self._breakers.succeeded(inquiry.place)
+        return outcome
 
     async def _inquire(self, inquiry: Inquiry, kept: Kept | None) -> Outcome:
         headers = outgoing(inquiry.asked, inquiry.kind, inquiry.upstream, for_all=inquiry.is_for_all)
@@ -121,19 +137,16 @@ class Inquirer:
             headers.append(("If-None-Match", tag.decode("latin-1")))
         fetched = await self._fetch(inquiry, headers, whole=WHOLE_BYTES)
         if isinstance(fetched, Failure):
-            return Outcome()
+            return Outcome(is_down=fetched.is_down)
         if not isinstance(fetched.body, bytes):
             return Outcome(fetched=fetched)
         match judge(inquiry.kind, inquiry.asked.path, fetched.status, fetched.headers, fetched.body):
             case "failed":
-                self._breakers.failed(inquiry.place, time.monotonic())
-                return Outcome(retry_after=first(fetched.headers, b"retry-after"))
+                return Outcome(is_down=True, retry_after=first(fetched.headers, b"retry-after"))
             case "busy":
                 return Outcome(retry_after=first(fetched.headers, b"retry-after"))
             case "good":
-                self._breakers.succeeded(inquiry.place)
                 return Outcome(kept=await self._keep(inquiry, fetched.headers, fetched.body))
-        self._breakers.succeeded(inquiry.place)
         if fetched.status == 304:
             return await self._confirmed(inquiry, kept, fetched, is_ours=bool(tag))
         return Outcome(fetched=fetched)
@@ -143,7 +156,7 @@ class Inquirer:
         url = inquiry.upstream + quote(asked.path, safe=_SAFE_PATH, errors="replace")
         if asked.query:
             url += "?" + quote(asked.query, safe=_SAFE_QUERY)
-        fetched = await fetch(
+        return await fetch(
             self._app.outbound.session,
             asked.method,
             url,
@@ -152,12 +165,6 @@ class Inquirer:
             seconds=SECONDS[inquiry.kind],
             whole=whole,
         )
-        if isinstance(fetched, Failure):
-            if fetched.is_down:
-                self._breakers.failed(inquiry.place, time.monotonic())
-        elif not isinstance(fetched.body, bytes) and fetched.status < 500:
-            self._breakers.succeeded(inquiry.place)
-        return fetched
 
     async def _keep(self, inquiry: Inquiry, headers: Headers, body: bytes) -> Kept:
         now = self._app.now()

@@ -125,6 +125,23 @@ async def test_a_dead_upstream_costs_a_few_pages_their_patience_and_is_noticed_w
         assert header(passed, "hedgerow-answer") is None
 
 
+async def test_nobody_waits_with_the_probe_of_a_hanging_upstream() -> None:
+    async with furnished(json_answer("{}")) as room:
+        await room.ask(get(PUBLIC[0]))
+        room.upstream.delay = 20
+        began = time.perf_counter()
+        await asyncio.gather(*(room.ask(get(PUBLIC[0])) for _ in range(8)))
+        assert 4.5 < time.perf_counter() - began < 6, "one budget, however many wait"
+        await asyncio.sleep(2.1)
+        probe = asyncio.create_task(room.ask(get(PUBLIC[0])))
+        await asyncio.sleep(0.1)
+        began = time.perf_counter()
+        assert (await room.ask(get(PUBLIC[0]))).status == 200
+        assert time.perf_counter() - began < 0.5
+        assert not probe.done()
+        assert (await probe).status == 200
+
+
 @pytest.mark.parametrize(("limit", "age", "status"), [(60, 60, 200), (60, 61, 503), (0, 0, 503)])
 async def test_an_answer_older_than_the_setting_is_not_given(limit: int, age: int, status: int) -> None:
     async with furnished(json_answer(ON)) as furnished_room:
