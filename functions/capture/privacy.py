@@ -1,7 +1,8 @@
 """The privacy guard: personal data in event properties is reported, masked, hashed or dropped; identity only hashed.
 
 A judge for every event, so its good path is one look at each property: names it has met,
-texts it has met (by hash, never kept), numbers too small for a card. Recordings are not looked at.
+texts it has met (by hash, never kept), numbers too small for a card. What a recording recorded
+is not looked at; whose it is, is hashed like everything else's.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def compiled(rules: PrivacyRules, key: bytes | None) -> Judge | None:
     `key` is that of keyed hashes (`hash_keys.key_of`); `ValueError` when the rules hash and it is missing.
     """
     actions: dict[PrivacyKind, PrivacyAction] = {kind: rules.actions.get(kind, "report") for kind in PRIVACY_KINDS}
-    if all(action == "off" for action in actions.values()):
-        return None  # What is not looked for is not found in person properties either, and ids alone are no use.
+    if rules.identity == "keep" and all(action == "off" for action in actions.values()):
+        return None
     exempt = frozenset(rules.exempt)
     if needs_key(rules) and key is None:
         raise ValueError("rules that hash need a key")
@@ -149,10 +150,8 @@ def _judge(cleaner: Cleaner, shapes: _Shapes, identity: Cleaner | None) -> Judge
         return False
 
     def judge(frozen: Frozen, mark: Mark) -> Aside | None:
-        if frozen.name in RECORDINGS:
-            return None
         properties = frozen.body.get("properties")
-        if type(properties) is dict:
+        if type(properties) is dict and frozen.name not in RECORDINGS:
             names = tuple(properties)
             shape = known.get(names) or shapes.learn(names)
             if is_suspect(properties, shape):

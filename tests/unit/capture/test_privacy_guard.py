@@ -218,6 +218,25 @@ def test_nothing_to_do_is_no_guard_and_hashing_needs_a_key() -> None:
         privacy.compiled(PrivacyRules(identity="hash"), None)
 
 
+def test_ids_are_hashed_where_nothing_is_looked_for() -> None:
+    judge = guard("off", identity="hash")
+    frozen = event("paid", "jane@example.com", note="jane@example.com", **{"$set": {"email": "jane@example.com"}})
+    assert run(judge, frozen) == {"privacy.identity.hashed": 1}
+    assert frozen.distinct_id.startswith("hashed_")
+    assert frozen.body["properties"] == {"note": "jane@example.com", "$set": {"email": "jane@example.com"}}
+
+
+def test_a_recording_belongs_to_the_same_person_as_the_events() -> None:
+    judge = guard("report", identity="hash")
+    paid, recorded = (
+        event("paid", "jane@example.com"),
+        event("$snapshot", "jane@example.com", distinct_id="jane@example.com"),
+    )
+    run(judge, paid)
+    run(judge, recorded)
+    assert recorded.distinct_id == recorded.body["properties"]["distinct_id"] == paid.distinct_id
+
+
 def test_recordings_are_not_looked_at() -> None:
     frozen = event("$snapshot", **{"$snapshot_data": ["jane@example.com"]})
     assert run(guard("drop"), frozen) == {}
