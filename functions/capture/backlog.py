@@ -31,6 +31,8 @@ PAGE_BYTES = 2 * 1024 * 1024
 """About what one read may bring; the size of the next is guessed from the last."""
 GONE = ""
 """The origin of deliveries whose connection is no more: they go nowhere."""
+FEW = 8
+"""Connections found by one walk alone; when there are more, sixteen go on side by side."""
 _CONNECTIONS = 200
 # Ids are random hex behind their prefix: sixteen walks side by side share them evenly.
 _BOUNDS = ("", *(f"con_{digit:x}" for digit in range(1, 16)), "\uffff")
@@ -72,8 +74,12 @@ async def is_anything_waiting(app: App) -> bool:
 
 async def upstreams(app: App) -> list[Upstream]:
     """Everybody who has something due now, by the origin it goes to."""
-    walks = await asyncio.gather(*(_walk(app, *bounds) for bounds in pairwise(_BOUNDS)))
-    due = sorted((first for walk in walks for first in walk), key=lambda first: (first.due_at, first.connection_id))
+    firsts, stopped = await _walk(app, "", _BOUNDS[-1], FEW)
+    if stopped is not None:
+        ranges = [(max(begin, stopped), end) for begin, end in pairwise(_BOUNDS) if end > stopped]
+        walks = await asyncio.gather(*(_walk(app, begin, end) for begin, end in ranges))
+        firsts += [first for walk, _ in walks for first in walk]
+    due = sorted(firsts, key=lambda first: (first.due_at, first.connection_id))
     found: dict[str, Upstream] = {}
     for begin in range(0, len(due), _CONNECTIONS):
         some = [first.connection_id for first in due[begin : begin + _CONNECTIONS]]
@@ -106,15 +112,17 @@ async def page(app: App, queue: Queue, limit: int | None = None) -> Sequence[Del
     return read.items
 
 
-async def _walk(app: App, begin: str, end: str) -> list[DueDelivery]:
-    """The longest due delivery of each connection whose id is in a range."""
+async def _walk(app: App, after: str, before: str, most: int | None = None) -> tuple[list[DueDelivery], str | None]:
+    """The longest due delivery of each connection whose id lies behind one and not behind another, and where the walk stopped early."""
     firsts: list[DueDelivery] = []
-    now, above = app.now(), Where("connection_id", ">=", begin)
-    while True:
-        found = await app.store.find(DueDelivery, above, Where("connection_id", "<", end), limit=1)
+    now, steps = app.now(), 0
+    while most is None or steps < most:
+        above, below = Where("connection_id", ">", after), Where("connection_id", "<=", before)
+        found = await app.store.find(DueDelivery, above, below, limit=1)
         if not found.items:
-            return firsts
+            return firsts, None
         first = found.items[0]
         if first.due_at is not None and first.due_at <= now:
             firsts.append(first)
-        above = Where("connection_id", ">", first.connection_id)
+        after, steps = first.connection_id, steps + 1
+    return firsts, after
