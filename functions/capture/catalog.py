@@ -52,7 +52,7 @@ _WORDS = {
     "type": "`{}` is of another type than the catalogue says",
     "enum": "`{}` is none of the values the catalogue names",
 }
-_HINT = "Mend the event or the catalogue, then redeliver what was parked."
+_HINT = "Mend the event or the catalogue; what was parked can then be redelivered."
 
 
 @dataclass(frozen=True, slots=True)
