@@ -56,10 +56,13 @@ GUARDED = (
     "The merge guard looks at it before PostHog does: it is sent within about a minute, or held for a person to "
     "decide. GET /v1/connections/{id}/outbox shows which."
 )
-HELD = "The merge guard holds it until a person releases or refuses it: GET /v1/connections/{id}/outbox shows it."
-SENT_AT_ONCE = (
-    "Nothing was sent or kept. PostHog cannot undo a merge: if it is right, send it with ?mode=durable, which keeps it "
-    "held, and release it there; or turn the guard off."
+HELD = (
+    "The merge guard holds it. Send it after all with POST /v1/connections/{id}/outbox/redeliver, or drop it with "
+    "POST /v1/connections/{id}/outbox/refuse."
+)
+NOT_KEPT = (
+    "Nothing was sent or kept. If it is right all the same, send it with ?mode=durable, which keeps it held, and "
+    "release it with POST /v1/connections/{id}/outbox/redeliver."
 )
 
 
@@ -140,7 +143,7 @@ async def perform(
         if aside is not None and aside.state == "dead":
             raise ParameterError(f"{aside.trouble.detail} {aside.trouble.hint}".strip())
         if aside is not None and aside.state == "held" and not durable:
-            raise ParameterError(f"{aside.trouble.detail} {SENT_AT_ONCE}")
+            raise ParameterError(f"{aside.trouble.detail} {NOT_KEPT}")
     except ParameterError as error:
         answer = operation_answers.of_parameters(error.detail)
     else:

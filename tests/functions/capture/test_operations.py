@@ -12,6 +12,7 @@ import pytest
 from functions.capture import identified
 from functions.capture.events import Aside
 from functions.capture.operations import perform
+from hedgerow.capture_rules import CaptureRules, CatalogRules, EventRule, MergeRules, PropertyRule
 from hedgerow.deliveries import Delivery
 from hedgerow.models import Trouble
 from hedgerow.ports import Where
@@ -329,6 +330,35 @@ async def test_what_a_guard_puts_aside(state: Any, durable: bool, code: int, kep
     assert answer.envelope["StatusCode"] == code
     assert ("Hedgerow-Warning" in answer.headers) is (kept is not None)
     assert answer.envelope["ErrorMessage"].startswith("The reason." if kept is None else "")
+
+
+async def test_the_guards_of_a_connection_hold_for_operations() -> None:
+    required = {"amount_minor": PropertyRule(type="integer", required=True)}
+    catalogue = CatalogRules(
+        events=(EventRule(name="cart.paid", policy="refuse", properties=required),), updated_at=NOW
+    )
+    async with shop(personal_key=False) as made:
+        id = made.connection.id
+        await made.stage.add(
+            CaptureRules(
+                id=id, tenant_id=made.tenant.id, connection_id=id, catalog=catalogue, merges=MergeRules(on=True)
+            )
+        )
+        wrong = (await made.ask("event", {"distinct_id": "u1", "event_name": "cart.paid"})).json()
+        right = {"distinct_id": "u1", "event_name": "cart.paid", "properties": {"amount_minor": 5}}
+        assert (await made.ask("event", right)).json() == OK
+        refused = (await made.ask("alias", {"distinct_id": "u1", "alias": "unknown"})).json()
+        held = await made.ask("alias", {"distinct_id": "u1", "alias": "unknown"}, "?mode=durable")
+        looked_at = await made.ask("alias", BODIES["alias"])
+        assert [event.name for event in await made.arrived()] == ["cart.paid"]
+        lanes = {(each.state, each.lane) for each in await deliveries(made)}
+    assert (wrong["StatusCode"], refused["StatusCode"]) == (-1, -1)
+    assert "amount_minor" in wrong["ErrorMessage"]
+    assert "?mode=durable" in refused["ErrorMessage"]
+    assert held.json() == looked_at.json() == OK | {"OriginalStatusCode": 0}
+    assert "/outbox/refuse" in held.headers["hedgerow-warning"]
+    assert "within about a minute" in looked_at.headers["hedgerow-warning"]
+    assert lanes == {("held", "events"), ("pending", "merges")}
 
 
 async def test_a_guard_may_change_what_is_sent() -> None:
