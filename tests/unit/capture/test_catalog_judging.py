@@ -274,10 +274,11 @@ def test_the_guard_costs_little(name: str, properties: dict[str, Any], microseco
         return
 
     best = float("inf")
-    for _ in range(20):
+    # Short rounds, so that one of them falls between what else the machine does.
+    for _ in range(300):
         began = time.perf_counter()
-        for _ in range(1_000):
+        for _ in range(100):
             judge(event, uncounted)
-        best = min(best, (time.perf_counter() - began) / 1_000)
+        best = min(best, (time.perf_counter() - began) / 100)
     # A bound for a shared machine; what was measured stands in docs/catalog.md.
     assert best * 1e6 < 3 * microseconds
