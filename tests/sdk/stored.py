@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,10 +35,11 @@ class Event:
     properties: dict[str, Any]
 
 
-def events(site: Site) -> list[Event]:
-    """Every event, by uuid."""
+def events(site: Site, name: str = "") -> list[Event]:
+    """Every event, or every one of a name, by uuid."""
     rows = site.ask(
-        f"select uuid, event, distinct_id, timestamp, properties from events order by uuid limit {MOST_ROWS}"
+        "select uuid, event, distinct_id, timestamp, properties from events "
+        f"where {_named(name)} order by uuid limit {MOST_ROWS}"
     )
     return [
         Event(uuid, name, distinct_id, datetime.fromisoformat(at), _object(properties))
@@ -45,13 +47,13 @@ def events(site: Site) -> list[Event]:
     ]
 
 
-def wait_for(site: Site, count: int, seconds: float = 20) -> list[Event]:
-    """Every event, once there are as many; never more."""
+def wait_for(site: Site, count: int, name: str = "", seconds: float = 20) -> list[Event]:
+    """Every event, or every one of a name, once there are as many; never more."""
     until = time.monotonic() + seconds
-    while (there := site.ask("select count() from events")[0][0]) < count and time.monotonic() < until:
+    while time.monotonic() < until and site.ask(f"select count() from events where {_named(name)}")[0][0] < count:
         time.sleep(0.05)
-    found = events(site)
-    assert len(found) == count, f"{len(found)} events ({there} counted), {count} sent: {_names(found)}"
+    found = events(site, name)
+    assert len(found) == count, f"{len(found)} events, {count} sent: {Counter(each.name for each in found)}"
     return found
 
 
@@ -89,7 +91,7 @@ def picture(site: Site, *, drop: frozenset[str] = frozenset(), order: Order | No
     return dict(named)
 
 
-def assert_own_times(found: list[Event], own: dict[str, datetime], *, early: float = 0.002, late: float = 0.6) -> None:
+def assert_own_times(found: list[Event], own: dict[str, datetime], *, early: float = 0.002, late: float = 3.0) -> None:
     """Each event stands at the SDK's own instant; by skew correction it may stand later by what the request took."""
     stored = {each.uuid: each.at for each in found}
     off = {
@@ -134,8 +136,5 @@ def _object(properties: Any) -> dict[str, Any]:
     return read
 
 
-def _names(found: list[Event]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for each in found:
-        counts[each.name] = counts.get(each.name, 0) + 1
-    return counts
+def _named(name: str) -> str:
+    return f"event = '{name}'" if name else "1 = 1"

@@ -86,8 +86,8 @@ async function burst() {
   for (let number = 0; number < asked.count; number++) {
     const uuid = randomUUID()
     const timestamp = new Date()
-    const properties = { number, ...asked.properties }
-    posthog.capture({ event: 'burst', distinctId: `shopper-${number % 7}`, uuid, timestamp, properties })
+    const properties = number % 2 ? { number, $ignore_sent_at: true } : { number }
+    posthog.capture({ event: asked.name, distinctId: `shopper-${number % 7}`, uuid, timestamp, properties })
     own[uuid] = timestamp.toISOString()
     if (pause) await sleep(pause)
   }
