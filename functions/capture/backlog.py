@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from hedgerow.app import App
 
 FIRST_PAGE = 4
-MOST_PAGE = 128
+MOST_PAGE = 64
 PAGE_BYTES = 2 * 1024 * 1024
-"""About what one read may bring; the size of the next is guessed from the last."""
+"""About what one read may bring; the size of the next is guessed from the heaviest of the last."""
 GONE = ""
 """The origin of deliveries whose connection is no more: they go nowhere."""
 FEW = 8
@@ -106,7 +106,7 @@ async def page(app: App, queue: Queue, limit: int | None = None) -> Sequence[Del
         cursor=queue.cursor,
     )
     if read.items:
-        weight = sum(len(delivery.payload) for delivery in read.items) // len(read.items) + 1
+        weight = max(len(delivery.payload) for delivery in read.items) + 1
         queue.limit = max(1, min(MOST_PAGE, queue.limit * 4, PAGE_BYTES // weight))
     queue.cursor = read.next_cursor
     return read.items

@@ -10,6 +10,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,8 @@ MOST_HELD_BYTES = 8 * 1024 * 1024
 FAILURES_CLOSE = 5
 """Failures in a row that shut the origin for the rest of the tick."""
 MOST_PROBES = 64
+MOST_LARGE = 2
+"""Deliveries of several documents that are put together at a time, all origins together."""
 
 
 @dataclass
@@ -51,6 +54,7 @@ class Tick:
     closed: set[str] = field(default_factory=set)
     done: Counter[str] = field(default_factory=Counter)
     probes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_PROBES))
+    large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_LARGE))
     held: int = 0
     room: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -66,7 +70,6 @@ class Drain:
         self._tick = tick
         self._upstream = upstream
         self._read: asyncio.Queue[tuple[Queue, Delivery] | None] = asyncio.Queue(MOST_READ)
-        self._width = FIRST_WIDTH
         self._workers = 0
         self._failures = 0
 
@@ -147,7 +150,8 @@ class Drain:
 
     async def _send(self, queue: Queue, delivery: Delivery) -> None:
         tick = self._tick
-        outcome, step = await attempt(tick.app, queue.connection, delivery, random.random())  # noqa: S311
+        async with tick.large if delivery.chunks else nullcontext():
+            outcome, step = await attempt(tick.app, queue.connection, delivery, random.random())  # noqa: S311
         self._note(outcome)
         if isinstance(step, Split):
             tick.done["split"] += 1
