@@ -55,7 +55,9 @@ def settled(before: Delivery, step: Step) -> Settled:
     gone: list[Change] = [Delete(DeliveryChunk, chunk_id(before.id, number)) for number in range(1, before.chunks + 1)]
     changes: list[Change]
     if isinstance(step, Split):
-        records = [record for part in step.parts for record in (part.delivery, *part.chunks)]
+        records: list[Delivery | DeliveryChunk] = []
+        for part in step.parts:
+            records += [part.delivery, *part.chunks]
         changes = [Delete(Delivery, before.id, before.version), *gone, *(Add(record) for record in records)]
         weight = sum(_weight(record) for record in records)
         for part in step.parts:
