@@ -127,6 +127,24 @@ def test_whole_numbers_of_cards_and_phones_are_found() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "left"),
+    [
+        ("phone", "4155552671", "•••71"),
+        ("mobile_number", 4155552671, "•••71"),
+        ("password", "hunter2", "•••"),
+        ("phone", "", ""),
+        ("password", None, None),
+        ("app_version", "1.2.3.4", "1.2.3.4"),
+    ],
+)
+def test_a_name_alone_makes_its_value_personal_data(name: str, value: object, left: object) -> None:
+    for properties in ({name: value}, {"deep": [{name: value}]}):
+        frozen = event(**properties)
+        run(guard("mask"), frozen)
+        assert list(frozen.body["properties"].values()) == [left if name in properties else [{name: left}]]
+
+
 def test_exempt_names_are_untouched_at_any_depth() -> None:
     frozen = event(sender={"contact": {"mail": "jane@example.com"}}, contact="jane@example.com", x="jane@example.com")
     run(guard("drop", exempt=("contact",)), frozen)
