@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from functions.capture.hosting import Host, host_of
 from functions.capture.main import capture
+from hedgerow.deliveries import Delivery
 from hedgerow.models import Connection, Tenant, TokenClaim
 from hedgerow.ports import Swap, Where
 from hedgerow.posthog.keys import claim_id
@@ -28,6 +29,22 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from functions.capture.projects import Project
+
+URL = "https://mysite.com/products/123?utm=1"
+BODIES: dict[str, dict[str, Any]] = {
+    "alias": {"DistinctId": "user@example.com", "Alias": "anonymous_123"},
+    "event": {"DistinctId": "u1", "EventName": "purchase_completed", "Properties": {"amount": 99.99, "none": None}},
+    "identity": {
+        "DistinctId": "u1",
+        "Name": "Jöhn 🌿",
+        "Plan": "pro",
+        "SignupDate": "2024-02-03",
+        "PropertiesSet": {"address": {"city": "Oslo"}},
+    },
+    "page": {"DistinctId": "u1", "PageUrl": URL, "Referrer": "https://google.com", "Properties": {"utm": "x"}},
+    "screen": {"DistinctId": "u1", "ScreenViewName": "Home", "AppVersion": "2.1.0", "Properties": {"os": "14"}},
+}
+OK = {"Data": {"status": 1}, "OriginalStatusCode": 200, "StatusCode": 200, "ErrorMessage": ""}
 
 
 @dataclass(frozen=True)
@@ -91,6 +108,11 @@ class Shop:
             "join persons p on i.person_id = p.id group by p.id limit 100"
         )
         return [(sorted(ids), _object(properties)) for ids, properties in rows]
+
+    async def deliveries(self) -> list[Delivery]:
+        """What stands in the outbox."""
+        found = await self.stage.store.find(Delivery, Where("connection_id", "==", self.connection.id), limit=100)
+        return list(found.items)
 
     async def query(self, hogql: str) -> list[list[Any]]:
         """PostHog's rows."""

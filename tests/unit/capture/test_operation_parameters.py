@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -15,90 +14,9 @@ from functions.capture.freezing import freeze
 from functions.capture.operation_forms import FORMS, Wire
 from functions.capture.operation_reading import ParameterError, instant_of, read
 from hedgerow.errors import MalformedError
+from tests.unit.capture.operation_tables import FULL, MADE, REQUIRED, URL
 
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
-URL = "https://mysite.com/products/123?utm=1#top"
-FULL: dict[str, dict[str, Any]] = {
-    "alias": {"DistinctId": "user@example.com", "Alias": "anonymous_123"},
-    "event": {"DistinctId": "u1", "EventName": "purchase_completed", "Properties": {"amount": 99.99, "vip": True}},
-    "identity": {
-        "DistinctId": "u1",
-        "Name": "John Doe",
-        "Email": "john@example.com",
-        "Plan": "premium",
-        "SignupDate": "2024-02-03",
-        "ReferralSource": "google",
-        "PropertiesSet": {"company": "Acme Inc", "address": {"city": "Oslo"}, "name": "overruled"},
-        "PropertiesSetOnce": {"initial_utm_source": "google", "tags": ["a"], "signup_date": "overruled"},
-    },
-    "page": {
-        "DistinctId": "u1",
-        "PageUrl": URL,
-        "PageName": "Product Details",
-        "Referrer": "https://google.com",
-        "Properties": {"utm_source": "email", "$current_url": "overruled", "title": "overruled"},
-    },
-    "screen": {
-        "DistinctId": "u1",
-        "ScreenViewName": "Home Screen",
-        "ScreenCategory": "product",
-        "AppVersion": "2.1.0",
-        "DeviceType": "iPad",
-        "Properties": {"os_version": "14.5", "device_type": "overruled", "$screen_name": "overruled"},
-    },
-}
-MADE = {
-    "alias": Wire("$create_alias", "user@example.com", {"distinct_id": "user@example.com", "alias": "anonymous_123"}),
-    "event": Wire("purchase_completed", "u1", {"amount": 99.99, "vip": True}),
-    "identity": Wire(
-        "$identify",
-        "u1",
-        {
-            "$set": {
-                "company": "Acme Inc",
-                "address": {"city": "Oslo"},
-                "name": "John Doe",
-                "email": "john@example.com",
-                "plan": "premium",
-            },
-            "$set_once": {
-                "initial_utm_source": "google",
-                "tags": ["a"],
-                "signup_date": "2024-02-03",
-                "referral_source": "google",
-            },
-        },
-    ),
-    "page": Wire(
-        "$pageview",
-        "u1",
-        {
-            "utm_source": "email",
-            "$current_url": URL,
-            "$pathname": "/products/123",
-            "title": "Product Details",
-            "$referrer": "https://google.com",
-        },
-    ),
-    "screen": Wire(
-        "$screen",
-        "u1",
-        {
-            "os_version": "14.5",
-            "$screen_name": "Home Screen",
-            "screen_category": "product",
-            "app_version": "2.1.0",
-            "device_type": "iPad",
-        },
-    ),
-}
-REQUIRED = {
-    "alias": {"DistinctId", "Alias"},
-    "event": {"DistinctId", "EventName"},
-    "identity": {"DistinctId"},
-    "page": {"DistinctId", "PageUrl"},
-    "screen": {"DistinctId", "ScreenViewName"},
-}
 PARAMETERS = [(operation, name) for operation, body in FULL.items() for name in body]
 
 
@@ -299,31 +217,6 @@ def test_a_timestamp_leaves_the_properties(operation: str) -> None:
 def test_a_timestamp_of_a_person_is_a_property_like_any_other() -> None:
     made = wire("identity", {"DistinctId": "u", "PropertiesSet": {"timestamp": 1}})
     assert (made.timestamp, made.properties) == (None, {"$set": {"timestamp": 1}})
-
-
-@pytest.mark.parametrize(
-    ("timestamp", "said"),
-    [
-        ("1704096000000", "must be a number"),
-        (True, "must be a number"),
-        (0, "too early"),
-        (-1704096000000, "too early"),
-        (1704096000, "looks like seconds"),
-        (1704096000000000, "in the future"),
-        (10**300, "in the future"),
-        ((NOW + timedelta(days=1)).timestamp() * 1000, "in the future"),
-    ],
-)
-def test_a_timestamp_that_makes_no_sense_is_refused(timestamp: object, said: str) -> None:
-    with pytest.raises(ParameterError, match=said):
-        instant_of(timestamp, NOW)
-
-
-@given(st.floats(10**11, NOW.timestamp() * 1000 + 3_600_000) | st.integers(10**11, int(NOW.timestamp() * 1000)))
-def test_a_timestamp_is_an_instant_to_the_microsecond(timestamp: float) -> None:
-    instant = instant_of(timestamp, NOW)
-    assert instant is not None
-    assert abs(instant.timestamp() * 1000 - timestamp) < 0.01
 
 
 WILD = st.recursive(
