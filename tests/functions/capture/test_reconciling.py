@@ -37,11 +37,13 @@ async def test_what_was_delivered_arrived() -> None:
         await here.delivered([event(), event("sale", NOW - HOUR), event("sale", earlier)])
         await here.delivered([event("sale", earlier), event("old", NOW - timedelta(days=40))], earlier)
         await here.kept([event("late"), event("late")])
+        # Somebody else's of an hour outside the span: accepted at another time, so it says nothing.
+        here.stage.posthog.load([event("old", NOW - timedelta(days=40))])
         body = await reconciled(here)
     assert body["here"] == {"accepted": 7, "delivered": 5, "pending": 2, "held": 0, "dead": 0}
     assert (body["ok"], body["code"], body["errors"], body["booked"]) == (True, "balanced", [], [])
     assert (body["posthog"]["asked"], body["posthog"]["differences"]) == (True, [])
-    assert (body["posthog"]["delivered"], body["posthog"]["arrived"]) == (5, 5)
+    assert (body["posthog"]["delivered"], body["posthog"]["arrived"]) == (5, 6)
     assert body["in_outbox"] == {"pending": 2, "held": 0, "dead": 0}
     assert [each["balanced"] for each in body["hours"]] == [True, True]
 
@@ -51,6 +53,7 @@ async def test_events_accepted_outside_the_span_with_a_time_inside_it_are_no_dif
         inside = NOW - 5 * HOUR
         await here.delivered([event("late", inside)], NOW - HOUR)
         await here.delivered([event("late", inside)], inside)
+        await here.delivered([event("elsewhere", NOW)], NOW)
         body = await reconciled(here, **{"from": (inside - HOUR).isoformat(), "to": (inside + HOUR).isoformat()})
     assert body["here"]["accepted"] == 1
     assert (body["posthog"]["delivered"], body["posthog"]["arrived"], body["posthog"]["differences"]) == (2, 2, [])
@@ -165,7 +168,7 @@ async def test_copies_of_one_event_arrived_once() -> None:
     async with room() as here:
         one = event("sale", NOW - 3 * HOUR)
         await here.delivered([one], NOW - 3 * HOUR)
-        here.stage.posthog.load([one])
+        here.stage.posthog.load([one, {**one, "timestamp": (NOW - 3 * HOUR + timedelta(seconds=1)).isoformat()}])
         body = await reconciled(here)
     assert (body["posthog"]["arrived"], body["posthog"]["differences"]) == (1, [])
 
