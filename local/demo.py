@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 
 from hedgerow.wiring import utc_now
-from local import dataset
+from local import dataset, demo_capture
 from local.environment import wants_to_stay
 from local.stage import Stage, StepError
 
@@ -82,6 +82,7 @@ def _tell(stage: Stage) -> None:
     stage.run("changes")
     _say("\n── A second count, by a query of another shape, against what is stored.")
     stage.run("prove")
+    demo_capture.tell(stage, posthog)
 
     _say("\n── The tenant leaves. The credential is destroyed; the history stays as long as the tier keeps it.")
     stage.run("disconnect")

@@ -19,6 +19,9 @@ STEPS = (
     "sync",
     "changes",
     "prove",
+    "outbox",
+    "reconcile",
+    "guards set",
     "disconnect",
     "metrics",
     "connections",
@@ -66,6 +69,9 @@ def test_the_demo_tells_the_whole_journey() -> None:
     assert re.search(r"^\d{4}-\d\d-\d\d  posthog_dau +(\d+) +(\d+)$", said, re.MULTILINE)
     assert "complete day(s) moved" in said
     assert "Equal, day by day." in said
+    assert "PostHog holds all 1,000, each once" in said
+    assert "maria" not in next(line for line in said.splitlines() if line.startswith("  payment.completed"))
+    assert re.search(r"^  \$identify +email +maria", said, re.MULTILINE)
     assert "credential is destroyed" in said
     assert re.search(r"personal API key +none", said)
     assert "connection_disconnected" in done.stderr
