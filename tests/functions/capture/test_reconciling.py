@@ -168,7 +168,7 @@ async def test_copies_of_one_event_arrived_once() -> None:
     async with room() as here:
         one = event("sale", NOW - 3 * HOUR)
         await here.delivered([one], NOW - 3 * HOUR)
-        here.stage.posthog.load([one, {**one, "timestamp": (NOW - 3 * HOUR + timedelta(seconds=1)).isoformat()}])
+        here.stage.posthog.load([one, {**one, "distinct_id": "u2"}])
         body = await reconciled(here)
     assert (body["posthog"]["arrived"], body["posthog"]["differences"]) == (1, [])
 
