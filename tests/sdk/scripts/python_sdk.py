@@ -126,11 +126,11 @@ def burst(asked: dict[str, Any]) -> dict[str, Any]:
         event = str(uuid.uuid4())
         own[event] = when.isoformat()
         properties: dict[str, Any] = {"number": number} | ({"$ignore_sent_at": True} if number % 2 else {})
-        try:
-            posthog.capture(
-                asked["name"], distinct_id=f"shopper-{number % 7}", uuid=event, timestamp=when, properties=properties
-            )
-        except Exception:  # noqa: BLE001 - in sync mode the SDK raises whatever the connection did
+        took = posthog.capture(
+            asked["name"], distinct_id=f"shopper-{number % 7}", uuid=event, timestamp=when, properties=properties
+        )
+        # In sync mode that is the SDK's last word on it, after its own attempts.
+        if took is None:
             failed.append(event)
         time.sleep(pause)
     posthog.flush(timeout_seconds=50)
