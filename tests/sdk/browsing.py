@@ -87,7 +87,7 @@ def shop() -> Iterator[str]:
 
 @asynccontextmanager
 async def visit(
-    context: BrowserContext, shop: str, site: Site, *, prefix: str = "", skew_seconds: int = 0, **asked: Any
+    context: BrowserContext, shop: str, site: Site, *, skew_seconds: int = 0, **asked: Any
 ) -> AsyncIterator[Visit]:
     """The shop's page with the SDK pointed at a site; closed at the end, its last beacon sent."""
     page = await context.new_page()
@@ -97,7 +97,7 @@ async def visit(
     page.on("pageerror", lambda error: seen.complaints.append(str(error)))
     if skew_seconds:
         await page.add_init_script(CLOCK % (skew_seconds * 1000))
-    given = {"token": site.token, "host": site.host + prefix, **asked}
+    given = {"token": site.token, "host": site.host, **asked}
     await page.add_init_script(f"window.asked = {json.dumps(given)}")
     await page.goto(shop)
     yield seen
