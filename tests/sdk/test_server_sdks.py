@@ -10,7 +10,7 @@ from tests.sdk import stored
 from tests.sdk.hosts import Stage
 from tests.sdk.running import Protocol, Sdk, run
 
-EVENTS: dict[Sdk, int] = {"python": 17, "node": 19}
+EVENTS: dict[Sdk, int] = {"python": 18, "node": 19}
 RUNS: list[tuple[Sdk, Protocol, dict[str, Any]]] = [
     ("python", "v0", {}),
     ("python", "v0", {"gzip": True}),

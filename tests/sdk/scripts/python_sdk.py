@@ -85,6 +85,10 @@ def everything(asked: dict[str, Any]) -> dict[str, Any]:
     old = client(asked, historical_migration=True)
     old.capture("imported", distinct_id="shopper-3", **mine(86_400 * 400))
     old.shutdown()
+    # Large ones have a lane of their own, and it knows v0 only.
+    large = client(asked, enable_full_ai_capture=True)
+    large.capture_ai("$ai_span", distinct_id="shopper-1", properties={"$ai_input": "x" * 2_000}, **mine(2))
+    large.shutdown()
     return {"own": own, "heard": heard}
 
 
