@@ -181,8 +181,10 @@ async def _redeliver(app: App, private: PrivateTargets) -> None:
 
     while True:
         await asyncio.sleep(REDELIVER_SECONDS)
-        if await is_anything_waiting(app):
-            await private.call(REDELIVERY)
+        # A store that is away for a moment is asked again at the next turn.
+        with suppress(TransientError):
+            if await is_anything_waiting(app):
+                await private.call(REDELIVERY)
 
 
 async def _close(app: App, private: PrivateTargets, parts: list[asyncio.Task[None]]) -> None:
