@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from functions.capture import timestamps
-from functions.capture.events import MOST_EVENT_BYTES, MOST_LEVELS, Envelope, Protocol
+from functions.capture.events import MOST_EVENT_BYTES, Envelope, Protocol
 from functions.capture.salvage import Salvaged, salvaged
 
 MIXED_TOKENS = "batch submitted with inconsistent api_key values"
@@ -24,6 +24,9 @@ _TOKEN_IN_SIGHT = re.compile(rb'"(?:api_key|\$?token)"\s{0,9}:\s{0,9}"(phc_[0-9A
 _SMALL_BYTES = MOST_EVENT_BYTES - 10_000
 """What freezing adds to an event is far less than the difference."""
 _RECORDINGS = frozenset(["$snapshot", "$snapshot_items"])
+_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
+_SHALLOW = 40
+"""Layers of brackets no ordinary event has; deeper ones are looked at one by one."""
 
 
 def read(
@@ -55,7 +58,7 @@ def read(
         reason = found.broken or "invalid type, expected an event, an array of events or a batch"
         found, events = Salvaged(None, reason, text), []
     envelope = Envelope(None, events, broken=found.broken, rest=found.rest)
-    envelope.is_plain = is_sound and _is_small(text, events)
+    envelope.is_plain = is_sound and _is_small(text)
     if protocol == "v1":
         envelope.token = bearer
         envelope.sent_at = timestamps.parse(sent_at_header)
@@ -75,12 +78,21 @@ def _flat(elements: list[Any]) -> list[Any]:
     return [event for each in elements for event in (each if isinstance(each, list) else (each,))]
 
 
-def _is_small(text: bytes, events: list[Any]) -> bool:
-    """Whether no event in a text can be over PostHog's limits: each of the others has a bracket of its own."""
+def _is_small(text: bytes) -> bool:
+    """Whether no event in a text can be over PostHog's limits of size and depth.
+
+    Of the text only the brackets are kept, and layer after layer of empty pairs taken away.
+    Brackets inside strings may leave something over, and then the events are looked at one by one;
+    or, written on purpose, hide a layer, and then PostHog's refusal isolates the event.
+    """
     if len(text) > _SMALL_BYTES:
         return False
-    others = len(events) - 1 if set(map(type, events)) == {dict} else 0
-    return text.count(b"{") + text.count(b"[") <= MOST_LEVELS + others
+    brackets = text.translate(None, _ALL_BUT_BRACKETS)
+    for _ in range(_SHALLOW):
+        if not brackets:
+            return True
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+    return False
 
 
 def _find_token(envelope: Envelope, body: object, text: bytes, query: dict[str, str], *, is_batch: bool) -> bool:

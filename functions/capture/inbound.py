@@ -53,7 +53,6 @@ class Inbound:
         return Carried(
             user_agent=self.header(b"user-agent"),
             address_chain=self.address_chain,
-            is_compressed=self.body[:2] == b"\x1f\x8b",
             sdk_info=self.header(b"posthog-sdk-info"),
             attempt=self.header(b"posthog-attempt") or "1",
             request_id=self.header(b"posthog-request-id"),

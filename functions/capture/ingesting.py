@@ -15,7 +15,7 @@ from functions.capture.answers import Answer
 from functions.capture.decoding import EmptyBodyError, TooLargeError, UnreadableError, decode
 from functions.capture.envelopes import MIXED_TOKENS, read
 from functions.capture.events import Arrived, Envelope, Poison
-from functions.capture.freezing import freeze
+from functions.capture.freezing import freeze_all
 from functions.capture.inbound import Inbound, Sorted
 from functions.capture.lots import grave
 from hedgerow.errors import TransientError
@@ -84,6 +84,7 @@ def _sorted(host: Host, project: Project, envelope: Envelope, inbound: Inbound) 
         protocol="v1" if inbound.place.kind == "v1" else "v0",
         library=(name, version) if name else None,
         fills_name=inbound.place.kind == "engage",
+        is_plain=envelope.is_plain,
     )
     connection, judges, recents = project.connection, project.judges, host.recents
     found = Sorted()
@@ -92,13 +93,14 @@ def _sorted(host: Host, project: Project, envelope: Envelope, inbound: Inbound) 
     def mark(text: str) -> None:
         marks[text] = marks.get(text, 0) + 1
 
-    for each in envelope.events:
-        event = freeze(each, arrived)
+    is_v1 = arrived.protocol == "v1"
+    written = [str(each.get("uuid") or "") if is_v1 and isinstance(each, dict) else "" for each in envelope.events]
+    for each, event in zip(written, freeze_all(envelope.events, arrived), strict=True):
         if isinstance(event, Poison):
             found.poisons.append(event)
             continue
-        if arrived.protocol == "v1":
-            found.named[event.uuid] = str(each.get("uuid") or event.uuid)
+        if is_v1:
+            found.named[event.uuid] = each or event.uuid
         if recents.repeats(connection.id, event):
             found.repeated.add(event.uuid)
         for judge in judges:

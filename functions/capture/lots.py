@@ -45,6 +45,7 @@ MOST_COMMIT_BYTES = 8 * 1024 * 1024
 MOST_COMMIT_RECORDS = 200
 UNREADABLE_BYTES = 64_000
 UNREADABLE_NAME = "(unreadable)"
+_HOUR = timedelta(hours=1)
 
 AsideState = Literal["pending", "held", "dead"]
 Records = list[Delivery | DeliveryChunk]
@@ -89,8 +90,14 @@ class Lot:
 
 def tally_of(events: Sequence[Frozen], accepted_at: datetime) -> Counter[tuple[str, int]]:
     """How many events of each name and shift (their own hour minus the hour of acceptance)."""
-    begin = int(accepted_at.timestamp()) // 3600
-    return Counter((event.name, int(event.at.timestamp()) // 3600 - begin) for event in events)
+    begin = hour_of(accepted_at)
+    end = begin + _HOUR
+    tally: Counter[tuple[str, int]] = Counter()
+    for event in events:
+        # Nearly every event is of this hour; the division is for the others.
+        key = (event.name, 0 if begin <= event.at < end else (event.at - begin) // _HOUR)
+        tally[key] += 1
+    return tally
 
 
 def _parts(events: Sequence[Frozen]) -> list[tuple[bytes, Sequence[Frozen]]]:

@@ -111,7 +111,7 @@ async def _body(receive: Receive, limit: int) -> bytes | None:
         if message["type"] == "http.disconnect":
             return None
         part = message.get("body", b"")
-        if not message.get("more_body", False) and not parts:
+        if not message.get("more_body", False) and not size:
             return cast("bytes", part[: limit + 1])
         size += len(part)
         # What is over the limit is read to its end all the same, or the client never hears the answer.

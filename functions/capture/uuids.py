@@ -16,7 +16,7 @@ _ANY_SPELLING = re.compile(
     r"(?:urn:uuid:)?(\{)?(?:[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?(1)\})",
     re.IGNORECASE,
 )
-_is_as_written = _AS_WRITTEN.fullmatch
+is_as_written = _AS_WRITTEN.fullmatch
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -24,7 +24,7 @@ def canonical(text: object) -> str | None:
     """Lower case with hyphens; None when it is no uuid."""
     if type(text) is not str:
         return None
-    if _is_as_written(text):
+    if is_as_written(text):
         return text
     return str(uuid.UUID(text)) if _ANY_SPELLING.fullmatch(text) else None
 
