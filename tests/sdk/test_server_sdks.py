@@ -17,6 +17,7 @@ RUNS: list[tuple[Sdk, Protocol, dict[str, Any]]] = [
     ("python", "v0", {"sync_mode": True}),
     ("python", "v1", {}),
     ("python", "v1", {"gzip": True}),
+    ("python", "v1", {"capture_compression": "deflate"}),
     ("node", "v0", {}),
     ("node", "v0", {"disableCompression": True}),
     ("node", "v1", {}),
@@ -56,3 +57,12 @@ def test_flags_are_evaluated_locally_alike(stage: Stage, sdk: Sdk) -> None:
     assert heard[0]["local"]["shopper-1"]["by-plan"] is True
     assert {each["variants"] for each in heard[0]["local"].values()} <= {"control", "test"}
     assert "limit" in str(heard[0]["remote_config"])
+
+
+@pytest.mark.parametrize("sdk", ["python", "node"])
+def test_flags_and_their_definitions_outlast_posthog(stage: Stage, sdk: Sdk) -> None:
+    site = stage.through()
+    acts = ("everything", "local_evaluation")
+    before = [run(sdk, site, act).heard for act in acts]
+    stage.misbehave(kind="off")
+    assert [run(sdk, site, act).heard for act in acts] == before
