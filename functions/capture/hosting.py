@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hedgerow.app import App
 
 MOST_APPS = 8
+COLLECTOR = (50_000, 20, 50)
 _hosts: dict[int, Host] = {}
 
 
@@ -61,6 +63,10 @@ async def close(app: App) -> None:
 
 
 def _built(app: App) -> Host:
+    # Events are many small objects that die at once. The collector need not walk what was imported
+    # again and again for them; without this it takes a sixth of a busy instance's time.
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR)
     counts, breakers = Counts(app), Breakers()
     return Host(
         app=app,

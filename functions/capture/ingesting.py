@@ -94,13 +94,14 @@ def _sorted(host: Host, project: Project, envelope: Envelope, inbound: Inbound) 
         marks[text] = marks.get(text, 0) + 1
 
     is_v1 = arrived.protocol == "v1"
-    written = [str(each.get("uuid") or "") if is_v1 and isinstance(each, dict) else "" for each in envelope.events]
-    for each, event in zip(written, freeze_all(envelope.events, arrived), strict=True):
+    # v1's verdicts are keyed by the uuid as the SDK wrote it.
+    written = [str(each.get("uuid") or "") if isinstance(each, dict) else "" for each in envelope.events if is_v1]
+    for number, event in enumerate(freeze_all(envelope.events, arrived)):
         if isinstance(event, Poison):
             found.poisons.append(event)
             continue
         if is_v1:
-            found.named[event.uuid] = each or event.uuid
+            found.named[event.uuid] = written[number] or event.uuid
         if recents.repeats(connection.id, event):
             found.repeated.add(event.uuid)
         for judge in judges:
@@ -112,8 +113,8 @@ def _sorted(host: Host, project: Project, envelope: Envelope, inbound: Inbound) 
             found.forward.append(event)
     if envelope.broken:
         found.poisons.append(Poison(str(uuid.uuid4()), envelope.rest or inbound.body, "unreadable", envelope.broken))
-    for text, number in marks.items():
-        host.counts.mark(connection, text, inbound.received_at, number)
+    for text, times in marks.items():
+        host.counts.mark(connection, text, inbound.received_at, times)
     return found
 
 
