@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from functions.capture.forwarding import Verdicts
     from functions.capture.hosting import Host
     from functions.capture.inbound import Inbound, Sorted
+    from functions.capture.lots import AsideState
     from functions.capture.projects import Project
     from hedgerow.deliveries import Lane
     from hedgerow.posthog.ingestion import Outcome
@@ -133,7 +134,7 @@ def _aside(project: Project, found: Sorted, inbound: Inbound, *, historical: boo
         if state == "merge":
             lots += lots_of(project, events, source, lane="merges", historical=historical)
             continue
-        kept = "held" if state == "held" else "dead"
+        kept: AsideState = "held" if state == "held" else "dead"
         lots += lots_of(project, events, source, historical=historical, state=kept, trouble=trouble)
     return lots
 

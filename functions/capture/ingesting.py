@@ -190,7 +190,8 @@ async def straight_through(host: Host, inbound: Inbound, origin: str | None) -> 
         body=inbound.body,
         client=inbound.peer or None,
     )
-    return await host.passing.answer(asked, origin)
+    passed = await host.passing.answer(asked, origin)
+    return passed or answers.refused(401, "event submitted without an api_key")
 
 
 def _refusal(inbound: Inbound, status: int, tag: str, text: str) -> Answer:
