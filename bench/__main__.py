@@ -22,7 +22,10 @@ from bench.machine import described
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAMES = ("requests", "documents", "reading", "combined", "ticks", "starts", "imports", "demo")
+NAMES = (
+    *("requests", "documents", "reading", "combined", "ticks"),
+    *("capture", "capture_far", "starts", "imports", "demo"),
+)
 JSON, LOG, PAGE = ROOT / "build/bench.json", ROOT / "build/bench.log", ROOT / "docs/benchmarks.md"
 
 

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,28 +31,42 @@ http {{
   scgi_temp_path {folder}/scgi;
   keepalive_requests 100000000;
   keepalive_timeout 600s;
-  upstream posthog {{ server 127.0.0.1:{upstream}; }}
+  {servers}
+}}
+"""
+_UPSTREAM = """
   server {{
     listen 127.0.0.1:{upstream} backlog=4096;
     location / {{ default_type application/json; return 200 '{{"status":1}}'; }}
   }}
+"""
+_PROXIES = """
+  upstream kept {{ server {target}; keepalive 1024; keepalive_requests 100000000; }}
   server {{
-    listen 127.0.0.1:{proxy} backlog=4096;
+    listen 127.0.0.1:{plain} backlog=4096;
     location / {{
       proxy_pass http://{target};
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
     }}
   }}
-}}
+  server {{
+    listen 127.0.0.1:{tuned} backlog=4096;
+    location / {{
+      proxy_pass http://kept;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    }}
+  }}
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Nginx:
-    """The origin of the upstream, and that of the proxy before it."""
+class Proxies:
+    """The origin of the proxy as a plain `proxy_pass` makes it, and of one that keeps its connections."""
 
-    upstream: str
-    proxy: str
+    plain: str
+    tuned: str
 
 
 def is_there() -> bool:
@@ -61,13 +75,26 @@ def is_there() -> bool:
 
 
 @contextmanager
-def serving(folder: Path, proxied: str | None = None) -> Iterator[Nginx]:
-    """Start both; `proxied` (host:port) is another upstream for the proxy than nginx itself."""
+def upstream(folder: Path) -> Iterator[str]:
+    """The origin of an upstream that takes everything and answers as PostHog's capture does."""
+    port = free_port()
+    with _running(folder, _UPSTREAM.format(upstream=port), (port,)):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def proxies(folder: Path, origin: str) -> Iterator[Proxies]:
+    """Proxies before an origin, in a process of their own like every proxy that is measured."""
+    plain, tuned = free_port(), free_port()
+    with _running(folder, _PROXIES.format(plain=plain, tuned=tuned, target=origin.partition("//")[2]), (plain, tuned)):
+        yield Proxies(f"http://127.0.0.1:{plain}", f"http://127.0.0.1:{tuned}")
+
+
+@contextmanager
+def _running(folder: Path, servers: str, ports: tuple[int, ...]) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
-    upstream, proxy = free_port(), free_port()
     config = folder / "nginx.conf"
-    target = proxied or "posthog"
-    config.write_text(_CONFIG.format(folder=folder, upstream=upstream, proxy=proxy, target=target), encoding="utf-8")
+    config.write_text(_CONFIG.format(folder=folder, servers=servers), encoding="utf-8")
     process = subprocess.Popen(
         [BINARY, "-p", str(folder), "-c", str(config), "-e", str(folder / "error.log")],
         stdin=subprocess.DEVNULL,
@@ -75,9 +102,9 @@ def serving(folder: Path, proxied: str | None = None) -> Iterator[Nginx]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        for port in (upstream, proxy):
+        for port in ports:
             wait_for(port, lambda: process.poll() is not None)
-        yield Nginx(f"http://127.0.0.1:{upstream}", f"http://127.0.0.1:{proxy}")
+        yield
     finally:
         process.terminate()
         process.wait(timeout=10)
@@ -91,14 +118,14 @@ def free_port() -> int:
     return port
 
 
-def wait_for(port: int, is_over: object) -> None:
+def wait_for(port: int, is_over: Callable[[], bool]) -> None:
     """Wait until something listens; `RuntimeError` when it ended or never does."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         with closing(socket.socket()) as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
-        if callable(is_over) and is_over():
+        if is_over():
             break
         time.sleep(0.02)
     raise RuntimeError(f"nothing listens on port {port}")

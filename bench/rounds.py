@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 Timed = Callable[[], Awaitable[float]]
+Measured = Callable[[], float]
 
 
 async def in_turn(rounds: int, timed: Mapping[str, Timed]) -> dict[str, list[float]]:
-    """Seconds by name, one for each round, after one round that is not counted.
+    """Figures by name, one for each round, after one round that is not counted.
 
-    Each entry times itself, so that it may set its stage first. Every second round goes
-    the other way round: what comes after what must not matter.
+    Each entry measures itself, so that it may set its stage first.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in timed}
-    names = list(timed)
+    figures: dict[str, list[float]] = {name: [] for name in timed}
+    for name, is_counted in _turns(rounds, list(timed)):
+        figure = await timed[name]()
+        if is_counted:
+            figures[name].append(figure)
+    return figures
+
+
+def one_by_one(rounds: int, measured: Mapping[str, Measured]) -> dict[str, list[float]]:
+    """The same for what is measured from outside, by other processes."""
+    figures: dict[str, list[float]] = {name: [] for name in measured}
+    for name, is_counted in _turns(rounds, list(measured)):
+        figure = measured[name]()
+        if is_counted:
+            figures[name].append(figure)
+    return figures
+
+
+def _turns(rounds: int, names: list[str]) -> Iterator[tuple[str, bool]]:
+    """Whose turn it is, and whether it counts. Every second round goes the other way round: what comes after what must not matter."""
     for number in range(rounds + 1):
         for name in names if number % 2 else reversed(names):
-            took = await timed[name]()
-            if number:
-                seconds[name].append(took)
-    return seconds
+            yield name, number > 0
 
 
 def timing(work: Callable[[], Awaitable[object]]) -> Timed:

@@ -1,0 +1,95 @@
+"""What the SDKs of a shop's back end send, in files for the load: so many bodies that no event comes twice too soon.
+
+An event whose uuid came a moment ago takes another path through capture than a new one, so
+a load that repeats one body would measure the wrong thing.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count, islice
+from pathlib import Path
+
+from functions.capture import recents
+
+TOKEN = "phc_benchbenchbenchbenchbenchbench"  # noqa: S105 -- nobody's
+ENOUGH = 2 * recents.MOST + 10_000
+"""Events of one file: capture remembers two generations of uuids."""
+_EPOCH = datetime(2026, 1, 20, 12, tzinfo=UTC)
+_UUID = "00000000-0000-7000-8000-000000000000"
+_TEMPLATES = 50
+
+
+def bodies(folder: Path, *, distinct: bool = True) -> dict[str, Path]:
+    """Bodies of one event, of fifty plain and of fifty gzip; not `distinct`: one of each, for an upstream alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    events = ENOUGH if distinct else 1
+    paths = {name: folder / name for name in ("one", "fifty", "fifty_gzip")}
+    write(paths["one"], islice(batches(1), events))
+    fifty = list(islice(batches(50), events // 50 + 1))
+    write(paths["fifty"], fifty)
+    write(paths["fifty_gzip"], (gzip.compress(body, 6, mtime=0) for body in fifty))
+    return paths
+
+
+def write(path: Path, some: Iterator[bytes] | list[bytes]) -> None:
+    """Bodies one behind the other, and their lengths beside them, one a line, as `bench.load` reads them."""
+    with path.open("wb") as file, lengths_of(path).open("w", encoding="ascii") as lengths:
+        for body in some:
+            file.write(body)
+            lengths.write(f"{len(body)}\n")
+
+
+def lengths_of(path: Path) -> Path:
+    """The file of lengths beside a file of bodies."""
+    return path.with_suffix(".lengths")
+
+
+def batches(size: int, first: int = 0) -> Iterator[bytes]:
+    """Batches without an end as the Python SDK writes them; every event of all of them has its own uuid."""
+    templates = [_template(size, number * size).split(_UUID.encode()) for number in range(_TEMPLATES)]
+    numbers = count(first)
+    for at in count():
+        head, *rest = templates[at % _TEMPLATES]
+        parts = [head]
+        for part in rest:
+            parts += (uuid_of(next(numbers)).encode(), part)
+        yield b"".join(parts)
+
+
+def uuid_of(number: int) -> str:
+    """The uuid of the n-th event, version 7 by its digits."""
+    return f"0196{number >> 32 & 0xFFFF:04x}-{number >> 16 & 0xFFFF:04x}-7000-8000-{number & 0xFFFF:012x}"
+
+
+def _template(size: int, first: int) -> bytes:
+    events = [event(number, _UUID) for number in range(first, first + size)]
+    sent_at = (_EPOCH + timedelta(seconds=5)).isoformat()
+    return json.dumps({"batch": events, "historical_migration": False, "sent_at": sent_at, "api_key": TOKEN}).encode()
+
+
+def event(number: int, uuid: str) -> dict[str, object]:
+    """One event of a shop's back end, with the properties the SDK adds."""
+    return {
+        "event": ("payment.completed", "order viewed", "$pageview")[number % 3],
+        "distinct_id": f"user-{number * 7919 % 10_007}",
+        "timestamp": (_EPOCH + timedelta(milliseconds=number % 100 * 37)).isoformat(),
+        "uuid": uuid,
+        "properties": {
+            "amount_minor": number * 13 % 10_000,
+            "currency": "EUR",
+            "method": "card",
+            "plan": "pro",
+            "$lib": "posthog-python",
+            "$lib_version": "7.91.1",
+            "$python_runtime": "CPython",
+            "$python_version": "3.11.7",
+            "$os": "Linux",
+            "$os_version": "6.1",
+            "$geoip_disable": True,
+            "$is_server": True,
+        },
+    }
