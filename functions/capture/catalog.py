@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from functions.capture.catalog_shipped import MONEY, PLATFORMS, RECOMMENDED, shipped
-from functions.capture.events import Aside
+from functions.capture.events import Aside, Guard
 from functions.capture.naming import style_of
 from hedgerow.capture_rules import CatalogRules, EventPolicy, EventRule, PropertyRule, PropertyType
 from hedgerow.foreign import printable
 from hedgerow.models import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from functions.capture.events import Frozen, Judge, Mark
+    from functions.capture.events import Frozen, Judge, Mark, MarkMany
 
 __all__ = ["TAG", "Catalog", "compiled", "shipped"]
 
@@ -46,6 +46,7 @@ _KINDS: dict[str, frozenset[type] | None] = {
 _LACKED = tuple(
     tuple(name for place, name in enumerate((*RECOMMENDED, *MONEY)) if lacks >> place & 1) for lacks in range(16)
 )
+_BY_VALUE = frozenset((*RECOMMENDED, *MONEY))
 _SCALARS = frozenset({str, int, float, bool})
 _WORDS = {
     "missing": "`{}` is missing",
@@ -106,6 +107,23 @@ class Known:
                 found.append(check.unnamed)
         return found
 
+    def are_sound(self, names: tuple[str, ...], group: Sequence[dict[str, Any]]) -> bool:
+        """Whether none of a group with these names of properties violates anything."""
+        for check in self.checks:
+            if check.name not in names:
+                if check.is_required:
+                    return False
+                continue
+            if check.enum is not None:
+                return False
+            if check.kinds is not None and not check.kinds.issuperset(
+                [type(properties[check.name]) for properties in group]
+            ):
+                return False
+            if check.is_required and any(properties[check.name] is None for properties in group):
+                return False
+        return True
+
     def missing(self, properties: Mapping[str, Any]) -> list[str]:
         """What is recommended and not there, without what is a violation already and without an owner's own platforms."""
         found = []
@@ -155,6 +173,36 @@ class Catalog:
             return None if self.unknown == "observe" else _carried_out(self.unknown, event, [UNKNOWN])
         return self._checked(known, event, properties, mark)
 
+    def screen(self, name: str, names: tuple[str, ...], group: Sequence[dict[str, Any]], mark: MarkMany) -> bool:
+        """Count what events of one name with the same properties have in common, if that is all there is to count."""
+        known = self.known.get(name)
+        if known is None and name[:1] == "$":
+            return True
+        if known is None and self.unknown != "observe":
+            return False
+        for each in _BY_VALUE.intersection(names):
+            # What is missing follows from the names alone, unless a value takes part.
+            if each == "platform" or any(properties[each] is None for properties in group):
+                return False
+        first, number = group[0], len(group)
+        if known is None:
+            mark("catalog.unknown_event", number)
+            lacking: Sequence[str] = missing(first)
+        elif not known.are_sound(names, group):
+            return False
+        else:
+            lacking = known.missing(first)
+            for stray in known.unlisted(first):
+                mark(
+                    known.strays.get(stray) or self._label(known.drift, known.strays, stray, f"unlisted:{stray}"),
+                    number,
+                )
+        if known.breaks_naming if known else self.style is not None and self.breaks_naming(name):
+            mark("catalog.naming", number)
+        for lacked in lacking:
+            mark(MISSING_MARKS[lacked], number)
+        return True
+
     def _checked(self, known: Known, event: Frozen, properties: dict[str, Any], mark: Mark) -> Aside | None:
         if known.breaks_naming:
             mark("catalog.naming")
@@ -196,9 +244,16 @@ class Catalog:
 
 def compiled(rules: CatalogRules) -> Judge | None:
     """The catalogue as a judge; None for an empty one that asks nothing of anybody."""
+    guard = guard_of(rules)
+    return guard.judge if guard is not None else None
+
+
+def guard_of(rules: CatalogRules) -> Guard | None:
+    """The catalogue as a guard with its screen; None as `compiled`."""
     if not rules.events and rules.unknown == "observe" and rules.naming in {"report", "off"}:
         return None
-    return Catalog(rules).judge
+    catalog = Catalog(rules)
+    return Guard(catalog.judge, catalog.screen)
 
 
 def missing(properties: Mapping[str, Any], *, is_money: bool = False) -> tuple[str, ...]:

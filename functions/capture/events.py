@@ -5,7 +5,7 @@ Plain slotted classes: thousands of them are made every second.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -96,3 +96,18 @@ Mark = Callable[[str], None]
 
 Judge = Callable[[Frozen, Mark], Aside | None]
 """A guard, ready to be called for every event. It may change the event; None lets it pass."""
+
+MarkMany = Callable[[str, int], None]
+"""Counts so many by a dotted name."""
+
+Screen = Callable[[str, tuple[str, ...], Sequence[dict[str, Any]], MarkMany], bool]
+"""Looks at a group: the events' name, the names of their properties, the properties of each. True: the guard
+need not look at any of them, and what it would have counted is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A guard as capture calls it: its judge, and where it has one the screen before it."""
+
+    judge: Judge
+    screen: Screen | None = None

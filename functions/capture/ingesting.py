@@ -14,10 +14,11 @@ from functions.capture.accepting import settle, settle_v1
 from functions.capture.answers import Answer
 from functions.capture.decoding import EmptyBodyError, TooLargeError, UnreadableError, decode
 from functions.capture.envelopes import MIXED_TOKENS, read
-from functions.capture.events import Arrived, Envelope, Poison
+from functions.capture.events import Arrived, Envelope, Frozen, Poison
 from functions.capture.freezing import freeze_all
 from functions.capture.inbound import Inbound, Sorted
 from functions.capture.lots import grave
+from functions.capture.screening import needed
 from hedgerow.errors import TransientError
 from hedgerow.logs import log
 
@@ -86,16 +87,17 @@ def _sorted(host: Host, project: Project, envelope: Envelope, inbound: Inbound) 
         fills_name=inbound.place.kind == "engage",
         is_plain=envelope.is_plain,
     )
-    connection, judges, recents = project.connection, project.judges, host.recents
+    connection, recents = project.connection, host.recents
     found = Sorted()
     marks: dict[str, int] = {}
 
-    def mark(text: str) -> None:
-        marks[text] = marks.get(text, 0) + 1
+    def mark(text: str, times: int = 1) -> None:
+        marks[text] = marks.get(text, 0) + times
 
     is_v1 = arrived.protocol == "v1"
     # v1's verdicts are keyed by the uuid as the SDK wrote it.
     written = [str(each.get("uuid") or "") if isinstance(each, dict) else "" for each in envelope.events if is_v1]
+    sound: list[Frozen] = []
     for number, event in enumerate(freeze_all(envelope.events, arrived)):
         if isinstance(event, Poison):
             found.poisons.append(event)
@@ -104,7 +106,11 @@ def _sorted(host: Host, project: Project, envelope: Envelope, inbound: Inbound) 
             found.named[event.uuid] = written[number] or event.uuid
         if recents.repeats(connection.id, event):
             found.repeated.add(event.uuid)
-        for judge in judges:
+        sound.append(event)
+    guards = project.guards
+    judges, screens = [guard.judge for guard in guards], [guard.screen for guard in guards]
+    for event, looking in zip(sound, needed(sound, judges, screens, mark), strict=True):
+        for judge in looking:
             aside = judge(event, mark)
             if aside is not None:
                 found.aside.append((aside.state, aside.trouble, event))

@@ -6,20 +6,22 @@ from typing import TYPE_CHECKING
 
 from functions.capture import catalog, merges, privacy
 from functions.capture.catalog_shipped import shipped
+from functions.capture.events import Guard
 from functions.capture.hash_keys import key_of
 
 if TYPE_CHECKING:
-    from functions.capture.events import Judge
     from hedgerow.app import App
     from hedgerow.capture_rules import CaptureRules
 
 
-async def judges_of(app: App, rules: CaptureRules) -> tuple[Judge, ...]:
+async def guards_of(app: App, rules: CaptureRules) -> tuple[Guard, ...]:
     """The guards that are on. Privacy first: what another guard keeps aside must have been through it."""
     asked = rules.catalog if rules.catalog.updated_at is not None else shipped()
+    keeping_private = privacy.compiled(rules.privacy, await key_of(app, rules))
+    merging = merges.compiled(rules.merges)
     found = (
-        privacy.compiled(rules.privacy, await key_of(app, rules)),
-        catalog.compiled(asked),
-        merges.compiled(rules.merges),
+        Guard(keeping_private, privacy.screen_of(rules.privacy)) if keeping_private else None,
+        catalog.guard_of(asked),
+        Guard(merging) if merging else None,
     )
-    return tuple(judge for judge in found if judge is not None)
+    return tuple(guard for guard in found if guard is not None)

@@ -8,13 +8,14 @@ is not looked at; whose it is, is hashed like everything else's.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from functions.capture import personal_data
 from functions.capture.cleaning import Cleaner, Seen
-from functions.capture.events import Aside, Frozen, Judge, Mark
+from functions.capture.events import Aside, Frozen, Judge, Mark, MarkMany, Screen
 from functions.capture.identity_names import ALIAS, IDS, MERGES, PERSON, is_nobodys
 from functions.capture.personal_data import SHORTEST, SMALLEST_CARD
 from functions.capture.replacing import hasher
@@ -79,6 +80,45 @@ def compiled(rules: PrivacyRules, key: bytes | None) -> Judge | None:
         }
         identity = Cleaner(as_hash, exempt, hashed, _SEEN)
     return _judge(cleaner, _Shapes(left), identity)
+
+
+def screen_of(rules: PrivacyRules) -> Screen | None:
+    """A look at a group of events at once; None where identity is hashed, which touches every event.
+
+    It settles a group in which nothing is suspect; its bookkeeping names are those of the guard.
+    """
+    if rules.identity == "hash":
+        return None
+    left = frozenset(rules.exempt) | BOOKKEEPING | frozenset((*IDS, *PERSON))
+    if rules.actions.get("ip", "report") in ("off", "report"):
+        left |= {"$ip"}
+    shapes = _Shapes(left)
+
+    def screen(name: str, names: tuple[str, ...], group: Sequence[dict[str, Any]], mark: MarkMany) -> bool:
+        if name in RECORDINGS:
+            return True
+        shape = shapes.known.get(names) or shapes.learn(names)
+        if shape.has_personal_name:
+            return False
+        for each in shape.careful:
+            if any(properties[each] and type(properties[each]) is not bool for properties in group):
+                return False
+        try:
+            values = set(chain.from_iterable(map(shape.plain, group)))
+        except TypeError:
+            return False  # A list or an object among them.
+        return not any(_is_suspect(value) for value in values)
+
+    return screen
+
+
+def _is_suspect(value: object) -> bool:
+    """Whether a value must be looked at in its own event. A large float may hide an equal whole number in a set."""
+    if type(value) is str:
+        return len(value) >= SHORTEST and hash(value) not in _SEEN.clean and bool(_SEEN.kinds_in(value))
+    if type(value) is int or type(value) is float:
+        return not value < SMALLEST_CARD
+    return type(value) is not bool and value is not None
 
 
 def needs_key(rules: PrivacyRules) -> bool:

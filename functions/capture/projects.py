@@ -19,7 +19,7 @@ from hedgerow.posthog.hosts import ingestion_of
 from hedgerow.posthog.keys import claim_id
 
 if TYPE_CHECKING:
-    from functions.capture.events import Judge
+    from functions.capture.events import Guard, Judge
     from hedgerow.app import App
 
 KNOWN_SECONDS = 10.0
@@ -36,8 +36,13 @@ class Project:
     token: str
     origin: str
     rules: CaptureRules
-    judges: tuple[Judge, ...] = ()
+    guards: tuple[Guard, ...] = ()
     passes: bool = False
+
+    @property
+    def judges(self) -> tuple[Judge, ...]:
+        """The guards' judges, in their order."""
+        return tuple(guard.judge for guard in self.guards)
 
 
 class Projects:
@@ -94,7 +99,7 @@ class Projects:
         return await self._made(connection, rules)
 
     async def _made(self, connection: Connection, found: CaptureRules | None) -> Project:
-        from functions.capture.judging import judges_of
+        from functions.capture.judging import guards_of
 
         rules = found or CaptureRules(id=connection.id, tenant_id=connection.tenant_id, connection_id=connection.id)
         passes = connection.state in {"disconnecting", "disconnected"}
@@ -103,7 +108,7 @@ class Projects:
             token=connection.project_token or "",
             origin=connection.ingestion_host or ingestion_of(connection.host),
             rules=rules,
-            judges=() if passes else await judges_of(self._app, rules),
+            guards=() if passes else await guards_of(self._app, rules),
             passes=passes,
         )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.capture import identified
-from functions.capture.events import Aside
+from functions.capture.events import Aside, Guard
 from functions.capture.operations import perform
 from hedgerow.capture_rules import CaptureRules, CatalogRules, EventRule, MergeRules, PropertyRule
 from hedgerow.models import Trouble
@@ -84,7 +84,7 @@ async def test_what_a_guard_puts_aside(state: Any, durable: bool, code: int, kep
 
     body = b'{"DistinctId": "a", "Alias": "b"}'
     async with shop(personal_key=False) as made:
-        project = replace(await made.project(), judges=(guard,))
+        project = replace(await made.project(), guards=(Guard(guard),))
         answer = await perform(made.host, "alias", project, body, durable=durable, address=None)
         assert [(each.state, each.lane) for each in await made.deliveries()] == ([kept] if kept else [])
         assert made.posthog.requests == {}
@@ -128,7 +128,7 @@ async def test_a_guard_may_change_what_is_sent() -> None:
         return None
 
     async with shop() as made:
-        project = replace(await made.project(), judges=(guard,))
+        project = replace(await made.project(), guards=(Guard(guard),))
         body = b'{"DistinctId": "u", "EventName": "paid", "Properties": {"amount": 1, "currency": "EUR"}}'
         await perform(made.host, "event", project, body, durable=False, address="203.0.113.9")
         (event,) = await made.arrived()
