@@ -87,7 +87,7 @@ def _sorted(host: Host, project: Project, envelope: Envelope, inbound: Inbound) 
         fills_name=inbound.place.kind == "engage",
         is_plain=envelope.is_plain,
     )
-    connection, recents = project.connection, host.recents
+    connection = project.connection
     found = Sorted()
     marks: dict[str, int] = {}
 
@@ -104,9 +104,8 @@ def _sorted(host: Host, project: Project, envelope: Envelope, inbound: Inbound) 
             continue
         if is_v1:
             found.named[event.uuid] = written[number] or event.uuid
-        if recents.repeats(connection.id, event):
-            found.repeated.add(event.uuid)
         sound.append(event)
+    found.repeated = host.recents.repeats(connection.id, sound)
     guards = project.guards
     judges, screens = [guard.judge for guard in guards], [guard.screen for guard in guards]
     for event, looking in zip(sound, needed(sound, judges, screens, mark), strict=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from functions.capture.events import Frozen
@@ -26,12 +27,21 @@ class Recents:
         self._old: dict[int, datetime] = {}
         self._refused: set[int] = set()
 
-    def repeats(self, connection_id: str, event: Frozen) -> bool:
-        """Note an event; True when it came before, and is then given its first instant again."""
-        key = _key(connection_id, event)
+    def repeats(self, connection_id: str, events: Sequence[Frozen]) -> set[str]:
+        """Note the events of a request; the uuids of those that came before, which get their first instant again."""
+        keys = [hash((connection_id, event.uuid, event.name, event.distinct_id)) for event in events]
+        young, old = self._young, self._old
+        if young.keys().isdisjoint(keys) and old.keys().isdisjoint(keys) and len(set(keys)) == len(keys):
+            young.update(zip(keys, [event.at for event in events], strict=True))
+            self._turn()
+            return set()
+        return {event.uuid for key, event in zip(keys, events, strict=True) if self._repeats(key, event)}
+
+    def _repeats(self, key: int, event: Frozen) -> bool:
         first = self._young.get(key) or self._old.get(key)
         if first is None:
-            self._note(key, event.at)
+            self._young[key] = event.at
+            self._turn()
             return False
         if first != event.at:
             from functions.capture.timestamps import written
@@ -48,10 +58,9 @@ class Recents:
         if len(self._refused) < self._most:
             self._refused.update(_key(connection_id, event) for event in events)
 
-    def _note(self, key: int, at: datetime) -> None:
+    def _turn(self) -> None:
         if len(self._young) >= self._most:
             self._old, self._young = self._young, {}
-        self._young[key] = at
 
 
 def _key(connection_id: str, event: Frozen) -> int:
