@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from functions.capture import answers
 from functions.capture.answers import Answer
+from functions.capture.forwarding import CLOSED
 from functions.capture.lots import Lot, grave, lots_of, tally_of
+from hedgerow.deliveries import Attempt
 from hedgerow.errors import TransientError
 from hedgerow.models import Trouble
 
@@ -103,7 +105,7 @@ def _after(
     """Count what PostHog took; the answer is what it did not."""
     events, connection, now = found.forward, project.connection, inbound.received_at
     if outcome.kind == "delivered":
-        fresh = [event for event in events if event.uuid not in found.repeated]
+        fresh = [event for event in events if id(event) not in found.repeated]
         host.counts.add_tally(connection, now, tally_of(fresh, now), "delivered")
         if len(fresh) < len(events):
             host.counts.mark(connection, "repeated", now, len(events) - len(fresh))
@@ -120,6 +122,7 @@ def _after(
         historical=historical,
         state="dead" if is_final else "pending",
         trouble=_trouble(outcome.code, outcome.detail),
+        attempt=None if outcome is CLOSED else _attempt(host, outcome),
     )
 
 
@@ -147,9 +150,15 @@ def _name_token(project: Project, events: list[Frozen]) -> None:
             properties["token"] = project.token
 
 
+def _attempt(host: Host, outcome: Outcome) -> Attempt:
+    return Attempt(at=host.app.now(), status=outcome.status, code=outcome.code, detail=outcome.detail)
+
+
 def _trouble(code: str, detail: str) -> Trouble:
     hints = {
         "posthog_refused": "PostHog's own words say what is wrong with it; mend what sends it, then redeliver.",
+        "posthog_unexpected": "Look at the host and the project token of the connection: something else than PostHog's "
+        "capture seems to answer. It is sent again every minute.",
         "posthog_too_large": "It is cut into smaller batches; a single event that is too large stays dead.",
     }
     return Trouble(

@@ -64,7 +64,8 @@ class Sorted:
     """A request's events, each where it belongs."""
 
     forward: list[Frozen] = field(default_factory=list)
-    repeated: set[str] = field(default_factory=set)
+    repeated: set[int] = field(default_factory=set)
+    """Which of them came before, by their identity."""
     aside: list[tuple[str, Trouble, Frozen]] = field(default_factory=list)
     poisons: list[Poison] = field(default_factory=list)
     named: dict[str, str] = field(default_factory=dict)

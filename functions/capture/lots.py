@@ -20,6 +20,7 @@ from hedgerow.deliveries import (
     MOST_EVENTS,
     MOST_PAYLOAD_BYTES,
     SHARDS,
+    Attempt,
     Delivery,
     DeliveryChunk,
     Parcel,
@@ -75,6 +76,7 @@ class Lot:
     count: int
     tally: Counter[tuple[str, int]]
     changes: tuple[str, ...] = ()
+    attempt: Attempt | None = None
     raw: bool = False
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -119,6 +121,7 @@ def lots_of(
     historical: bool = False,
     state: AsideState = "pending",
     trouble: Trouble | None = None,
+    attempt: Attempt | None = None,
 ) -> list[Lot]:
     """Events of one request as lots, within the bounds of a delivery."""
     return [
@@ -134,6 +137,7 @@ def lots_of(
             count=len(some),
             tally=tally_of(some, source.received_at),
             changes=tuple(sorted({change for event in some for change in event.changes}))[:20],
+            attempt=attempt,
         )
         for encoded, some in _parts(events)
     ]
@@ -214,6 +218,8 @@ def records_of(group: list[Lot]) -> Records:
         tally=_rows(tally),
         parcels=_parcels(group),
         trouble=first.trouble,
+        tries=1 if first.attempt else 0,
+        attempts=(first.attempt,) if first.attempt else (),
         finished_at=now if first.state == "dead" else None,
     )
     chunks = [

@@ -27,15 +27,15 @@ class Recents:
         self._old: dict[int, datetime] = {}
         self._refused: set[int] = set()
 
-    def repeats(self, connection_id: str, events: Sequence[Frozen]) -> set[str]:
-        """Note the events of a request; the uuids of those that came before, which get their first instant again."""
+    def repeats(self, connection_id: str, events: Sequence[Frozen]) -> set[int]:
+        """Note the events of a request; the `id()` of those that came before, which get their first instant again."""
         keys = [hash((connection_id, event.uuid, event.name, event.distinct_id)) for event in events]
         young, old = self._young, self._old
         if young.keys().isdisjoint(keys) and old.keys().isdisjoint(keys) and len(set(keys)) == len(keys):
             young.update(zip(keys, [event.at for event in events], strict=True))
             self._turn()
             return set()
-        return {event.uuid for key, event in zip(keys, events, strict=True) if self._repeats(key, event)}
+        return {id(event) for key, event in zip(keys, events, strict=True) if self._repeats(key, event)}
 
     def _repeats(self, key: int, event: Frozen) -> bool:
         first = self._young.get(key) or self._old.get(key)

@@ -80,7 +80,7 @@ async def test_an_outage_with_a_kill_in_it_ends_with_balanced_books() -> None:
     assert last["here"] == {"accepted": 6, "delivered": 6, "pending": 0, "held": 0, "dead": 0}
     assert (last["ok"], last["errors"], last["posthog"]["differences"]) == (True, [], [])
     assert (last["posthog"]["delivered"], last["posthog"]["arrived"]) == (6, 6)
-    assert (after["state"], after["tries"]) == ("delivered", 1)
+    assert (after["state"], after["tries"]) == ("delivered", 2)
     assert after["timeline"][-1]["what"] == "delivered: PostHog took it"
     assert emptied["items"] == []
 
