@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 NAMES = (
     *("requests", "documents", "reading", "combined", "ticks"),
-    *("capture", "capture_far", "starts", "imports", "demo"),
+    *("capture", "capture_far", "capture_down", "capture_drain"),
+    *("starts", "imports", "demo"),
 )
 JSON, LOG, PAGE = ROOT / "build/bench.json", ROOT / "build/bench.log", ROOT / "docs/benchmarks.md"
 

@@ -19,6 +19,7 @@ from bench.figures import Row, compared, rated, unmeasured
 from bench.load import Load
 from bench.rounds import one_by_one
 from bench.sizes import Sizes
+from hedgerow.settings import Settings
 
 NAME = "capture"
 CONNECTIONS = 32
@@ -35,7 +36,7 @@ def measure(sizes: Sizes) -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with nginx.upstream(folder / "upstream") as upstream, nginx.proxies(folder / "proxy", upstream) as peer:
-            asyncio.run(connected(folder / "data", upstream))
+            asyncio.run(connected(Settings(data=folder / "data"), upstream))
             with (
                 serving("ours", upstream, folder) as (ours, _),
                 serving("bare", upstream, folder) as (bare, _),

@@ -18,25 +18,25 @@ from functions.capture import recents
 TOKEN = "phc_benchbenchbenchbenchbenchbench"  # noqa: S105 -- nobody's
 ENOUGH = 2 * recents.MOST + 10_000
 """Events of one file: capture remembers two generations of uuids."""
+EVENT_NAMES = ("payment.completed", "order viewed", "$pageview")
 _EPOCH = datetime(2026, 1, 20, 12, tzinfo=UTC)
 _UUID = "00000000-0000-7000-8000-000000000000"
 _TEMPLATES = 50
 
 
-def bodies(folder: Path, *, distinct: bool = True) -> dict[str, Path]:
-    """Bodies of one event, of fifty plain and of fifty gzip; not `distinct`: one of each, for an upstream alone."""
+def bodies(folder: Path) -> dict[str, Path]:
+    """Bodies of one event, of fifty plain and of fifty gzip."""
     folder.mkdir(parents=True, exist_ok=True)
-    events = ENOUGH if distinct else 1
     paths = {name: folder / name for name in ("one", "fifty", "fifty_gzip")}
-    write(paths["one"], islice(batches(1), events))
-    fifty = list(islice(batches(50), events // 50 + 1))
+    write(paths["one"], islice(batches(1), ENOUGH))
+    fifty = list(islice(batches(50), ENOUGH // 50))
     write(paths["fifty"], fifty)
     write(paths["fifty_gzip"], (gzip.compress(body, 6, mtime=0) for body in fifty))
     return paths
 
 
 def write(path: Path, some: Iterator[bytes] | list[bytes]) -> None:
-    """Bodies one behind the other, and their lengths beside them, one a line, as `bench.load` reads them."""
+    """Bodies one behind the other, and their lengths beside them, one a line: as `bench.load` reads them."""
     with path.open("wb") as file, lengths_of(path).open("w", encoding="ascii") as lengths:
         for body in some:
             file.write(body)
@@ -48,10 +48,18 @@ def lengths_of(path: Path) -> Path:
     return path.with_suffix(".lengths")
 
 
-def batches(size: int, first: int = 0) -> Iterator[bytes]:
+def batches(size: int) -> Iterator[bytes]:
     """Batches without an end as the Python SDK writes them; every event of all of them has its own uuid."""
+    sent_at = (_EPOCH + timedelta(seconds=5)).isoformat()
+    tail = f'], "historical_migration": false, "sent_at": "{sent_at}", "api_key": "{TOKEN}"}}'.encode()
+    for some in events(size):
+        yield b'{"batch": [' + some + tail
+
+
+def events(size: int) -> Iterator[bytes]:
+    """So many events joined by commas, and again; the n-th of all has `uuid_of(n)`."""
     templates = [_template(size, number * size).split(_UUID.encode()) for number in range(_TEMPLATES)]
-    numbers = count(first)
+    numbers = count()
     for at in count():
         head, *rest = templates[at % _TEMPLATES]
         parts = [head]
@@ -66,15 +74,13 @@ def uuid_of(number: int) -> str:
 
 
 def _template(size: int, first: int) -> bytes:
-    events = [event(number, _UUID) for number in range(first, first + size)]
-    sent_at = (_EPOCH + timedelta(seconds=5)).isoformat()
-    return json.dumps({"batch": events, "historical_migration": False, "sent_at": sent_at, "api_key": TOKEN}).encode()
+    return ", ".join(json.dumps(event(number, _UUID)) for number in range(first, first + size)).encode()
 
 
 def event(number: int, uuid: str) -> dict[str, object]:
     """One event of a shop's back end, with the properties the SDK adds."""
     return {
-        "event": ("payment.completed", "order viewed", "$pageview")[number % 3],
+        "event": EVENT_NAMES[number % 3],
         "distinct_id": f"user-{number * 7919 % 10_007}",
         "timestamp": (_EPOCH + timedelta(milliseconds=number % 100 * 37)).isoformat(),
         "uuid": uuid,

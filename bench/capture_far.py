@@ -14,6 +14,7 @@ from bench.figures import Row, compared, unmeasured
 from bench.load import Load
 from bench.rounds import one_by_one
 from bench.sizes import Sizes
+from hedgerow.settings import Settings
 
 NAME = "capture_far"
 AWAY_SECONDS = 0.3
@@ -30,7 +31,7 @@ def measure(sizes: Sizes) -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with far_away(AWAY_SECONDS, folder) as upstream:
-            asyncio.run(connected(folder / "data", upstream))
+            asyncio.run(connected(Settings(data=folder / "data"), upstream))
             # The budget is not what is measured: on a loaded machine a thousand in flight may take over a second.
             with (
                 serving("ours", upstream, folder, HEDGEROW_FORWARD_SECONDS="8") as (ours, _),

@@ -19,9 +19,9 @@ from hedgerow.records import new_id
 from hedgerow.settings import Settings
 
 
-async def connected(data: Path, upstream: str, **settings: object) -> Connection:
+async def connected(settings: Settings, upstream: str) -> Connection:
     """Make a tenant with one connection whose events go to `upstream`."""
-    app = wiring.build(Settings.model_validate({"data": data, **settings}))
+    app = wiring.build(settings)
     try:
         return await connect(app, upstream)
     finally:
