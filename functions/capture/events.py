@@ -97,6 +97,9 @@ Mark = Callable[[str], None]
 Judge = Callable[[Frozen, Mark], Aside | None]
 """A guard, ready to be called for every event. It may change the event; None lets it pass."""
 
+Scrub = Callable[[Poison, datetime, Mark], Poison]
+"""Takes personal data out of poison before it is kept."""
+
 MarkMany = Callable[[str, int], None]
 """Counts so many by a dotted name."""
 

@@ -118,6 +118,8 @@ def _sorted(host: Host, project: Project, envelope: Envelope, inbound: Inbound) 
             found.forward.append(event)
     if envelope.broken:
         found.poisons.append(Poison(str(uuid.uuid4()), envelope.rest or inbound.body, "unreadable", envelope.broken))
+    if project.scrub is not None:
+        found.poisons = [project.scrub(each, inbound.received_at, mark) for each in found.poisons]
     for text, times in marks.items():
         host.counts.mark(connection, text, inbound.received_at, times)
     return found
@@ -139,6 +141,8 @@ async def _without_events(host: Host, inbound: Inbound, error: UnreadableError |
         if project.passes:
             return await _passed(host, project, inbound)
         poison = Poison(str(uuid.uuid4()), inbound.body, "unreadable", f"The body could not be opened: {error}")
+        if project.scrub is not None:
+            poison = project.scrub(poison, inbound.received_at, lambda _: None)
         await host.outbox.commit([grave(project, poison, inbound.source)])
     except TransientError:
         return _refusal(inbound, 503, "service_unavailable", "transient error, please retry")

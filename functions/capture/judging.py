@@ -8,14 +8,19 @@ from functions.capture import catalog, merges, privacy
 from functions.capture.catalog_shipped import shipped
 from functions.capture.events import Guard
 from functions.capture.hash_keys import key_of
+from functions.capture.scrubbing import scrubber
 
 if TYPE_CHECKING:
+    from functions.capture.events import Scrub
     from hedgerow.app import App
     from hedgerow.capture_rules import CaptureRules
 
 
-async def guards_of(app: App, rules: CaptureRules) -> tuple[Guard, ...]:
-    """The guards that are on. Privacy first: what another guard keeps aside must have been through it."""
+async def guards_of(app: App, rules: CaptureRules) -> tuple[tuple[Guard, ...], Scrub | None]:
+    """The guards that are on, and what is done to poison before it is kept.
+
+    Privacy first: what another guard keeps aside must have been through it.
+    """
     asked = rules.catalog if rules.catalog.updated_at is not None else shipped()
     keeping_private = privacy.compiled(rules.privacy, await key_of(app, rules))
     merging = merges.compiled(rules.merges)
@@ -24,4 +29,4 @@ async def guards_of(app: App, rules: CaptureRules) -> tuple[Guard, ...]:
         catalog.guard_of(asked),
         Guard(merging) if merging else None,
     )
-    return tuple(guard for guard in found if guard is not None)
+    return tuple(guard for guard in found if guard is not None), scrubber(rules.privacy, keeping_private)

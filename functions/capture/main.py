@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from functions.capture.operation_answers import OperationAnswer
     from functions.capture.passing import Passed
+    from functions.capture.paths import Place
     from hedgerow.settings import Settings
 
 STALL_SECONDS = 30.0
@@ -52,10 +53,11 @@ async def _door(scope: Scope, receive: Receive, send: Send) -> None:
         await send(message)
 
     try:
-        if path.startswith(OPERATIONS):
-            await _operate(host, scope, receive, watched)
+        place = place_of(scope["method"], path, host.app.settings.capture_prefix)
+        if place.kind == "operation":
+            await _operate(host, place, scope, receive, watched)
             return
-        answer = await _answered(host, scope, headers, receive)
+        answer = await _answered(host, place, scope, headers, receive)
     except Exception:
         log().exception("capture.crashed", path=path)
         answer = answers.refused(503, "transient error, please retry")
@@ -63,10 +65,11 @@ async def _door(scope: Scope, receive: Receive, send: Send) -> None:
         await _send(answer, origin, send)
 
 
-async def _answered(host: Host, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Answer | Passed | None:
+async def _answered(
+    host: Host, place: Place, scope: Scope, headers: dict[bytes, bytes], receive: Receive
+) -> Answer | Passed | None:
     """The answer to a request on the SDKs' host; None when its client left before its body had come."""
     settings = host.app.settings
-    place = place_of(scope["method"], scope["path"], settings.capture_prefix)
     if place.kind == "preflight":
         return answers.preflight(None, headers.get(b"access-control-request-headers"))
     if place.kind == "health":
@@ -157,10 +160,10 @@ async def _send(answer: Answer | Passed, origin: bytes | None, send: Send) -> No
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _operate(host: Host, scope: Scope, receive: Receive, send: Send) -> None:
+async def _operate(host: Host, place: Place, scope: Scope, receive: Receive, send: Send) -> None:
     """One of the five operations; its refusals are problem documents like the rest of /v1."""
     try:
-        answered = await _performed(host, scope, receive)
+        answered = await _performed(host, place, scope, receive)
     except RefusedError as error:
         await problems.answer(error, error.status)(scope, receive, send)
         return
@@ -173,7 +176,7 @@ async def _operate(host: Host, scope: Scope, receive: Receive, send: Send) -> No
         await _send(Answer(answered.status, answered.body, headers=headers), None, send)
 
 
-async def _performed(host: Host, scope: Scope, receive: Receive) -> OperationAnswer | None:
+async def _performed(host: Host, place: Place, scope: Scope, receive: Receive) -> OperationAnswer | None:
     from functions.capture import operations
 
     if scope["method"] != "POST":
@@ -187,7 +190,7 @@ async def _performed(host: Host, scope: Scope, receive: Receive) -> OperationAns
         return None
     return await operations.perform(
         host,
-        scope["path"].removeprefix(OPERATIONS).strip("/"),
+        place.path.removeprefix(OPERATIONS).strip("/"),
         project,
         body,
         durable=wish.durable,

@@ -19,7 +19,7 @@ from hedgerow.posthog.hosts import ingestion_of
 from hedgerow.posthog.keys import claim_id
 
 if TYPE_CHECKING:
-    from functions.capture.events import Guard, Judge
+    from functions.capture.events import Guard, Judge, Scrub
     from hedgerow.app import App
 
 KNOWN_SECONDS = 10.0
@@ -37,6 +37,7 @@ class Project:
     origin: str
     rules: CaptureRules
     guards: tuple[Guard, ...] = ()
+    scrub: Scrub | None = None
     passes: bool = False
 
     @property
@@ -102,13 +103,15 @@ class Projects:
         from functions.capture.judging import guards_of
 
         rules = found or CaptureRules(id=connection.id, tenant_id=connection.tenant_id, connection_id=connection.id)
+        guards, scrub = await guards_of(self._app, rules)
         passes = connection.state in {"disconnecting", "disconnected"}
         return Project(
             connection=connection,
             token=connection.project_token or "",
             origin=connection.ingestion_host or ingestion_of(connection.host),
             rules=rules,
-            guards=() if passes else await guards_of(self._app, rules),
+            guards=() if passes else guards,
+            scrub=scrub,
             passes=passes,
         )
 

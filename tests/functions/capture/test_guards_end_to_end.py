@@ -84,3 +84,19 @@ async def test_a_merge_that_cannot_be_undone_waits_for_a_person() -> None:
     assert sorted(each["why"]["code"] for each in held) == ["merge_illegal_id", "merge_joins_identified"]
     assert persons == [["ann", "anon-1"], ["anon-2", "bob"], ["anon-4", "cat"]]
     assert after == [["ann", "anon-1", "anon-2", "bob"], ["anon-4", "cat"]]
+
+
+async def test_what_cannot_be_an_event_is_kept_without_personal_data_too() -> None:
+    async with shop() as here, here.stage.calling(outbox, await here.stage.key(here.tenant)) as client:
+        con = f"/v1/connections/{here.connection.id}"
+        await client.patch(f"{con}/guards", json={"privacy": {"actions": {"email": "mask"}}})
+        token = here.posthog.project_token
+        nobody = '{"event": "paid", "properties": {"note": "to jane@example.com"}}'
+        text = f'{{"api_key": "{token}", "batch": [{nobody}, {{"event": "jane@example.com" oops}}]}}'
+        assert (await here.client.post("/batch/", content=text.encode())).status_code == 200
+        listed = (await client.get(f"{con}/outbox?state=dead")).json()["items"]
+        full = [(await client.get(f"{con}/outbox/{each['id']}?payload=true")).text for each in listed]
+    assert len(full) == 2
+    assert not [text for text in full if "jane@example.com" in text]
+    assert [text for text in full if "j•••@•••" in text]
+    assert [text for text in full if "Its text is not kept" in text]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from functions.capture.operations import perform
+from hedgerow import wiring
 from local.posthog.faults import Fault
 from tests.functions.capture.operation_stage import BODIES, OK, URL, shop
 from tests.stage import NOW
@@ -170,3 +172,16 @@ async def test_the_durable_mode_says_so_when_the_store_is_down() -> None:
     said = answer.json()
     assert (answer.status_code, said["StatusCode"], said["OriginalStatusCode"]) == (200, 500, 0)
     assert "could not store" in said["ErrorMessage"]
+
+
+async def test_an_operation_behind_the_prefix_is_an_operation() -> None:
+    async with shop() as here:
+        settings = here.stage.app.settings.model_copy(update={"capture_prefix": "/ph"})
+        with wiring.override(replace(here.stage.app, settings=settings)):
+            answer = await here.client.post(
+                "/ph/v1/capture/event",
+                json={"EventName": "bought", "DistinctId": "u1"},
+                headers={"Authorization": f"Bearer {here.posthog.project_token}"},
+            )
+        arrived = [each.name for each in await here.arrived()]
+    assert (answer.json()["StatusCode"], arrived) == (200, ["bought"])
