@@ -5,44 +5,69 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from pathlib import Path
-from uuid import UUID
 
 from bench.capture_bodies import EVENT_NAMES, TOKEN, events, uuid_of
 from bench.capture_stage import connect
 from hedgerow import wiring
 from hedgerow.app import App
-from hedgerow.deliveries import Delivery, Parcel, TallyRow, compressed, hour_of, packed_batch
+from hedgerow.deliveries import (
+    SHARDS,
+    Delivery,
+    Parcel,
+    TallyRow,
+    compressed,
+    hour_of,
+    packed_batch,
+    packed_uuids,
+)
 from hedgerow.models import Connection
 from hedgerow.outbound import GuardedOutbound
 from hedgerow.ports import Add, Swap
 from hedgerow.records import new_id
 from hedgerow.settings import Settings
 
-BATCH = 100
-"""Events of one delivery."""
 _COMMIT = 200
 
 
-async def fill(data: Path, upstream: str, *, batches: int) -> list[bytes]:
-    """Make a folder with one connection to `upstream` and so many pending deliveries; their payloads."""
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What one delivery holds: its payload, the bytes of that before gzip, and its events' uuids."""
+
+    payload: bytes
+    size: int
+    uuids: bytes
+
+    @property
+    def count(self) -> int:
+        """How many events."""
+        return len(self.uuids) // 16
+
+
+def packed(count: int) -> Iterator[Packed]:
+    """Batches of so many events, without an end."""
+    for number, joined in enumerate(events(count)):
+        batch = packed_batch(TOKEN, joined, historical=False)
+        uuids = [uuid_of(event) for event in range(number * count, (number + 1) * count)]
+        yield Packed(compressed(batch), len(batch), packed_uuids(uuids))
+
+
+async def fill(data: Path, upstream: str, batches: Iterable[Packed]) -> None:
+    """Make a folder with one connection to `upstream` and a pending delivery for each batch."""
     async with opened(data, upstream) as app:
         connection = await connect(app, upstream)
-        payloads: list[bytes] = []
-        now = app.now()
+        began = app.now() - timedelta(minutes=1)
         waiting: list[Delivery] = []
-        for number, joined in enumerate(islice(events(BATCH), batches)):
-            payloads.append(compressed(packed_batch(TOKEN, joined, historical=False)))
-            at = now - timedelta(milliseconds=batches - number)
-            waiting.append(_delivery(connection, number, at, payloads[-1], len(joined)))
-            if len(waiting) == _COMMIT or number == batches - 1:
-                await app.store.commit(*(Add(each) for each in waiting))
+        for number, each in enumerate(batches):
+            waiting.append(delivery(connection, each, began + timedelta(milliseconds=number), number))
+            if len(waiting) == _COMMIT:
+                await app.store.commit(*(Add(record) for record in waiting))
                 waiting.clear()
-        return payloads
+        await app.store.commit(*(Add(record) for record in waiting))
 
 
 @asynccontextmanager
@@ -77,9 +102,9 @@ async def opened(data: Path, upstream: str) -> AsyncIterator[App]:
         await app.queue.close()
 
 
-def _delivery(connection: Connection, number: int, at: datetime, payload: bytes, size: int) -> Delivery:
-    first = number * BATCH
-    names = Counter(EVENT_NAMES[event % len(EVENT_NAMES)] for event in range(BATCH))
+def delivery(connection: Connection, batch: Packed, at: datetime, number: int) -> Delivery:
+    """A batch that waits since `at`, as capture would have written it."""
+    names = Counter(EVENT_NAMES[event % len(EVENT_NAMES)] for event in range(batch.count))
     return Delivery(
         id=new_id("dlv"),
         tenant_id=connection.tenant_id,
@@ -88,11 +113,11 @@ def _delivery(connection: Connection, number: int, at: datetime, payload: bytes,
         accepted_at=at,
         hour=hour_of(at),
         due_at=at,
-        shard=number % 8,
-        count=BATCH,
-        size=size,
-        payload=payload,
-        uuids=b"".join(UUID(uuid_of(event)).bytes for event in range(first, first + BATCH)),
+        shard=number % SHARDS,
+        count=batch.count,
+        size=batch.size,
+        payload=batch.payload,
+        uuids=batch.uuids,
         tally=tuple(TallyRow(name=name, count=count) for name, count in names.items()),
-        parcels=(Parcel(received_at=at, count=BATCH, sdk="posthog-python/7.91.1", path="/batch/"),),
+        parcels=(Parcel(received_at=at, count=batch.count, sdk="posthog-python/7.91.1", path="/batch/"),),
     )

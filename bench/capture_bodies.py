@@ -69,8 +69,9 @@ def events(size: int) -> Iterator[bytes]:
 
 
 def uuid_of(number: int) -> str:
-    """The uuid of the n-th event, version 7 by its digits."""
-    return f"0196{number >> 32 & 0xFFFF:04x}-{number >> 16 & 0xFFFF:04x}-7000-8000-{number & 0xFFFF:012x}"
+    """The uuid of the n-th event: a version 7 whose random digits look so, and pack no better than such."""
+    digits = f"{number * 0x9E3779B97F4A7C15 % (1 << 60):015x}"
+    return f"01960000-0000-7{digits[:3]}-8{digits[3:6]}-{digits[6:]}000"
 
 
 def _template(size: int, first: int) -> bytes:

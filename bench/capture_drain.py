@@ -11,13 +11,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvloop
 
-from bench import nginx
-from bench.capture_backlog import BATCH, copied, fill
+from bench import capture_memory, nginx
+from bench.capture_backlog import copied, fill, packed
 from bench.capture_stage import far_away
 from bench.figures import Row, rated, unmeasured
 from bench.rounds import in_turn
@@ -30,22 +31,26 @@ if TYPE_CHECKING:
     import aiohttp
 
 NAME = "capture_drain"
+BATCH = 100
 AWAY_SECONDS = 0.02
 LEAST, LEAST_AWAY = 0.75, 0.95
 
 
 def measure(sizes: Sizes) -> list[Row]:
-    """A row for an upstream that answers at once, and one for an upstream 20 ms away."""
+    """A row for an upstream that answers at once, one for an upstream 20 ms away, and the memory it takes."""
     if not nginx.is_there():
         return [unmeasured(NAME, "draining a backlog", "nginx (apt-get install nginx-light) is not here")]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with nginx.upstream(folder / "nginx") as instant, far_away(AWAY_SECONDS, folder) as away:
-            return uvloop.run(_measure(sizes, folder, instant, away))
+            rows = uvloop.run(_measure(sizes, folder, instant, away))
+        return rows + capture_memory.measure(sizes, NAME, folder / "memory")
 
 
 async def _measure(sizes: Sizes, folder: Path, instant: str, away: str) -> list[Row]:
-    payloads = await fill(folder / "template", instant, batches=sizes.events // BATCH)
+    batches = list(islice(packed(BATCH), sizes.events // BATCH))
+    await fill(folder / "template", instant, batches)
+    payloads = [batch.payload for batch in batches]
     rows: list[Row] = []
     for origin, what, least, rounds in (
         (instant, "an upstream that answers at once", LEAST, sizes.rounds),

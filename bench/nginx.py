@@ -75,9 +75,9 @@ def is_there() -> bool:
 
 
 @contextmanager
-def upstream(folder: Path) -> Iterator[str]:
+def upstream(folder: Path, port: int | None = None) -> Iterator[str]:
     """The origin of an upstream that takes everything and answers as PostHog's capture does."""
-    port = free_port()
+    port = port or free_port()
     with _running(folder, _UPSTREAM.format(upstream=port), (port,)):
         yield f"http://127.0.0.1:{port}"
 
