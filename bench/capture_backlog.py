@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -36,11 +35,12 @@ _COMMIT = 200
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What one delivery holds: its payload, the bytes of that before gzip, and its events' uuids."""
+    """What one delivery holds: its payload, the bytes of that before gzip, its events' uuids and names."""
 
     payload: bytes
     size: int
     uuids: bytes
+    tally: tuple[TallyRow, ...]
 
     @property
     def count(self) -> int:
@@ -52,8 +52,10 @@ def packed(count: int) -> Iterator[Packed]:
     """Batches of so many events, without an end."""
     for number, joined in enumerate(events(count)):
         batch = packed_batch(TOKEN, joined, historical=False)
-        uuids = [uuid_of(event) for event in range(number * count, (number + 1) * count)]
-        yield Packed(compressed(batch), len(batch), packed_uuids(uuids))
+        uuids = [uuid_of(event) for event in range(number * count, number * count + count)]
+        names = {name: joined.count(f'"event": "{name}"'.encode()) for name in EVENT_NAMES}
+        tally = tuple(TallyRow(name=name, count=found) for name, found in names.items() if found)
+        yield Packed(compressed(batch), len(batch), packed_uuids(uuids), tally)
 
 
 async def fill(data: Path, upstream: str, batches: Iterable[Packed]) -> None:
@@ -104,7 +106,6 @@ async def opened(data: Path, upstream: str) -> AsyncIterator[App]:
 
 def delivery(connection: Connection, batch: Packed, at: datetime, number: int) -> Delivery:
     """A batch that waits since `at`, as capture would have written it."""
-    names = Counter(EVENT_NAMES[event % len(EVENT_NAMES)] for event in range(batch.count))
     return Delivery(
         id=new_id("dlv"),
         tenant_id=connection.tenant_id,
@@ -118,6 +119,6 @@ def delivery(connection: Connection, batch: Packed, at: datetime, number: int) -
         size=batch.size,
         payload=batch.payload,
         uuids=batch.uuids,
-        tally=tuple(TallyRow(name=name, count=count) for name, count in names.items()),
+        tally=batch.tally,
         parcels=(Parcel(received_at=at, count=batch.count, sdk="posthog-python/7.91.1", path="/batch/"),),
     )

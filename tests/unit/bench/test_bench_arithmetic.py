@@ -7,9 +7,9 @@ import json
 import pytest
 
 from bench import report, table
-from bench.figures import Must, Row, Spread, compared, counted, ratio, spread, unmeasured
+from bench.figures import Must, Row, Spread, compared, counted, rated, ratio, spread, unmeasured
 from bench.imports import beyond
-from bench.rounds import in_turn, timing
+from bench.rounds import in_turn, one_by_one, timing
 
 
 def test_a_spread_is_median_lowest_and_highest() -> None:
@@ -32,6 +32,14 @@ def test_a_time_is_held_to_its_ratio(seconds: list[float], verdict: str) -> None
     row = compared("b", "w", seconds, [1.0, 1.0, 1.0], limit=1.2)
     assert row.verdict == verdict
     assert row.floor == Spread(1000.0, 1000.0, 1000.0, 3)
+
+
+@pytest.mark.parametrize(("rates", "verdict"), [([50.0, 64.0, 90.0], "MISSED"), ([50.0, 65.0, 66.0], "met")])
+def test_a_rate_is_held_to_at_least_a_part_of_its_floor(rates: list[float], verdict: str) -> None:
+    row = rated("b", "w", rates, [100.0, 100.0, 100.0], least=0.65)
+    assert row.verdict == verdict
+    assert table.cells(row)[4] == "≥ 0.65"
+    assert rated("b", "w", rates, [100.0] * 3, least=None).verdict == "reported"
 
 
 def test_counts_are_held_to_the_largest() -> None:
@@ -75,6 +83,18 @@ async def test_every_round_does_each_once_and_the_first_is_not_counted() -> None
     seconds = await in_turn(3, {"figure": figure, "floor": floor})
     assert done == ["floor", "figure", "figure", "floor", "floor", "figure", "figure", "floor"]
     assert seconds == {"figure": [3.0, 6.0, 7.0], "floor": [0.0, 0.0, 0.0]}
+
+
+def test_what_is_measured_from_outside_takes_the_same_turns() -> None:
+    done: list[str] = []
+
+    def figure(who: str) -> float:
+        done.append(who)
+        return float(len(done))
+
+    figures = one_by_one(2, {"ours": lambda: figure("ours"), "bare": lambda: figure("bare")})
+    assert done == ["bare", "ours", "ours", "bare", "bare", "ours"]
+    assert figures == {"ours": [3.0, 6.0], "bare": [4.0, 5.0]}
 
 
 async def test_timing_times_the_whole_of_the_work() -> None:
