@@ -41,6 +41,10 @@ class Inbound:
         scheme, _, token = self.header(b"authorization").partition(" ")
         return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
+    def forget_address(self) -> None:
+        """PostHog fills `$ip` from the chain where an event has none: who keeps addresses out keeps out both."""
+        self.address, self.address_chain = None, ""
+
     @property
     def source(self) -> Source:
         """Where its events came from, for the story of those that are kept."""

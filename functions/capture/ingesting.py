@@ -45,6 +45,8 @@ async def ingest(host: Host, inbound: Inbound) -> Answer | Passed:
         if project.passes:
             host.counts.mark(project.connection, "passed", inbound.received_at, max(1, len(envelope.events)))
             return await _passed(host, project, inbound)
+        if project.rules.privacy.no_ip:
+            inbound.forget_address()
         if not envelope.events and not envelope.broken:
             return _refusal(inbound, 400, "empty_batch", "request holds no event")
         found = _sorted(host, project, envelope, inbound)
@@ -81,7 +83,7 @@ def _sorted(host: Host, project: Project, envelope: Envelope, inbound: Inbound) 
     arrived = Arrived(
         now=inbound.received_at,
         sent_at=envelope.sent_at,
-        address=None if project.rules.privacy.no_ip else inbound.address,
+        address=inbound.address,
         protocol="v1" if inbound.place.kind == "v1" else "v0",
         library=(name, version) if name else None,
         fills_name=inbound.place.kind == "engage",
@@ -184,10 +186,10 @@ def _shape(token: str) -> str:
 async def _passed(host: Host, project: Project, inbound: Inbound) -> Answer | Passed:
     """Traffic of a disconnected connection: nothing of it is kept but its number."""
     await host.counts.flush_if_due()
-    return await straight_through(host, inbound, project.origin)
+    return await straight_through(host, inbound, project)
 
 
-async def straight_through(host: Host, inbound: Inbound, origin: str | None) -> Answer | Passed:
+async def straight_through(host: Host, inbound: Inbound, project: Project) -> Answer | Passed:
     """A request to PostHog as it is, and its answer back."""
     from functions.capture.passing import Asked
 
@@ -199,7 +201,7 @@ async def straight_through(host: Host, inbound: Inbound, origin: str | None) -> 
         body=inbound.body,
         client=inbound.peer or None,
     )
-    passed = await host.passing.answer(asked, origin)
+    passed = await host.passing.answer(asked, project.origin, project.connection.id)
     return passed or answers.refused(401, "event submitted without an api_key")
 
 

@@ -7,6 +7,7 @@ between a product and PostHog.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl
 
@@ -36,7 +37,17 @@ if TYPE_CHECKING:
 
 STALL_SECONDS = 30.0
 """How long a client may be silent in the middle of its body."""
+LONGEST_SECONDS = 300.0
+"""How long it may take over all of it; whoever sends a byte now and then is not waited for."""
 OPERATIONS = "/v1/capture/"
+
+
+class SlowBodyError(RefusedError):
+    """The body of an operation did not come in time."""
+
+    status = 408
+    code = "body_timeout"
+    hint = "Send the request again."
 
 
 async def _door(scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,6 +119,7 @@ async def _body(receive: Receive, limit: int) -> bytes | None:
     """The whole body, or one byte more than the limit of it; None when the client left half-way."""
     parts: list[bytes] = []
     size = 0
+    until = 0.0
     while True:
         async with asyncio.timeout(STALL_SECONDS):
             message = await receive()
@@ -116,6 +128,9 @@ async def _body(receive: Receive, limit: int) -> bytes | None:
         part = message.get("body", b"")
         if not message.get("more_body", False) and not size:
             return cast("bytes", part[: limit + 1])
+        until = until or time.monotonic() + LONGEST_SECONDS
+        if time.monotonic() > until:
+            raise TimeoutError
         size += len(part)
         # What is over the limit is read to its end all the same, or the client never hears the answer.
         if size <= limit:
@@ -185,7 +200,10 @@ async def _performed(host: Host, place: Place, scope: Scope, receive: Receive) -
     wish = operations.wish_of(scope["query_string"])
     project = await operations.authorise(host, problems.bearer_of(scope), wish.connection_id)
     settings = host.app.settings
-    body = await _body(receive, settings.body_bytes)
+    try:
+        body = await _body(receive, settings.body_bytes)
+    except TimeoutError:
+        raise SlowBodyError("The body stopped coming.") from None
     if body is None:
         return None
     return await operations.perform(

@@ -34,5 +34,6 @@ async def pass_through(host: Host, inbound: Inbound) -> Answer | Passed:
         host.counts.stranger(token, inbound.received_at)
         await host.counts.flush_if_due()
         return answers.refused(401, "API key is not valid: unknown")
-    passed = await host.passing.answer(asked, project.origin if project else None)
+    origin, owner = (project.origin, project.connection.id) if project else (None, "")
+    passed = await host.passing.answer(asked, origin, owner)
     return passed or answers.refused(401, "API key is not valid: none was found in the request")
