@@ -45,7 +45,7 @@ async def settle(host: Host, project: Project, envelope: Envelope, found: Sorted
         lots += _after(host, project, lane, found, outcome, inbound, historical=historical)
         if lane == "recordings" and outcome.kind == "delivered" and b"quota_limited" in outcome.body:
             quota = outcome.body
-    await _write(host, project, lots, found)
+    await _write(host, lots, found)
     if inbound.query.get("beacon") == "1":
         return answers.BEACON
     return Answer(200, quota) if quota else answers.ACCEPTED
@@ -57,39 +57,50 @@ async def settle_v1(host: Host, project: Project, envelope: Envelope, found: Sor
     lots = _aside(project, found, inbound, historical=historical)
     said: Said = {name: {"result": "ok"} for name in found.named.values()}
     if found.forward:
-        verdicts = await host.forwarding.forward_v1(project, found.forward, inbound.carried, historical=historical)
+        lane: Lane = "ai" if "/ai/" in inbound.place.path else "events"
+        verdicts = await host.forwarding.forward_v1(
+            project, lane, found.forward, inbound.carried, historical=historical
+        )
         if verdicts.outcome.kind == "delivered":
-            lots += _not_taken(project, found, verdicts, inbound, said, historical=historical)
-        lots += _after(host, project, "events", found, verdicts.outcome, inbound, historical=historical)
-    await _write(host, project, lots, found)
+            lots += _not_taken(project, lane, found, verdicts, inbound, said, historical=historical)
+        lots += _after(host, project, lane, found, verdicts.outcome, inbound, historical=historical)
+    await _write(host, lots, found)
     for poison in found.poisons:
-        said[poison.uuid] = {"result": "drop", "details": poison.code}
+        said[found.named.get(poison.uuid, poison.uuid)] = {"result": "drop", "details": poison.code}
     return answers.results(said)
 
 
-async def _write(host: Host, project: Project, lots: list[Lot], found: Sorted) -> None:
+async def _write(host: Host, lots: list[Lot], found: Sorted) -> None:
     if not lots:
         return
     try:
         await host.outbox.commit(lots)
     except TransientError:
-        host.recents.not_accepted(project.connection.id, found.all_frozen)
+        found.refused = [event for lot in lots if not lot.is_written for event in lot.frozen]
         raise
 
 
 def _not_taken(
-    project: Project, found: Sorted, verdicts: Verdicts, inbound: Inbound, said: Said, *, historical: bool
+    project: Project, lane: Lane, found: Sorted, verdicts: Verdicts, inbound: Inbound, said: Said, *, historical: bool
 ) -> list[Lot]:
     """Take out what PostHog dropped or wants again, and note every verdict that is not plain success."""
     lots: list[Lot] = []
-    again = [event for event in found.forward if event.uuid in verdicts.again]
+    again = found.fresh([event for event in found.forward if event.uuid in verdicts.again])
     dropped = [event for event in found.forward if event.uuid in verdicts.dropped]
     trouble = _trouble("posthog_busy", "PostHog asked for this event again.")
-    lots += lots_of(project, again, inbound.source, historical=historical, trouble=trouble)
+    lots += lots_of(project, again, inbound.source, lane=lane, historical=historical, trouble=trouble)
     for event in dropped:
         details = verdicts.dropped[event.uuid][:MOST_VERDICT]
         trouble = _trouble("posthog_refused", f"PostHog dropped it: {details or 'no reason given'}.")
-        lots += lots_of(project, [event], inbound.source, historical=historical, state="dead", trouble=trouble)
+        lots += lots_of(
+            project,
+            found.fresh([event]),
+            inbound.source,
+            lane=lane,
+            historical=historical,
+            state="dead",
+            trouble=trouble,
+        )
         said[found.named[event.uuid]] = {"result": "drop", "details": details}
     for key, details in verdicts.warned.items():
         if key in found.named:
@@ -103,17 +114,16 @@ def _after(
     host: Host, project: Project, lane: Lane, found: Sorted, outcome: Outcome, inbound: Inbound, *, historical: bool
 ) -> list[Lot]:
     """Count what PostHog took; the answer is what it did not."""
-    events, connection, now = found.forward, project.connection, inbound.received_at
+    events, connection, now = found.fresh(found.forward), project.connection, inbound.received_at
+    if len(events) < len(found.forward):
+        host.counts.mark(connection, "repeated", now, len(found.forward) - len(events))
     if outcome.kind == "delivered":
-        fresh = [event for event in events if id(event) not in found.repeated]
-        host.counts.add_tally(connection, now, tally_of(fresh, now), "delivered")
-        if len(fresh) < len(events):
-            host.counts.mark(connection, "repeated", now, len(events) - len(fresh))
+        host.counts.add_tally(connection, now, tally_of(events, now), "delivered")
         return []
     if lane == "recordings" and host.app.settings.recordings == "drop" and outcome.kind == "failed":
         host.counts.mark(connection, "recordings.dropped", now, len(events))
         return []
-    is_final = outcome.kind != "failed" and len(events) == 1
+    is_final = outcome.kind != "failed" and len(found.forward) == 1
     return lots_of(
         project,
         events,
@@ -132,6 +142,8 @@ def _aside(project: Project, found: Sorted, inbound: Inbound, *, historical: boo
     lots = [grave(project, poison, source) for poison in found.poisons]
     groups: dict[tuple[str, str, str], tuple[Trouble, list[Frozen]]] = {}
     for state, trouble, event in found.aside:
+        if id(event) in found.repeated:
+            continue
         groups.setdefault((state, trouble.code, trouble.detail), (trouble, []))[1].append(event)
     for (state, _, _), (trouble, events) in groups.items():
         if state == "merge":

@@ -29,6 +29,7 @@ COMPRESS_FROM_BYTES = 512 * 1024
 """Below it packing costs more than the way: 100 kB take a millisecond of a core, and as long on a line of 1 Gbit/s."""
 MOST_TOGETHER_BYTES = 256 * 1024
 WITHOUT_V1_SECONDS = 600.0
+V1_PATHS: dict[str, str] = {"events": V1_PATH, "ai": "/i/v1/ai/events"}
 BROKEN = Outcome("failed", "forward_broke_off", "The forward ended without an outcome.")
 CLOSED = Outcome("failed", "posthog_down", "PostHog did not answer just now; it is asked again every few seconds.")
 
@@ -126,14 +127,15 @@ class Forwarding:
                 group.outcome.set_result(BROKEN)
 
     async def forward_v1(
-        self, project: Project, events: Sequence[Frozen], carried: Carried, *, historical: bool
+        self, project: Project, lane: Lane, events: Sequence[Frozen], carried: Carried, *, historical: bool
     ) -> Verdicts:
         """Protocol v1; v0 where the upstream does not know it."""
         from functions.capture.freezing import as_v1
         from functions.capture.timestamps import written
 
-        if self._without_v1.get(project.origin, 0.0) > time.monotonic():
-            return Verdicts(await self.forward(project, "events", events, carried, historical=historical))
+        url = project.origin + V1_PATHS[lane]
+        if self._without_v1.get(url, 0.0) > time.monotonic():
+            return Verdicts(await self.forward(project, lane, events, carried, historical=historical))
         now = written(self._app.now())
         batch: dict[str, object] = {"created_at": carried.created_at or now, "batch": [as_v1(each) for each in events]}
         if historical:
@@ -146,11 +148,11 @@ class Forwarding:
             "PostHog-Request-Id": carried.request_id or str(uuid.uuid4()),
             "PostHog-Request-Timestamp": now,
         }
-        outcome = await self._send(project.origin, V1_PATH, orjson.dumps(batch), headers)
+        outcome = await self._send(project.origin, V1_PATHS[lane], orjson.dumps(batch), headers)
         if outcome.status in {404, 405}:
-            self._without_v1[project.origin] = time.monotonic() + WITHOUT_V1_SECONDS
+            self._without_v1[url] = time.monotonic() + WITHOUT_V1_SECONDS
             self._breakers.succeeded(project.origin)
-            return Verdicts(await self.forward(project, "events", events, carried, historical=historical))
+            return Verdicts(await self.forward(project, lane, events, carried, historical=historical))
         return _read(outcome)
 
     async def _send(self, origin: str, path: str, body: bytes, headers: dict[str, str]) -> Outcome:
@@ -188,7 +190,7 @@ def _read(outcome: Outcome) -> Verdicts:
         return verdicts
     try:
         found = orjson.loads(outcome.body)["results"]
-        said = {str(key): (_word(value), str(value.get("details", ""))) for key, value in found.items()}
+        said = {str(key): (_word(value), str(value.get("details") or "")) for key, value in found.items()}
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         verdicts.outcome = Outcome(
             "failed", "posthog_unreadable", "PostHog answered 200 without a readable verdict.", outcome.status

@@ -69,13 +69,14 @@ class Sorted:
 
     forward: list[Frozen] = field(default_factory=list)
     repeated: set[int] = field(default_factory=set)
-    """Which of them came before, by their identity."""
+    """Which events came before and were accepted then, by their identity: they need no second place."""
     aside: list[tuple[str, Trouble, Frozen]] = field(default_factory=list)
     poisons: list[Poison] = field(default_factory=list)
     named: dict[str, str] = field(default_factory=dict)
     """v1: our uuid of an event to the SDK's own writing of it."""
+    refused: list[Frozen] = field(default_factory=list)
+    """What the store did not take: the SDK has to send it again."""
 
-    @property
-    def all_frozen(self) -> list[Frozen]:
-        """Every event that could be frozen."""
-        return [*self.forward, *(event for _, _, event in self.aside)]
+    def fresh(self, events: list[Frozen]) -> list[Frozen]:
+        """Those that did not come before."""
+        return [event for event in events if id(event) not in self.repeated] if self.repeated else events

@@ -19,10 +19,12 @@ from functions.capture.freezing import freeze_all
 from functions.capture.inbound import Inbound, Sorted
 from functions.capture.lots import grave
 from functions.capture.screening import needed
-from hedgerow.errors import TransientError
+from hedgerow.errors import HedgerowError, TransientError
 from hedgerow.logs import log
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functions.capture.hosting import Host
     from functions.capture.passing import Passed
     from functions.capture.projects import Project
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 
 async def ingest(host: Host, inbound: Inbound) -> Answer | Passed:
     """Answer one request on an ingestion path."""
-    is_v1 = inbound.place.kind == "v1"
     try:
         envelope = _opened(host, inbound)
     except (EmptyBodyError, TooLargeError, UnreadableError) as error:
@@ -49,13 +50,35 @@ async def ingest(host: Host, inbound: Inbound) -> Answer | Passed:
             inbound.forget_address()
         if not envelope.events and not envelope.broken:
             return _refusal(inbound, 400, "empty_batch", "request holds no event")
-        found = _sorted(host, project, envelope, inbound)
-        answer = await (settle_v1 if is_v1 else settle)(host, project, envelope, found, inbound)
-    except TransientError as error:
-        log().warning("capture.store_down", detail=error.detail)
+        answer = await _settled(host, project, envelope, inbound)
+    except HedgerowError as error:
+        # A guard whose key is gone is no guard: nothing passes until it is back.
+        log().warning("capture.store_down", code=error.code, detail=error.detail)
         return _refusal(inbound, 503, "service_unavailable", "transient error, please retry")
     await host.counts.flush_if_due()
     return answer
+
+
+async def _settled(host: Host, project: Project, envelope: Envelope, inbound: Inbound) -> Answer:
+    """Freeze, judge, forward or keep; whatever happens, a later copy of what was not accepted counts as the first."""
+    sound, found = _frozen(envelope, inbound)
+    visit = host.recents.begin(project.connection.id, sound)
+    refused: Sequence[Frozen] = sound
+    try:
+        if visit.repeated:
+            await host.recents.known(visit)
+        found.repeated = visit.repeated
+        _judge(host, project, sound, found, inbound)
+        settling = settle_v1 if inbound.place.kind == "v1" else settle
+        try:
+            answer = await settling(host, project, envelope, found, inbound)
+        except TransientError:
+            refused = found.refused
+            raise
+        refused = ()
+        return answer
+    finally:
+        host.recents.end(visit, refused)
 
 
 def _opened(host: Host, inbound: Inbound) -> Envelope:
@@ -77,37 +100,47 @@ def _opened(host: Host, inbound: Inbound) -> Envelope:
     )
 
 
-def _sorted(host: Host, project: Project, envelope: Envelope, inbound: Inbound) -> Sorted:
-    """Freeze every event and ask the guards about it."""
+def _frozen(envelope: Envelope, inbound: Inbound) -> tuple[list[Frozen], Sorted]:
+    """Every event frozen; those that cannot be one stand among the poisons already."""
     name, _, version = inbound.header(b"posthog-sdk-info").partition("/")
+    is_v1 = inbound.place.kind == "v1"
     arrived = Arrived(
         now=inbound.received_at,
         sent_at=envelope.sent_at,
         address=inbound.address,
-        protocol="v1" if inbound.place.kind == "v1" else "v0",
+        protocol="v1" if is_v1 else "v0",
         library=(name, version) if name else None,
         fills_name=inbound.place.kind == "engage",
         is_plain=envelope.is_plain,
     )
-    connection = project.connection
+    # v1's verdicts are keyed by the uuid as the SDK wrote it.
+    written = [_uuid_written(each) for each in envelope.events] if is_v1 else []
+    sound: list[Frozen] = []
     found = Sorted()
+    for number, event in enumerate(freeze_all(envelope.events, arrived)):
+        if is_v1:
+            found.named[event.uuid] = written[number] or event.uuid
+        if isinstance(event, Poison):
+            found.poisons.append(event)
+        else:
+            sound.append(event)
+    if envelope.broken:
+        found.poisons.append(Poison(str(uuid.uuid4()), envelope.rest or inbound.body, "unreadable", envelope.broken))
+    return sound, found
+
+
+def _uuid_written(event: object) -> str:
+    said = event.get("uuid") if isinstance(event, dict) else None
+    return said.encode("utf-8", "replace").decode() if isinstance(said, str) else ""
+
+
+def _judge(host: Host, project: Project, sound: list[Frozen], found: Sorted, inbound: Inbound) -> None:
+    """Ask the guards about every event: what is forwarded, what is put aside."""
     marks: dict[str, int] = {}
 
     def mark(text: str, times: int = 1) -> None:
         marks[text] = marks.get(text, 0) + times
 
-    is_v1 = arrived.protocol == "v1"
-    # v1's verdicts are keyed by the uuid as the SDK wrote it.
-    written = [str(each.get("uuid") or "") if isinstance(each, dict) else "" for each in envelope.events if is_v1]
-    sound: list[Frozen] = []
-    for number, event in enumerate(freeze_all(envelope.events, arrived)):
-        if isinstance(event, Poison):
-            found.poisons.append(event)
-            continue
-        if is_v1:
-            found.named[event.uuid] = written[number] or event.uuid
-        sound.append(event)
-    found.repeated = host.recents.repeats(connection.id, sound)
     guards = project.guards
     judges, screens = [guard.judge for guard in guards], [guard.screen for guard in guards]
     for event, looking in zip(sound, needed(sound, judges, screens, mark), strict=True):
@@ -118,13 +151,10 @@ def _sorted(host: Host, project: Project, envelope: Envelope, inbound: Inbound) 
                 break
         else:
             found.forward.append(event)
-    if envelope.broken:
-        found.poisons.append(Poison(str(uuid.uuid4()), envelope.rest or inbound.body, "unreadable", envelope.broken))
     if project.scrub is not None:
         found.poisons = [project.scrub(each, inbound.received_at, mark) for each in found.poisons]
     for text, times in marks.items():
-        host.counts.mark(connection, text, inbound.received_at, times)
-    return found
+        host.counts.mark(project.connection, text, inbound.received_at, times)
 
 
 async def _without_events(host: Host, inbound: Inbound, error: UnreadableError | TooLargeError) -> Answer | Passed:
@@ -146,7 +176,8 @@ async def _without_events(host: Host, inbound: Inbound, error: UnreadableError |
         if project.scrub is not None:
             poison = project.scrub(poison, inbound.received_at, lambda _: None)
         await host.outbox.commit([grave(project, poison, inbound.source)])
-    except TransientError:
+    except HedgerowError as failure:
+        log().warning("capture.store_down", code=failure.code, detail=failure.detail)
         return _refusal(inbound, 503, "service_unavailable", "transient error, please retry")
     await host.counts.flush_if_due()
     return answers.results({}) if inbound.place.kind == "v1" else answers.ACCEPTED

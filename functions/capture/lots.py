@@ -78,7 +78,13 @@ class Lot:
     changes: tuple[str, ...] = ()
     attempt: Attempt | None = None
     raw: bool = False
+    frozen: Sequence[Frozen] = ()
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the store has it."""
+        return self.done.done() and not self.done.cancelled() and self.done.exception() is None
 
     @property
     def together(self) -> object:
@@ -138,6 +144,7 @@ def lots_of(
             tally=tally_of(some, source.received_at),
             changes=tuple(sorted({change for event in some for change in event.changes}))[:20],
             attempt=attempt,
+            frozen=some,
         )
         for encoded, some in _parts(events)
     ]

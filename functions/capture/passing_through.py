@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from functions.capture import answers
 from functions.capture.passing import Asked, token_of
-from hedgerow.errors import TransientError
+from hedgerow.errors import HedgerowError
 
 if TYPE_CHECKING:
     from functions.capture.answers import Answer
@@ -28,7 +28,7 @@ async def pass_through(host: Host, inbound: Inbound) -> Answer | Passed:
     token = token_of(asked)
     try:
         project = await host.projects.by_token(token) if token else None
-    except TransientError:
+    except HedgerowError:
         return answers.refused(503, "transient error, please retry")
     if token and project is None:
         host.counts.stranger(token, inbound.received_at)

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from hedgerow.app import App
 
 KNOWN_SECONDS = 10.0
+PATIENCE_SECONDS = 1.0
+"""How long a project that is known waits for the store's news of it."""
+LONGEST_SECONDS = 8.0
+"""How long one that is not known waits; its SDK gives up after ten."""
 UNKNOWN_SECONDS = 10.0
 MOST = 10_000
 LONGEST_TOKEN = 200
@@ -65,12 +69,14 @@ class Projects:
         if reading is None:
             reading = self._reading[token] = asyncio.create_task(self._read(token))
             reading.add_done_callback(lambda _: self._reading.pop(token, None))
+        known = kept[0] if kept is not None else None
         try:
-            project = await asyncio.shield(reading)
-        except TransientError:
-            if kept is None or kept[0] is None:
-                raise
-            project = kept[0]
+            async with asyncio.timeout(LONGEST_SECONDS if known is None else PATIENCE_SECONDS):
+                project = await asyncio.shield(reading)
+        except (TransientError, TimeoutError) as error:
+            if known is None:
+                raise TransientError(f"Whose token it is cannot be read just now ({type(error).__name__}).") from error
+            project = known
         self._keep(token, project)
         return project
 
