@@ -10,6 +10,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -28,9 +29,28 @@ MOST_RECORDS = 150
 MOST_NAME = 200
 MOST_NAMES = 2_000
 MOST_MARKS = 300
+LONGEST_MARK = 300
+FLUSH_WAIT_SECONDS = 2.0
+"""How long a request waits for its counts to be written; a store that takes longer goes on without it."""
+_OTHER_MARKS = "…"
+MOST_TOTALS = 1_000
+MOST_DOTS = 3
+"""A mark without blanks and with no more dots is a total, such as `privacy.email.masked`."""
 
-State = Literal["delivered", "pending", "held", "dead"]
 _Key = tuple[str, str, datetime]
+Tallies = dict[_Key, Counter[tuple[str, int, str]]]
+Marks = dict[_Key, Counter[str]]
+State = Literal["delivered", "pending", "held", "dead"]
+
+
+@dataclass(slots=True)
+class _Writing:
+    """Counts on their way into the store, with the records that hold them."""
+
+    keys: list[_Key]
+    tallies: Tallies
+    marks: Marks
+    records: list[CaptureCount]
 
 
 class Counts:
@@ -39,12 +59,13 @@ class Counts:
     def __init__(self, app: App) -> None:
         self._app = app
         self._instance = secrets.token_hex(6)
-        self._tallies: dict[_Key, Counter[tuple[str, int, str]]] = {}
-        self._marks: dict[_Key, Counter[str]] = {}
+        self._tallies: Tallies = {}
+        self._marks: Marks = {}
         self._records: dict[_Key, CaptureCount] = {}
         self._flushed = 0.0
         self._flushing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._unsure: _Writing | None = None
 
     def add_tally(
         self, connection: Connection, now: datetime, tally: Mapping[tuple[str, int], int], state: State
@@ -58,19 +79,22 @@ class Counts:
     def mark(self, connection: Connection, mark: str, now: datetime, number: int = 1) -> None:
         """Anything else that happened to events of a connection, by a dotted name."""
         key = (connection.tenant_id, connection.id, hour_of(now))
-        self._marks.setdefault(key, Counter())[mark] += number
+        self._marks.setdefault(key, Counter())[mark[:LONGEST_MARK]] += number
 
     def stranger(self, token: str, now: datetime) -> None:
         """A request whose token belongs to nobody here; only its last four characters are kept."""
-        self._tallies.setdefault(("", "", hour_of(now)), Counter())[token[-4:], 0, "dead"] += 1
+        counter = self._tallies.setdefault(("", "", hour_of(now)), Counter())
+        key = (token[-4:].encode("ascii", "replace").decode(), 0, "dead")
+        counter[key if key in counter or len(counter) < MOST_NAMES else (OTHER_NAMES, 0, "dead")] += 1
 
     async def flush_if_due(self) -> None:
         """Write what was counted, if nothing was written for a second; else see to it that it will be."""
-        if not self._tallies and not self._marks:
+        if not self._tallies and not self._marks and self._unsure is None:
             return
         left = self._flushed + FLUSH_SECONDS - time.monotonic()
         if left <= 0 and self._flushing is None:
-            await self.flush()
+            self._flushing = asyncio.create_task(self._flush())
+            await asyncio.wait({self._flushing}, timeout=FLUSH_WAIT_SECONDS)
         elif self._timer is None and self._flushing is None:
             # For the last events of a burst. Where the platform stops the clock between requests the next one writes.
             self._timer = asyncio.get_running_loop().call_later(max(left, 0.01), self._on_timer)
@@ -89,48 +113,50 @@ class Counts:
     async def _flush(self) -> None:
         self._flushed = time.monotonic()
         try:
+            unsure, self._unsure = self._unsure, None
+            if unsure is not None and not await self._write(unsure):
+                return
             for _ in range(20):
                 keys = list({**self._tallies, **self._marks})[:MOST_RECORDS]
-                if not keys or not await self._write(keys):
+                if not keys or not await self._write(self._taken(keys)):
                     return
         finally:
             self._flushing = None
 
-    async def _write(self, keys: list[_Key]) -> bool:
+    def _taken(self, keys: list[_Key]) -> _Writing:
         tallies = {key: self._tallies.pop(key) for key in keys if key in self._tallies}
         marks = {key: self._marks.pop(key) for key in keys if key in self._marks}
         records = [self._record(key, tallies.get(key, Counter()), marks.get(key, Counter())) for key in keys]
+        return _Writing(keys, tallies, marks, records)
+
+    async def _write(self, writing: _Writing) -> bool:
         try:
             written = await self._app.store.commit(
-                *(Swap(record) if record.version else Add(record) for record in records)
+                *(Swap(record) if record.version else Add(record) for record in writing.records)
             )
         except HedgerowError as error:
             log().warning("capture.counts_wait", code=error.code, detail=error.detail)
             if isinstance(error, ConflictError):
                 # Its own earlier write, answered as an error: what stands there now is what to add to.
-                await self._read_again(keys, tallies, marks, records)
-                return False
-            self._put_back(tallies, marks)
+                await self._read_again(writing)
+            else:
+                # It may have been written all the same. The very same once more tells.
+                self._unsure = writing
             return False
-        for key, record in zip(keys, records, strict=True):
+        for key, record in zip(writing.keys, writing.records, strict=True):
             self._records[key] = written.of(record)
         self._forget_old_hours()
         return True
 
-    async def _read_again(
-        self,
-        keys: list[_Key],
-        tallies: dict[_Key, Counter[tuple[str, int, str]]],
-        marks: dict[_Key, Counter[str]],
-        tried: list[CaptureCount],
-    ) -> None:
+    async def _read_again(self, writing: _Writing) -> None:
         """After a conflict: keep what was written after all, put back what was not."""
+        tallies, marks = writing.tallies, writing.marks
         try:
-            found = await self._app.store.get_many(CaptureCount, [record.id for record in tried])
+            found = await self._app.store.get_many(CaptureCount, [record.id for record in writing.records])
         except HedgerowError:
-            self._put_back(tallies, marks)
+            self._unsure = writing
             return
-        for key, record, stands in zip(keys, tried, found, strict=True):
+        for key, record, stands in zip(writing.keys, writing.records, found, strict=True):
             if stands is None:
                 self._records.pop(key, None)
             else:
@@ -140,7 +166,7 @@ class Counts:
                     marks.pop(key, None)
         self._put_back(tallies, marks)
 
-    def _put_back(self, tallies: dict[_Key, Counter[tuple[str, int, str]]], marks: dict[_Key, Counter[str]]) -> None:
+    def _put_back(self, tallies: Tallies, marks: Marks) -> None:
         for key, tally in tallies.items():
             self._tallies.setdefault(key, Counter()).update(tally)
         for key, some in marks.items():
@@ -169,9 +195,19 @@ class Counts:
 
 
 def _bounded(before: dict[str, int], more: Counter[str]) -> dict[str, int]:
-    """Marks added up. Names that users write are part of some, so their number is bounded."""
+    """Marks added up. Names that users write are part of some, so their number is bounded; totals have room of theirs."""
     sums = dict(before)
+    room = {True: MOST_TOTALS, False: MOST_MARKS}
+    for name in sums:
+        room[_is_total(name)] -= 1
     for name, number in more.items():
-        key = name if name in sums or len(sums) < MOST_MARKS else "…"
+        key, is_total = name, _is_total(name)
+        if name not in sums:
+            key = name if room[is_total] > 0 else _OTHER_MARKS
+            room[is_total] -= 1
         sums[key] = sums.get(key, 0) + number
     return sums
+
+
+def _is_total(mark: str) -> bool:
+    return " " not in mark and mark.count(".") <= MOST_DOTS

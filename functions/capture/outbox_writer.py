@@ -21,6 +21,7 @@ from functions.capture.lots import (
     records_of,
 )
 from hedgerow.errors import ConflictError, HedgerowError, TransientError
+from hedgerow.logs import log
 from hedgerow.ports import Add
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from hedgerow.app import App
     from hedgerow.deliveries import Lane
     from hedgerow.models import Trouble
+    from hedgerow.ports import Committed
+
+    Written = tuple[list[Lot], Records]
 
 COMMIT_SECONDS = 8.0
 """After that the store counts as down, and the SDK hears 503 while it is still there to hear it."""
@@ -49,6 +53,7 @@ class OutboxWriter:
         self._waiting: list[Lot] = []
         self._waiting_bytes = 0
         self._commits: set[asyncio.Task[None]] = set()
+        self._writing: set[asyncio.Future[Committed]] = set()
 
     async def keep(
         self,
@@ -80,20 +85,39 @@ class OutboxWriter:
             task = asyncio.create_task(self._write_all())
             self._commits.add(task)
             task.add_done_callback(self._commits.discard)
-        results = await asyncio.gather(*(lot.done for lot in lots), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        await asyncio.wait([lot.done for lot in lots], timeout=COMMIT_SECONDS)
+        if not all(lot.is_written for lot in lots):
+            self._give_up(lots)
+            raise TransientError("The store did not take the events.")
+
+    def _give_up(self, lots: list[Lot]) -> None:
+        """Nobody waits for these any more. One already on its way may still arrive, and is counted when it does."""
+        for lot in lots:
+            lot.done.cancel()
+        self._waiting_bytes -= sum(len(lot.events) for lot in self._waiting if lot.done.cancelled())
+        self._waiting = [lot for lot in self._waiting if not lot.done.cancelled()]
 
     async def _write_all(self) -> None:
         while self._waiting:
             lots = self._taken()
-            try:
-                await self._write(lots)
-            finally:
+            if await self._is_broken(lots) and len(lots) > 1:
+                # What breaks the writing of one must not take the others with it.
                 for lot in lots:
                     if not lot.done.done():
-                        lot.done.set_exception(TransientError("The store did not take the events."))
+                        await self._is_broken([lot])
+            for lot in lots:
+                if not lot.done.done():
+                    lot.done.set_exception(TransientError("The store did not take the events."))
+
+    async def _is_broken(self, lots: list[Lot]) -> bool:
+        """Write lots; whether something nobody foresaw came in between."""
+        (error,) = await asyncio.gather(self._write(lots), return_exceptions=True)
+        if isinstance(error, Exception):
+            log().error("capture.outbox_broken", kind=type(error).__name__, lots=len(lots))
+            return True
+        if error is not None:
+            raise error
+        return False
 
     def _taken(self) -> list[Lot]:
         size = number = 0
@@ -114,29 +138,60 @@ class OutboxWriter:
         else:
             written = [records_of(group) for group in groups]
         for batch in commits_of(list(zip(groups, written, strict=True))):
-            error = await self._durable([record for _, records in batch for record in records])
-            for group, records in batch:
-                # One that the store refuses must not take the others with it.
-                alone = error is not None and not error.transient and len(batch) > 1
-                self._settle(group, await self._durable(records) if alone else error)
+            await self._write_batch(batch)
 
-    async def _durable(self, records: Records) -> HedgerowError | None:
-        try:
-            async with asyncio.timeout(COMMIT_SECONDS):
-                await self._app.store.commit(*(Add(record) for record in records))
-        except ConflictError:
-            # A retry inside the adapter met its own first success: the ids are random, nobody else has them.
-            return None
-        except TimeoutError:
+    async def _write_batch(self, batch: list[Written]) -> None:
+        """One commit; when the store refuses it for good, halves of it, down to the one that it refuses."""
+        error = await self._durable(batch)
+        lots = batch[0][0]
+        if error is None or error.transient or (len(batch) == 1 and len(lots) == 1):
+            for group, _ in batch:
+                self._settle(group, error)
+        elif len(batch) > 1:
+            await self._write_batch(batch[: len(batch) // 2])
+            await self._write_batch(batch[len(batch) // 2 :])
+        else:
+            for half in (lots[: len(lots) // 2], lots[len(lots) // 2 :]):
+                await self._write_batch([(half, records_of(half))])
+
+    async def _durable(self, batch: list[Written]) -> HedgerowError | None:
+        writing = asyncio.ensure_future(
+            self._app.store.commit(*(Add(record) for _, records in batch for record in records))
+        )
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+        await asyncio.wait({writing}, timeout=COMMIT_SECONDS)
+        if not writing.done():
+            writing.add_done_callback(lambda done: self._is_late(done, batch))
             return TransientError(f"The store took longer than {COMMIT_SECONDS:g} s.")
-        except HedgerowError as error:
-            return error
-        return None
+        return _error_of(writing)
+
+    def _is_late(self, writing: asyncio.Future[Committed], batch: list[Written]) -> None:
+        """What came after its requests had heard 503 is kept all the same, and counted."""
+        if not writing.cancelled() and _error_of(writing) is None:
+            for group, _ in batch:
+                self._settle(group, None)
 
     def _settle(self, group: list[Lot], error: HedgerowError | None) -> None:
         for lot in group:
-            if error is not None:
-                lot.done.set_exception(TransientError(f"The store did not take the events: {error.detail}"))
+            if error is None:
+                self._counts.add_tally(lot.project.connection, lot.source.received_at, lot.tally, lot.state)
+            if lot.done.done():
                 continue
-            self._counts.add_tally(lot.project.connection, lot.source.received_at, lot.tally, lot.state)
-            lot.done.set_result(None)
+            if error is None:
+                lot.done.set_result(None)
+            else:
+                lot.done.set_exception(TransientError(f"The store did not take the events: {error.detail}"))
+
+
+def _error_of(writing: asyncio.Future[Committed]) -> HedgerowError | None:
+    """Why a commit did not come about, in our words; None when it did."""
+    error = writing.exception()
+    # A retry inside the adapter met its own first success: the ids are random, nobody else has them.
+    if error is None or isinstance(error, ConflictError):
+        return None
+    if isinstance(error, HedgerowError):
+        return error
+    if isinstance(error, Exception):
+        return HedgerowError(f"The store refused it ({type(error).__name__}).")
+    raise error

@@ -68,7 +68,7 @@ class Projects:
         reading = self._reading.get(token)
         if reading is None:
             reading = self._reading[token] = asyncio.create_task(self._read(token))
-            reading.add_done_callback(lambda _: self._reading.pop(token, None))
+            reading.add_done_callback(lambda done: self._is_read(token, done))
         known = kept[0] if kept is not None else None
         try:
             async with asyncio.timeout(LONGEST_SECONDS if known is None else PATIENCE_SECONDS):
@@ -90,6 +90,12 @@ class Projects:
         for token, (project, _) in list(self._kept.items()):
             if project is not None and project.connection.id == connection_id:
                 del self._kept[token]
+
+    def _is_read(self, token: str, done: asyncio.Task[Project | None]) -> None:
+        self._reading.pop(token, None)
+        if not done.cancelled():
+            # Everybody may have stopped waiting; then nobody else asks what went wrong.
+            done.exception()
 
     async def _read(self, token: str) -> Project | None:
         claim = await self._app.store.get(TokenClaim, claim_id(token))
