@@ -53,7 +53,7 @@ class OutboxWriter:
         self._waiting: list[Lot] = []
         self._waiting_bytes = 0
         self._commits: set[asyncio.Task[None]] = set()
-        self._writing: set[asyncio.Future[Committed]] = set()
+        self._writing: set[asyncio.Task[Committed]] = set()
 
     async def keep(
         self,
@@ -155,9 +155,8 @@ class OutboxWriter:
                 await self._write_batch([(half, records_of(half))])
 
     async def _durable(self, batch: list[Written]) -> HedgerowError | None:
-        writing = asyncio.ensure_future(
-            self._app.store.commit(*(Add(record) for _, records in batch for record in records))
-        )
+        adding = [Add(record) for _, records in batch for record in records]
+        writing = asyncio.get_running_loop().create_task(self._app.store.commit(*adding))
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)
         await asyncio.wait({writing}, timeout=COMMIT_SECONDS)
@@ -166,7 +165,7 @@ class OutboxWriter:
             return TransientError(f"The store took longer than {COMMIT_SECONDS:g} s.")
         return _error_of(writing)
 
-    def _is_late(self, writing: asyncio.Future[Committed], batch: list[Written]) -> None:
+    def _is_late(self, writing: asyncio.Task[Committed], batch: list[Written]) -> None:
         """What came after its requests had heard 503 is kept all the same, and counted."""
         if not writing.cancelled() and _error_of(writing) is None:
             for group, _ in batch:
@@ -184,7 +183,7 @@ class OutboxWriter:
                 lot.done.set_exception(TransientError(f"The store did not take the events: {error.detail}"))
 
 
-def _error_of(writing: asyncio.Future[Committed]) -> HedgerowError | None:
+def _error_of(writing: asyncio.Task[Committed]) -> HedgerowError | None:
     """Why a commit did not come about, in our words; None when it did."""
     error = writing.exception()
     # A retry inside the adapter met its own first success: the ids are random, nobody else has them.
