@@ -66,7 +66,8 @@ async def settle_v1(host: Host, project: Project, envelope: Envelope, found: Sor
         lots += _after(host, project, lane, found, verdicts.outcome, inbound, historical=historical)
     await _write(host, lots, found)
     for poison in found.poisons:
-        said[found.named.get(poison.uuid, poison.uuid)] = {"result": "drop", "details": poison.code}
+        if poison.uuid in found.named:
+            said[found.named[poison.uuid]] = {"result": "drop", "details": poison.code}
     return answers.results(said)
 
 

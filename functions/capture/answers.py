@@ -46,6 +46,11 @@ def refused_v1(status: int, tag: str, text: str) -> Answer:
     return Answer(status, orjson.dumps(body), JSON, (RETRY_AFTER,) if status == 503 else ())
 
 
+def refusal(kind: str, status: int, tag: str, text: str) -> Answer:
+    """A refusal in the form of the place it is for: `tag` is v1's word for it."""
+    return refused_v1(status, tag, text) if kind == "v1" else refused(status, text)
+
+
 def results(verdicts: Mapping[str, dict[str, str]]) -> Answer:
     """One verdict for each event of a v1 batch, by its uuid as the SDK wrote it."""
     return Answer(200, orjson.dumps({"results": verdicts}))

@@ -237,6 +237,4 @@ async def straight_through(host: Host, inbound: Inbound, project: Project) -> An
 
 
 def _refusal(inbound: Inbound, status: int, tag: str, text: str) -> Answer:
-    if inbound.place.kind == "v1":
-        return answers.refused_v1(status, tag, text)
-    return answers.refused(status, text)
+    return answers.refusal(inbound.place.kind, status, tag, text)

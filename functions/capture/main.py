@@ -56,7 +56,7 @@ async def _door(scope: Scope, receive: Receive, send: Send) -> None:
     origin = headers.get(b"origin")
     path = scope["path"]
     host = host_of(wiring.current())
-    began = False
+    kind, began = "", False
 
     async def watched(message: Any) -> None:
         nonlocal began
@@ -65,13 +65,14 @@ async def _door(scope: Scope, receive: Receive, send: Send) -> None:
 
     try:
         place = place_of(scope["method"], path, host.app.settings.capture_prefix)
+        kind = place.kind
         if place.kind == "operation":
             await _operate(host, place, scope, receive, watched)
             return
         answer = await _answered(host, place, scope, headers, receive)
     except Exception:
         log().exception("capture.crashed", path=path)
-        answer = answers.refused(503, "transient error, please retry")
+        answer = answers.refusal(kind, 503, "service_unavailable", "transient error, please retry")
     if answer is not None and not began:
         await _send(answer, origin, send)
 
@@ -89,7 +90,7 @@ async def _answered(
     try:
         body = await _body(receive, limit)
     except TimeoutError:
-        return answers.refused(408, "the body stopped coming")
+        return answers.refusal(place.kind, 408, "body_read_timeout", "the body stopped coming")
     if body is None:
         return None
     chain, peer = _chain(headers), _peer(scope)
@@ -107,7 +108,8 @@ async def _answered(
         address_chain=f"{chain}, {peer}" if chain and peer else chain or peer,
     )
     if len(body) > limit:
-        return answers.refused(413, f"maximum event size exceeded: the body is over {limit} bytes")
+        why = f"maximum event size exceeded: the body is over {limit} bytes"
+        return answers.refusal(place.kind, 413, "payload_too_large", why)
     if place.kind != "passing":
         return await ingest(host, inbound)
     from functions.capture.passing_through import pass_through

@@ -63,7 +63,7 @@ class Projects:
         kept = self._kept.get(token)
         if kept is not None and kept[1] > time.monotonic():
             return kept[0]
-        if not token or len(token) > LONGEST_TOKEN:
+        if not token or len(token) > LONGEST_TOKEN or not token.isascii():
             return None
         reading = self._reading.get(token)
         if reading is None:
