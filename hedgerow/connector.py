@@ -1,7 +1,6 @@
-"""The guard itself: an aiohttp connector and resolver that refuse addresses, and the httpx transport over them.
+"""The guard itself: an aiohttp connector and resolver that refuse addresses.
 
-Imported by `hedgerow.outbound` at its first use only: aiohttp and httpx cost a cold
-start. A name is judged by what it resolves to, in the same lookup that is then
+Imported by `hedgerow.outbound` at its first use only: aiohttp costs a cold start. A name is judged by what it resolves to, in the same lookup that is then
 connected to; a literal address and the scheme are judged at every request, because
 aiohttp shows a resolver no literals.
 """
@@ -9,16 +8,12 @@ aiohttp shows a resolver no literals.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
-import certifi
-import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
-from httpx_aiohttp import AiohttpTransport
 
 from hedgerow.addresses import Allowed, is_public, literal
 from hedgerow.outbound import CONNECT_SECONDS, READ_SECONDS, TOTAL_SECONDS, AddressRefusedError
@@ -42,17 +37,6 @@ def open_session(allowed: Allowed) -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
         timeout=aiohttp.ClientTimeout(total=TOTAL_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
-    )
-
-
-def open_client(session: Callable[[], aiohttp.ClientSession]) -> httpx.AsyncClient:
-    """An httpx client over the session. The cookie jar takes nothing: tenants share this client."""
-    return httpx.AsyncClient(
-        transport=GuardedTransport(session),
-        follow_redirects=False,
-        trust_env=False,
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
     )
 
 
@@ -117,61 +101,19 @@ class GuardedResolver(AbstractResolver):
         await self.resolver.close()
 
 
-class GuardedTransport(AiohttpTransport):
-    """httpx's errors for aiohttp's, told apart rightly.
-
-    The transport it extends calls every lost connection a connect timeout and lets
-    aiohttp's protocol errors through as they are.
-    """
-
-    def __init__(self, session: Callable[[], aiohttp.ClientSession]) -> None:
-        # The context is the session's business; handing one over saves building another.
-        super().__init__(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), client=session)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request; the body comes as a stream."""
-        try:
-            response = await super().handle_async_request(request)
-        except (httpx.TransportError, aiohttp.ClientError) as error:
-            raise _told_apart(error, request) from error
-        response.stream = _Body(cast("httpx.AsyncByteStream", response.stream), request)
-        return response
-
-
-class _Body(httpx.AsyncByteStream):
-    def __init__(self, stream: httpx.AsyncByteStream, request: httpx.Request) -> None:
-        self.stream = stream
-        self.request = request
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self.stream:
-                yield chunk
-        except (httpx.TransportError, aiohttp.ClientError) as error:
-            raise _told_apart(error, self.request) from error
-
-    async def aclose(self) -> None:
-        await self.stream.aclose()
-
-
-def _told_apart(error: httpx.TransportError | aiohttp.ClientError, request: httpx.Request) -> httpx.TransportError:
-    cause = error if isinstance(error, aiohttp.ClientError) else error.__cause__
-    if isinstance(cause, TimeoutError):
-        kind = httpx.ConnectTimeout if isinstance(cause, aiohttp.ConnectionTimeoutError) else httpx.ReadTimeout
-        return kind("no answer in time", request=request)
-    if isinstance(cause, aiohttp.ClientConnectorError):
-        told: httpx.TransportError = httpx.ConnectError(str(cause), request=request)
-    elif isinstance(cause, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError):
-        told = httpx.ReadError(str(cause), request=request)
-    elif isinstance(cause, aiohttp.ClientError):
-        told = httpx.RemoteProtocolError(str(cause), request=request)
-    else:
-        return error if isinstance(error, httpx.TransportError) else httpx.ReadError(str(error), request=request)
-    return told
-
-
 def _trusted() -> ssl.SSLContext:
     """The system's authorities, a company's own among them, and the public list where the system has none."""
     context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
+    if not _has_authorities():
+        import certifi
+
+        context.load_verify_locations(certifi.where())
     return context
+
+
+def _has_authorities() -> bool:
+    """Whether the system keeps any, in a file or in a folder. Reading a second list costs every cold start 30 ms."""
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile:
+        return True
+    return bool(paths.capath) and any(Path(paths.capath).iterdir())

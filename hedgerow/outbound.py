@@ -59,7 +59,7 @@ class GuardedOutbound:
     def http(self) -> httpx.AsyncClient:
         """An httpx client over the session: no redirects, no cookies, nothing from the environment."""
         if self._http is None:
-            from hedgerow.connector import open_client
+            from hedgerow.transport import open_client
 
             self._http = open_client(lambda: self.session)
         return self._http

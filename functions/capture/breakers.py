@@ -23,6 +23,11 @@ class Breakers:
     def __init__(self) -> None:
         self._breakers: dict[str, _Breaker] = {}
 
+    def is_open(self, origin: str, now: float) -> bool:
+        """Whether nobody may ask this upstream just now; takes no probe."""
+        breaker = self._breakers.get(origin)
+        return breaker is not None and breaker.failures >= OPENS_AFTER and now < breaker.next_probe
+
     def may_try(self, origin: str, now: float) -> bool:
         """Whether to ask this upstream now. While it is open, one request in two seconds may: the probe."""
         breaker = self._breakers.get(origin)

@@ -81,6 +81,8 @@ class Forwarding:
         self, project: Project, lane: Lane, events: Sequence[Frozen], carried: Carried, *, historical: bool
     ) -> Outcome:
         """Protocol v0, or a recording."""
+        if self._breakers.is_open(project.origin, time.monotonic()):
+            return CLOSED
         encoded = orjson.dumps([event.body for event in events])
         if lane == "recordings":
             return await self._send(project.origin, PATHS[lane], encoded, _headers(carried))

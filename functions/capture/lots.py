@@ -47,6 +47,7 @@ MOST_COMMIT_RECORDS = 200
 UNREADABLE_BYTES = 64_000
 UNREADABLE_NAME = "(unreadable)"
 _HOUR = timedelta(hours=1)
+_SECOND = timedelta(seconds=1)
 
 AsideState = Literal["pending", "held", "dead"]
 Records = list[Delivery | DeliveryChunk]
@@ -248,22 +249,29 @@ def _rows(tally: Counter[tuple[str, int]]) -> tuple[TallyRow, ...]:
 
 def _parcels(group: list[Lot]) -> tuple[Parcel, ...]:
     """Where the events came from; requests alike within a second are one parcel."""
-    parcels: list[Parcel] = []
+    parcels: list[tuple[Lot, int]] = []
     for lot in group:
-        source, last = lot.source, parcels[-1] if parcels else None
-        if (
-            last is not None
-            and (last.sdk, last.path, last.changes) == (source.sdk, source.path, lot.changes)
-            and source.received_at - last.received_at < timedelta(seconds=1)
-        ):
-            parcels[-1] = last.model_copy(update={"count": last.count + lot.count})
-            continue
-        parcels.append(
-            Parcel(
-                received_at=source.received_at, count=lot.count, sdk=source.sdk, path=source.path, changes=lot.changes
-            )
+        if parcels:
+            first, count = parcels[-1]
+            source, other = first.source, lot.source
+            if (source.sdk, source.path, first.changes) == (
+                other.sdk,
+                other.path,
+                lot.changes,
+            ) and other.received_at - source.received_at < _SECOND:
+                parcels[-1] = (first, count + lot.count)
+                continue
+        parcels.append((lot, lot.count))
+    return tuple(
+        Parcel(
+            received_at=lot.source.received_at,
+            count=count,
+            sdk=lot.source.sdk,
+            path=lot.source.path,
+            changes=lot.changes,
         )
-    return tuple(parcels)
+        for lot, count in parcels
+    )
 
 
 def commits_of(
