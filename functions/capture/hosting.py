@@ -33,6 +33,10 @@ class Host:
     breakers: Breakers
     forwarding: Forwarding
     recents: Recents
+    stall_seconds: float = 30.0
+    """How long a client may be silent in the middle of its body."""
+    body_seconds: float = 300.0
+    """How long it may take over all of it; whoever sends a byte now and then is not waited for."""
     _passing: Passing | None = None
 
     @property

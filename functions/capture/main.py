@@ -35,10 +35,6 @@ if TYPE_CHECKING:
     from functions.capture.paths import Place
     from hedgerow.settings import Settings
 
-STALL_SECONDS = 30.0
-"""How long a client may be silent in the middle of its body."""
-LONGEST_SECONDS = 300.0
-"""How long it may take over all of it; whoever sends a byte now and then is not waited for."""
 OPERATIONS = "/v1/capture/"
 
 
@@ -88,7 +84,7 @@ async def _answered(
         return answers.HEALTH
     limit = settings.capture_bytes * (2 if place.kind == "recording" else 1)
     try:
-        body = await _body(receive, limit)
+        body = await _body(host, receive, limit)
     except TimeoutError:
         return answers.refusal(place.kind, 408, "body_read_timeout", "the body stopped coming")
     if body is None:
@@ -117,20 +113,20 @@ async def _answered(
     return await pass_through(host, inbound)
 
 
-async def _body(receive: Receive, limit: int) -> bytes | None:
+async def _body(host: Host, receive: Receive, limit: int) -> bytes | None:
     """The whole body, or one byte more than the limit of it; None when the client left half-way."""
     parts: list[bytes] = []
     size = 0
     until = 0.0
     while True:
-        async with asyncio.timeout(STALL_SECONDS):
+        async with asyncio.timeout(host.stall_seconds):
             message = await receive()
         if message["type"] == "http.disconnect":
             return None
         part = message.get("body", b"")
         if not message.get("more_body", False) and not size:
             return cast("bytes", part[: limit + 1])
-        until = until or time.monotonic() + LONGEST_SECONDS
+        until = until or time.monotonic() + host.body_seconds
         if time.monotonic() > until:
             raise TimeoutError
         size += len(part)
@@ -203,7 +199,7 @@ async def _performed(host: Host, place: Place, scope: Scope, receive: Receive) -
     project = await operations.authorise(host, problems.bearer_of(scope), wish.connection_id)
     settings = host.app.settings
     try:
-        body = await _body(receive, settings.body_bytes)
+        body = await _body(host, receive, settings.body_bytes)
     except TimeoutError:
         raise SlowBodyError("The body stopped coming.") from None
     if body is None:

@@ -350,7 +350,7 @@ async def serving(app: App) -> AsyncIterator[int]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(1_000)
-        config = uvicorn.Config(door, log_level="error", lifespan="off", access_log=False, timeout_graceful_shutdown=5)
+        config = uvicorn.Config(door, log_level="error", lifespan="off", access_log=False, proxy_headers=False)
         server = uvicorn.Server(config)
         running = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:  # noqa: ASYNC110 -- uvicorn has a flag and no event
