@@ -34,10 +34,12 @@ class Loopback:
 
 
 @asynccontextmanager
-async def answering(answer: bytes, *, delay: float = 0.0, tls: ssl.SSLContext | None = None) -> AsyncIterator[Loopback]:
+async def answering(
+    answer: bytes, *, delay: float = 0.0, tls: ssl.SSLContext | None = None, port: int = 0
+) -> AsyncIterator[Loopback]:
     """A loopback server for the block."""
     loopback = Loopback(answer, delay)
-    server = await asyncio.start_server(loopback.meet, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(loopback.meet, "127.0.0.1", port, ssl=tls)
     loopback.port = server.sockets[0].getsockname()[1]
     try:
         yield loopback
