@@ -15,6 +15,7 @@ from functions.capture.event_views import EventPlace, EventPlaces, NotAsked
 from hedgerow.app import App
 from hedgerow.deliveries import Delivery, DeliveryStory, position_of
 from hedgerow.errors import (
+    HedgerowError,
     InvalidError,
     MissingError,
     OutboundError,
@@ -32,6 +33,7 @@ MOST_CONNECTIONS = 50
 MOST_ASKED = 10
 # An instance's clock may be ahead of ours.
 _AHEAD = timedelta(days=1)
+_CANNOT_ASK = (RefusedError, OutboundError, SecretGoneError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,8 @@ def uuid_of(text: str) -> UUID:
 async def where_is(app: App, connection: Connection, text: str, *, most: int = MOST_DELIVERIES) -> EventPlace:
     """Where an event of this connection is.
 
-    `MissingError` when neither we nor PostHog know it; `OutboundError` when PostHog was asked
-    and did not answer; `StateConflictError` when it may not be asked just now.
+    `MissingError` with the code `event_not_found` when neither we nor PostHog know it, and
+    with `event_not_known` when it is not here and PostHog could not be asked.
     """
     uuid = uuid_of(text)
     search = await _own(app, connection, uuid, most)
@@ -69,18 +71,24 @@ async def where_is(app: App, connection: Connection, text: str, *, most: int = M
         return search.place
     try:
         may_ask(connection)
-    except StateConflictError as error:
-        raise _nowhere(search, f"PostHog could not be asked: {error.detail}", error.hint) from None
-    found = await _in_posthog(app, connection, uuid)
+        found = await _in_posthog(app, connection, uuid)
+    except _CANNOT_ASK as error:
+        raise _unknown(search, [_not_asked(connection, error)]) from None
     if found is None:
-        raise _nowhere(search, "PostHog was asked and does not hold it.", "")
+        raise _nowhere(search)
     return found
 
 
 async def where_are(app: App, tenant_id: str, text: str) -> EventPlaces:
-    """The same over every connection of a tenant; `MissingError` when it is in none."""
+    """The same over every connection of a tenant; `MissingError` also with `no_connection`, when there is none."""
     uuid = uuid_of(text)
     page = await app.store.find(Connection, Where("tenant_id", "==", tenant_id), limit=MOST_CONNECTIONS)
+    if not page.items:
+        raise MissingError(
+            "There is no connection yet.",
+            code="no_connection",
+            hint="Make one: hedgerow connect --host https://us.posthog.com",
+        )
     left, is_whole, looked_at = MOST_DELIVERIES, page.next_cursor is None, 0
     items: list[EventPlace] = []
     for connection in page.items:
@@ -93,8 +101,8 @@ async def where_are(app: App, tenant_id: str, text: str) -> EventPlaces:
         return EventPlaces(items=items, not_asked=[])
     not_asked = await _ask_each(app, page.items, uuid, items)
     if not items:
-        said = "; ".join(dict.fromkeys(each.detail for each in not_asked)) or "PostHog was asked and does not hold it."
-        raise _nowhere(_Search(None, looked_at, is_whole), said, "")
+        search = _Search(None, looked_at, is_whole)
+        raise _unknown(search, not_asked) if not_asked else _nowhere(search)
     return EventPlaces(items=items, not_asked=not_asked)
 
 
@@ -113,9 +121,9 @@ async def _ask_each(
             if len(asked) > MOST_ASKED:
                 raise StateConflictError(f"Only {MOST_ASKED} projects are asked at once.", hint="Name the connection.")
             found = await _in_posthog(app, connection, uuid)
-        except (RefusedError, OutboundError, SecretGoneError) as error:
-            detail = f"{connection.name}: {error.detail}"
-            not_asked.append(NotAsked(connection_id=connection.id, code=error.code, detail=detail, hint=error.hint))
+        except _CANNOT_ASK as error:
+            asked_not = _not_asked(connection, error)
+            not_asked.append(asked_not.model_copy(update={"detail": f"{connection.name}: {asked_not.detail}"}))
             continue
         if found is not None:
             items.append(found)
@@ -159,14 +167,38 @@ async def _in_posthog(app: App, connection: Connection, uuid: UUID) -> EventPlac
     return event_views.posthog_place(connection, uuid, rows) if rows else None
 
 
-def _nowhere(search: _Search, posthog: str, hint: str) -> MissingError:
-    cut = "" if search.is_whole else f" Only the newest {search.looked_at:,} deliveries were looked at."
+def _not_asked(connection: Connection, error: HedgerowError) -> NotAsked:
+    return NotAsked(connection_id=connection.id, code=error.code, detail=error.detail, hint=error.hint)
+
+
+def _nowhere(search: _Search) -> MissingError:
+    """PostHog was asked, and holds it no more than we do."""
     return MissingError(
-        f"This event is in none of our {search.looked_at:,} deliveries. {posthog}{cut}",
+        f"This event is in none of our {search.looked_at:,} deliveries. "
+        f"PostHog was asked and does not hold it.{_cut(search)}",
         code="event_not_found",
-        hint=(f"{hint} " if hint else "")
-        + "It was never sent here, went to another connection, or was delivered so recently that PostHog does not show it yet. "
-        "What was delivered late is kept here 7 days, what is dead or held 30. PostHog says 200 and drops what is over its "
-        "quota or what its own filters refuse.",
-        members={"deliveries_looked_at": search.looked_at, "cut": not search.is_whole},
+        hint="It was never sent here, went to another connection, or was delivered so recently that PostHog does not show "
+        "it yet. What was delivered late is kept here 7 days, what is dead or held 30. PostHog says 200 and drops what is "
+        "over its quota or what its own filters refuse.",
+        members=_seen(search),
     )
+
+
+def _unknown(search: _Search, not_asked: list[NotAsked]) -> MissingError:
+    """What was delivered at once is counted here and no more; only PostHog could have said."""
+    said = "; ".join(dict.fromkeys(each.detail for each in not_asked))
+    return MissingError(
+        f"Nothing of this event lies here, so if it came it was delivered at once and leaves no trace here.{_cut(search)} "
+        f"PostHog could not be asked: {said}",
+        code="event_not_known",
+        hint=" ".join(dict.fromkeys(each.hint for each in not_asked if each.hint)),
+        members={**_seen(search), "not_asked": [each.model_dump() for each in not_asked]},
+    )
+
+
+def _cut(search: _Search) -> str:
+    return "" if search.is_whole else f" Only the newest {search.looked_at:,} deliveries were looked at."
+
+
+def _seen(search: _Search) -> dict[str, object]:
+    return {"deliveries_looked_at": search.looked_at, "cut": not search.is_whole}

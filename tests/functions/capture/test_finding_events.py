@@ -16,6 +16,7 @@ from hedgerow.errors import MissingError
 from hedgerow.models import Trouble
 from hedgerow.ports import Add, Swap
 from hedgerow.tallies import CaptureCount, CountRow
+from hedgerow.turns import turn
 from local.posthog.faults import Fault
 from tests.functions.capture.outbox_room import Room, event, room
 from tests.sync_stage import NOW
@@ -122,8 +123,12 @@ async def test_an_event_of_nobody_says_what_that_can_mean() -> None:
     assert "PostHog was asked and does not hold it" in nowhere.json()["detail"]
     assert "quota" in nowhere.json()["hint"]
     assert (nowhere.json()["deliveries_looked_at"], nowhere.json()["cut"]) == (1, False)
-    assert unasked.status_code == 404
+    assert (unasked.status_code, unasked.json()["code"]) == (404, "event_not_known")
     assert "could not be asked: The connection is capture-only" in unasked.json()["detail"]
+    assert "delivered at once and leaves no trace here" in unasked.json()["detail"]
+    assert "personal API key" in unasked.json()["hint"]
+    assert "never sent" not in unasked.text
+    assert [each["code"] for each in unasked.json()["not_asked"]] == ["capture_only"]
 
 
 async def test_a_search_is_bounded_and_says_so() -> None:
@@ -151,7 +156,31 @@ async def test_a_posthog_that_does_not_answer_is_told_as_that() -> None:
     async with room() as here:
         here.stage.posthog.faults.set(Fault(kind="status", status=503))
         answer = await here.get(f"{EVENT}{uuid4()}")
-    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (404, "event_not_known")
+    assert [each["code"] for each in problem["not_asked"]] == ["busy"]
+    assert problem["hint"]
+    assert "never sent" not in answer.text
+
+
+async def test_a_connection_whose_turn_is_anothers_or_whose_key_is_gone_is_told_as_that() -> None:
+    async with room() as here:
+        con = await here.connection()
+        async with turn(here.stage.app, con, again="Ask again"):
+            busy = (await here.get(f"{EVENT}{uuid4()}")).json()
+        await here.stage.store.commit(Swap((await here.connection()).model_copy(update={"secret_ref": "gone"})))
+        keyless = (await here.get(f"/v1/events/{uuid4()}")).json()
+    assert (busy["code"], keyless["code"]) == ("event_not_known", "event_not_known")
+    assert "PostHog could not be asked" in busy["detail"]
+    assert "Ask again" in busy["hint"]
+    assert [each["code"] for each in keyless["not_asked"]] == ["secret_gone"]
+
+
+async def test_a_tenant_without_a_connection_is_told_so() -> None:
+    async with room() as here, here.calling(tenant_id="ten_new") as client:
+        answer = await client.get(f"/v1/events/{uuid4()}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "no_connection")
+    assert answer.json()["detail"] == "There is no connection yet."
 
 
 async def test_every_connection_of_the_tenant_is_looked_through_and_no_other() -> None:
@@ -173,7 +202,7 @@ async def test_every_connection_of_the_tenant_is_looked_through_and_no_other() -
     assert [each["connection_id"] for each in found_mine["items"]] == ["con_2"]
     assert [(each["source"], each["name"]) for each in found_direct["items"]] == [("posthog", "direct")]
     assert [each["code"] for each in found_direct["not_asked"]] == ["capture_only"]
-    assert nowhere.status_code == 404
+    assert (nowhere.status_code, nowhere.json()["code"]) == (404, "event_not_known")
     assert "Other: The connection is capture-only" in nowhere.json()["detail"]
     assert [each["connection_id"] for each in of_rival["items"]] == ["con_3"]
 
