@@ -100,14 +100,16 @@ class OutboxWriter:
     async def _write_all(self) -> None:
         while self._waiting:
             lots = self._taken()
-            if await self._is_broken(lots) and len(lots) > 1:
-                # What breaks the writing of one must not take the others with it.
+            try:
+                if await self._is_broken(lots) and len(lots) > 1:
+                    # What breaks the writing of one must not take the others with it.
+                    for lot in lots:
+                        if not lot.done.done():
+                            await self._is_broken([lot])
+            finally:
                 for lot in lots:
                     if not lot.done.done():
-                        await self._is_broken([lot])
-            for lot in lots:
-                if not lot.done.done():
-                    lot.done.set_exception(TransientError("The store did not take the events."))
+                        lot.done.set_exception(TransientError("The store did not take the events."))
 
     async def _is_broken(self, lots: list[Lot]) -> bool:
         """Write lots; whether something nobody foresaw came in between."""

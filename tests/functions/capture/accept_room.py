@@ -128,6 +128,10 @@ class Upstream:
                 self.rows[event["uuid"], event["event"], event["distinct_id"], event["timestamp"]] += 1
                 self.bodies.setdefault(event["uuid"], []).append(event)
 
+    @property
+    def is_on(self) -> bool:
+        return self._runner is not None
+
     async def on(self) -> None:
         """Listen, on the same port as before."""
         app = web.Application(client_max_size=1 << 30)
