@@ -60,6 +60,7 @@ HELD = (
     "The merge guard holds it. Send it after all with POST /v1/connections/{id}/outbox/redeliver, or drop it with "
     "POST /v1/connections/{id}/outbox/refuse."
 )
+REFUSED = "Mend the event, or the catalogue; nothing was sent or kept."
 NOT_KEPT = (
     "Nothing was sent or kept. If it is right all the same, send it with ?mode=durable, which keeps it held, and "
     "release it with POST /v1/connections/{id}/outbox/redeliver."
@@ -141,7 +142,7 @@ async def perform(
         event = _frozen(operation, project, body, now, address)
         aside = _judged(host, project, event, now)
         if aside is not None and aside.state == "dead":
-            raise ParameterError(f"{aside.trouble.detail} {aside.trouble.hint}".strip())
+            raise ParameterError(f"{aside.trouble.detail} {REFUSED}")
         if aside is not None and aside.state == "held" and not durable:
             raise ParameterError(f"{aside.trouble.detail} {NOT_KEPT}")
     except ParameterError as error:

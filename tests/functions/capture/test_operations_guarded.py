@@ -115,6 +115,8 @@ async def test_the_guards_of_a_connection_hold_for_operations() -> None:
         lanes = {(each.state, each.lane) for each in await made.deliveries()}
     assert (wrong["StatusCode"], refused["StatusCode"]) == (-1, -1)
     assert "amount_minor" in wrong["ErrorMessage"]
+    assert wrong["ErrorMessage"].endswith("Mend the event, or the catalogue; nothing was sent or kept.")
+    assert "redeliver" not in wrong["ErrorMessage"]
     assert "?mode=durable" in refused["ErrorMessage"]
     assert held.json() == looked_at.json() == OK | {"OriginalStatusCode": 0}
     assert "/outbox/refuse" in held.headers["hedgerow-warning"]
