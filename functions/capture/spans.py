@@ -35,9 +35,10 @@ def span_of(begin: str | None, end: str | None, *, zone: str, now: datetime, lon
     """
     last = _instant("to", end, zone, is_end=True) if end is not None else now
     first = _instant("from", begin, zone, is_end=False) if begin is not None else last - DEFAULT
-    if first > last:
+    # The day before `from` ends where `from` begins.
+    if first > last or (first == last and end is not None and _DATE.fullmatch(end)):
         raise InvalidError(
-            f"`from` ({first.isoformat()}) is after `to` ({last.isoformat()}).",
+            f"`to` ({_said(end, last)}) is before `from` ({_said(begin, first)}).",
             hint="Swap them.",
             members={"field": "from"},
         )
@@ -51,6 +52,10 @@ def span_of(begin: str | None, end: str | None, *, zone: str, now: datetime, lon
             members={"field": "from"},
         )
     return span
+
+
+def _said(text: str | None, at: datetime) -> str:
+    return text if text is not None and _DATE.fullmatch(text) else at.isoformat()
 
 
 def _instant(field: str, text: str, zone: str, *, is_end: bool) -> datetime:

@@ -205,6 +205,8 @@ async def test_a_posthog_that_is_down_or_lies_leaves_the_books() -> None:
         ({"from": "soon"}, "invalid"),
         ({"from": "2026-11-20T15:30:00"}, "invalid"),
         ({"from": "2026-11-21", "to": "2026-11-20T00:00:00Z"}, "invalid"),
+        ({"from": "2026-11-20", "to": "2026-11-19"}, "invalid"),
+        ({"from": "2026-11-20T00:00:00Z", "to": "2026-11-19"}, "invalid"),
         ({"from": "2026-11-01", "to": "2026-11-20"}, "window_too_long"),
     ],
 )
@@ -212,6 +214,14 @@ async def test_spans_that_cannot_be_read(asked: dict[str, str], code: str) -> No
     async with room() as here:
         answer = await here.get(PATH, asked)
     assert (answer.status_code, answer.json()["code"]) == (422, code)
+
+
+async def test_an_end_before_its_begin_is_refused_in_words() -> None:
+    async with room() as here:
+        for path in (PATH, PATH.replace("reconciliation", "counts")):
+            answer = await here.get(path, {"from": "2026-11-20", "to": "2026-11-19"})
+            assert answer.status_code == 422
+            assert answer.json()["detail"] == "`to` (2026-11-19) is before `from` (2026-11-20)."
 
 
 async def test_dates_are_days_of_the_projects_zone() -> None:
