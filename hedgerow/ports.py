@@ -5,7 +5,7 @@ The contract is in the docstrings; `tests/contract` holds every adapter to it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
@@ -52,6 +52,20 @@ class Swap:
 
 
 @dataclass(frozen=True, slots=True)
+class Patch:
+    """Give some fields of a record that must still have this version other values; the rest stays as it is.
+
+    Cheaper than a swap for a large record of which little changes. `values` holds what the
+    fields of `kind` hold; many patches with the very same mapping cost little more than one.
+    """
+
+    kind: type[Record]
+    id: str
+    version: int
+    values: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Remove a record. With `version` 0 whatever is there, or nothing, is fine."""
 
@@ -60,12 +74,12 @@ class Delete:
     version: int = 0
 
 
-Change = Add | Swap | Delete
+Change = Add | Swap | Patch | Delete
 
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What a commit wrote: the new version of each added or swapped record, by (collection, id)."""
+    """What a commit wrote: the new version of each added, swapped or patched record, by (collection, id)."""
 
     versions: dict[tuple[str, str], int] = field(default_factory=dict)
 

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from hedgerow.ports import Delete
+from hedgerow.ports import Delete, Patch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -201,4 +201,4 @@ class CountingStore:
 
 
 def _collection(change: Change) -> str:
-    return change.kind.collection if isinstance(change, Delete) else change.record.collection
+    return change.kind.collection if isinstance(change, Delete | Patch) else change.record.collection

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hedgerow.adapters.changes import check_changes, conflict, is_possible_id, subject
 from hedgerow.adapters.cursors import decode_cursor, encode_cursor
 from hedgerow.adapters.firestore_queries import build_query, start_behind
-from hedgerow.adapters.firestore_values import decode_record, encode_record, to_update_time, to_version
+from hedgerow.adapters.firestore_values import (
+    MARK,
+    decode_record,
+    encode_record,
+    encode_values,
+    to_update_time,
+    to_version,
+)
 from hedgerow.adapters.google_clients import (
     PATIENCE_SECONDS,
     ClientPerLoop,
@@ -20,8 +27,7 @@ from hedgerow.adapters.google_clients import (
     short_retry,
 )
 from hedgerow.adapters.index_choice import choose_index
-from hedgerow.errors import ConflictError
-from hedgerow.ports import Add, Committed, Delete, Page, Swap
+from hedgerow.ports import Add, Committed, Delete, Page, Patch, Swap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,12 +121,12 @@ class FirestoreStore:
             with google_errors("Firestore"):
                 answer = await self._clients.get().commit({"database": self._root, "writes": writes}, **self._call())
         except (google.AlreadyExists, google.NotFound, google.FailedPrecondition) as error:
-            raise (conflict(changes[0]) if len(changes) == 1 else _one_of(changes)) from error
-        written = zip(changes, answer.write_results, strict=True)
+            raise conflict(*changes) from error
+        written = zip(map(subject, changes), changes, answer.write_results, strict=True)
         return Committed(
             {
-                (change.record.collection, change.record.id): to_version(type(wrote).pb(wrote).update_time)
-                for change, wrote in written
+                (kind.collection, id): to_version(type(wrote).pb(wrote).update_time)
+                for (kind, id), change, wrote in written
                 if not isinstance(change, Delete)
             }
         )
@@ -159,12 +165,13 @@ class FirestoreStore:
             case Swap(record):
                 expected = {"update_time": to_update_time(record.version)}
                 return Write.pb()(update=encode_record(record, name), current_document=expected)
+            case Patch(kind, _, version, values):
+                return Write.pb()(
+                    update=encode_values(kind, values, name),
+                    update_mask={"field_paths": [*values, MARK]},
+                    current_document={"update_time": to_update_time(version)},
+                )
             case Delete(_, _, 0):
                 return Write.pb()(delete=name)
             case Delete(_, _, version):
                 return Write.pb()(delete=name, current_document={"update_time": to_update_time(version)})
-
-
-def _one_of(changes: Sequence[Change]) -> ConflictError:
-    about = ", ".join(f"{kind.collection}/{id}" for kind, id in map(subject, changes))
-    return ConflictError(f"Of {about} at least one was written by somebody else first.")

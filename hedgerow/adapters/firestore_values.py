@@ -33,10 +33,19 @@ def encode_record(record: Record, name: str) -> Any:
 
     An indexed field that is None is left out: Firestore would sort it first.
     """
+    return _document(type(record), record.model_dump(exclude={"id"}), name)
+
+
+def encode_values(kind: type[Record], values: Mapping[str, object], name: str) -> Any:
+    """The protobuf document with some fields of a record, to be written over those of the document `name`."""
+    fields: dict[str, Any] = dict(values)
+    return _document(kind, kind.model_construct(**fields).model_dump(include=set(values)), name)
+
+
+def _document(kind: type[Record], fields: Mapping[str, object], name: str) -> Any:
     from google.cloud.firestore_v1.types import Document
 
-    indexed = indexed_fields(type(record))
-    fields = record.model_dump(exclude={"id"})
+    indexed = indexed_fields(kind)
     document = Document.pb()(name=name)
     for field, value in fields.items():
         if value is not None or field not in indexed:

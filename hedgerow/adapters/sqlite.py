@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import json
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hedgerow.adapters.changes import check_changes, conflict, is_possible_id, subject
 from hedgerow.adapters.cursors import decode_cursor, encode_cursor
 from hedgerow.adapters.index_choice import choose_index
 from hedgerow.adapters.sqlite_tables import Table
 from hedgerow.adapters.sqlite_thread import SqliteThread, empty_log, transaction
-from hedgerow.ports import Add, Committed, Delete, Page, Swap
+from hedgerow.ports import Add, Committed, Delete, Page, Patch, Swap
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,7 +38,7 @@ class SqliteStore:
 
     def __init__(self, path: Path | str) -> None:
         self._thread = SqliteThread(path)
-        self._tables: dict[type[Record], Table] = {}
+        self._tables: dict[type[Record], Table[Any]] = {}
         # A process that was killed may have left a trace in the log.
         self._log_has_traces = True
 
@@ -51,7 +53,7 @@ class SqliteStore:
         def read(connection: sqlite3.Connection) -> dict[str, R]:
             table = self._table(connection, kind)
             rows = connection.execute(table.select_some(len(wanted)), wanted).fetchall()
-            return {id: _record(kind, version, body) for id, version, body in rows}
+            return {id: table.record(row) for id, *row in rows}
 
         found = await self._thread.run(read) if wanted else {}
         return [found.get(id) for id in ids]
@@ -71,9 +73,9 @@ class SqliteStore:
 
         def read(connection: sqlite3.Connection) -> list[R]:
             # One more than asked for tells whether anything follows.
-            statement, values = self._table(connection, kind).select_page(choice, after, limit + 1)
-            rows = connection.execute(statement, values).fetchall()
-            return [_record(kind, version, body) for version, body in rows]
+            table = self._table(connection, kind)
+            statement, values = table.select_page(choice, after, limit + 1)
+            return [table.record(row) for row in connection.execute(statement, values)]
 
         records = await self._thread.run(read)
         items = tuple(records[:limit])
@@ -99,7 +101,7 @@ class SqliteStore:
         """Close the file."""
         await self._thread.close()
 
-    def _table(self, connection: sqlite3.Connection, kind: type[Record]) -> Table:
+    def _table(self, connection: sqlite3.Connection, kind: type[R]) -> Table[R]:
         if kind not in self._tables:
             table = Table(kind)
             table.prepare(connection)
@@ -109,36 +111,40 @@ class SqliteStore:
     def _write(self, connection: sqlite3.Connection, changes: Sequence[Change]) -> Committed:
         tables = {kind: self._table(connection, kind) for kind, _ in map(subject, changes)}
         connection.execute('CREATE TABLE IF NOT EXISTS "latest version" (only INTEGER PRIMARY KEY, version INTEGER)')
-        versions: dict[tuple[str, str], int] = {}
         with transaction(connection):
             version: int = connection.execute(NEXT_VERSION).fetchone()[0]
-            for change in changes:
-                kind, id = subject(change)
-                if not _apply(connection, tables[kind], change, version):
-                    raise conflict(change)
-                if not isinstance(change, Delete):
-                    versions[kind.collection, id] = version
+            for _, together in groupby(changes, _together):
+                some = tuple(together)
+                table = tables[subject(some[0])[0]]
+                if not _apply(connection, table, some, version):
+                    raise conflict(*some)
         # The log still holds the pages as they were before, until it is cut.
         self._log_has_traces |= any(isinstance(change, Delete) and change.kind.leaves_no_trace for change in changes)
         if self._log_has_traces:
             self._log_has_traces = not empty_log(connection)
-        return Committed(versions)
+        written = (subject(change) for change in changes if not isinstance(change, Delete))
+        return Committed({(kind.collection, id): version for kind, id in written})
 
 
-def _apply(connection: sqlite3.Connection, table: Table, change: Change, version: int) -> bool:
-    """Make one change; False when the record is not as the change expects it."""
-    match change:
+def _together(change: Change) -> object:
+    """Patches with the same values are one statement; every other change has its own."""
+    return (change.kind, id(change.values)) if isinstance(change, Patch) else id(change)
+
+
+def _apply(connection: sqlite3.Connection, table: Table[Any], changes: tuple[Change, ...], version: int) -> bool:
+    """Make one change, or patches with the same values; False when a record is not as expected."""
+    match changes[0]:
         case Add(record):
             done = connection.execute(table.insert, (record.id, *table.row(record, version)))
         case Swap(record):
             done = connection.execute(table.update, (*table.row(record, version), record.id, record.version))
+        case Patch(_, _, _, values):
+            statement, written = table.patch(values)
+            patched = json.dumps([(change.id, change.version) for change in changes if isinstance(change, Patch)])
+            done = connection.execute(statement, (version, *written, patched))
         case Delete(_, id, 0):
             connection.execute(table.delete, (id,))
             return True
         case Delete(_, id, expected):
             done = connection.execute(table.delete_version, (id, expected))
-    return done.rowcount == 1
-
-
-def _record(kind: type[R], version: int, body: str) -> R:
-    return kind.model_validate_json(body).model_copy(update={"version": version})
+    return done.rowcount == len(changes)

@@ -1,40 +1,52 @@
 """The table of one collection: its columns, its indexes and the statements that use them.
 
-A row is the record as JSON plus one column for each indexed field, in a form that sorts
-as the field does. A class that gains an index gets its column filled from the JSON when
-the table is next touched.
+A row is the record as JSON, one column for each indexed field, in a form that sorts as
+the field does, and one for each field of bytes, as they are. Rows that lack a column,
+because the class gained an index or an older revision wrote bytes into the JSON, are
+written anew when the table is next touched.
 """
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hedgerow.adapters.index_choice import indexed_fields, ordered_fields
 from hedgerow.adapters.sqlite_thread import transaction
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hedgerow.adapters.cursors import Place
     from hedgerow.adapters.index_choice import IndexChoice
     from hedgerow.records import Index, Record
 
+R = TypeVar("R", bound="Record")
 
-class Table:
+
+class Table(Generic[R]):
     """The statements for one class of record. Names are quoted; values always travel as parameters."""
 
-    def __init__(self, kind: type[Record]) -> None:
+    def __init__(self, kind: type[R]) -> None:
         self.kind = kind
         self.name = f'"{kind.collection}"'
         self.fields = indexed_fields(kind)
-        columns = ["id", "version", "body", *map(_column, self.fields)]
+        self.bytes_fields = _bytes_fields(kind)
+        self._beside = set(self.bytes_fields)
+        required = [name for name in self.bytes_fields if kind.model_fields[name].is_required()]
+        self._stand_ins = "".join(f',"{name}":""' for name in required) + "}"
+        # Bytes come last: whoever wants the rest of a large row need not walk through them.
+        self.extra = [*map(_column, self.fields), *map(_bytes_column, self.bytes_fields)]
+        columns = ["id", "version", "body", *self.extra]
         marks = ", ".join("?" * len(columns))
         self.insert = f"INSERT INTO {self.name} ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT DO NOTHING"
         written = ", ".join(f"{column} = ?" for column in columns[1:])
         self.update = f"UPDATE {self.name} SET {written} WHERE id = ? AND version = ?"
         self.delete = f"DELETE FROM {self.name} WHERE id = ?"
         self.delete_version = f"{self.delete} AND version = ?"
+        self._read = ", ".join(["version", "body", *map(_bytes_column, self.bytes_fields)])
 
     def prepare(self, connection: sqlite3.Connection) -> None:
         """Create what is missing of the table, its columns and its indexes."""
@@ -44,32 +56,76 @@ class Table:
                 " (id TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL, body TEXT NOT NULL)"
             )
             there = {f'"{row[1]}"' for row in connection.execute(f"PRAGMA table_info({self.name})")}
-            missing = [field for field in self.fields if _column(field) not in there]
-            for field in missing:
-                connection.execute(f"ALTER TABLE {self.name} ADD COLUMN {_column(field)}")
-            if missing:
-                self._fill(connection)
+            missing = [column for column in self.extra if column not in there]
+            for column in missing:
+                connection.execute(f"ALTER TABLE {self.name} ADD COLUMN {column}")
+            if missing and self.kind.partial:
+                self._fill_keys(connection)
+            elif missing:
+                self._write_anew(connection)
             for index in self.kind.indexes:
                 connection.execute(
                     f"CREATE INDEX IF NOT EXISTS {self._index_name(index)} ON {_index_terms(self, index)}"
                 )
 
-    def _fill(self, connection: sqlite3.Connection) -> None:
-        filled = ", ".join(f"{_column(field)} = ?" for field in self.fields)
-        for id, body in connection.execute(f"SELECT id, body FROM {self.name}").fetchall():
-            keys = self._keys(self.kind.model_validate_json(body))
-            connection.execute(f"UPDATE {self.name} SET {filled} WHERE id = ?", (*keys, id))
+    def _write_anew(self, connection: sqlite3.Connection) -> None:
+        written = ", ".join(f"{column} = ?" for column in ["version", "body", *self.extra])
+        for id, record in self._each(connection):
+            connection.execute(
+                f"UPDATE {self.name} SET {written} WHERE id = ?", (*self.row(record, record.version), id)
+            )
+
+    def _fill_keys(self, connection: sqlite3.Connection) -> None:
+        # A view knows too little of a record to write it; the bytes stay where they are.
+        if filled := ", ".join(f"{_column(field)} = ?" for field in self.fields):
+            for id, record in self._each(connection):
+                connection.execute(f"UPDATE {self.name} SET {filled} WHERE id = ?", (*self._keys(record), id))
+
+    def _each(self, connection: sqlite3.Connection) -> Iterator[tuple[str, R]]:
+        """Every record, one by one: all of them may be more than memory holds."""
+        for (id,) in connection.execute(f"SELECT id FROM {self.name}").fetchall():
+            yield id, self.record(connection.execute(self.select_some(1), (id,)).fetchone()[1:])
 
     def row(self, record: Record, version: int) -> tuple[object, ...]:
-        """The values of version, body and the indexed columns, as `insert` and `update` take them."""
-        return (version, record.model_dump_json(), *self._keys(record))
+        """The values of everything but the id, as `insert` and `update` take them."""
+        body = record.model_dump_json(exclude=self._beside)
+        return (version, body, *self._keys(record), *(getattr(record, name) for name in self.bytes_fields))
+
+    def patch(self, values: Mapping[str, object]) -> tuple[str, list[object]]:
+        """The statement that gives records these values, and its parameters but the last.
+
+        In front of them goes the new version; the last are the records, as JSON of [[id, expected version], …].
+        """
+        fields: dict[str, Any] = dict(values)
+        patched = self.kind.model_construct(**fields)
+        beside = [name for name in self.bytes_fields if name in values]
+        in_body = patched.model_dump(mode="json", include=values.keys() - set(beside))
+        keys = [name for name in self.fields if name in values]
+        body = "".join(f", '$.{name}', json(?)" for name in in_body)
+        terms = ["version = ?", f"body = json_set(body{body})" if in_body else "body = body"]
+        terms += [f"{_column(name)} = ?" for name in keys] + [f"{_bytes_column(name)} = ?" for name in beside]
+        # One statement for many: the thread lets go of the interpreter once, not once for each.
+        statement = (
+            f"UPDATE {self.name} SET {', '.join(terms)} FROM json_each(?) AS patched"
+            f" WHERE {self.name}.id = patched.value ->> 0 AND {self.name}.version = patched.value ->> 1"
+        )
+        written = [*(json.dumps(value) for value in in_body.values()), *(sort_key(values[name]) for name in keys)]
+        return statement, [*written, *(values[name] for name in beside)]
+
+    def record(self, row: Sequence[Any]) -> R:
+        """The record of a row as the `select_…` statements give it."""
+        version, body, *parts = row
+        beside = {name: part for name, part in zip(self.bytes_fields, parts, strict=True) if part is not None}
+        if beside and len(self._stand_ins) > 1:
+            body = body[:-1] + self._stand_ins
+        return self.kind.model_validate_json(body).model_copy(update={"version": version, **beside})
 
     def select_some(self, number: int) -> str:
-        """The statement for records by id: takes `number` ids, gives id, version and body."""
-        return f"SELECT id, version, body FROM {self.name} WHERE id IN ({', '.join('?' * number)})"
+        """The statement for records by id: takes `number` ids, gives id and row."""
+        return f"SELECT id, {self._read} FROM {self.name} WHERE id IN ({', '.join('?' * number)})"
 
     def select_page(self, choice: IndexChoice, after: Place | None, limit: int) -> tuple[str, list[object]]:
-        """The statement for one page and its parameters: version and body of at most `limit` records."""
+        """The statement for one page and its parameters: rows of at most `limit` records."""
         terms, values = _conditions(choice)
         if after is not None:
             term, more = _beyond(choice, after)
@@ -77,7 +133,7 @@ class Table:
             values += more
         order = ", ".join(f"{name} DESC" if descends else name for name, descends in _sort_terms(choice))
         return (
-            f"SELECT version, body FROM {self._served_by(choice)}{_all(terms)} ORDER BY {order} LIMIT ?",
+            f"SELECT {self._read} FROM {self._served_by(choice)}{_all(terms)} ORDER BY {order} LIMIT ?",
             [*values, limit],
         )
 
@@ -113,7 +169,17 @@ def _column(field: str) -> str:
     return f'"by {field}"'
 
 
-def _index_terms(table: Table, index: Index) -> str:
+def _bytes_fields(kind: type[Record]) -> tuple[str, ...]:
+    # A record that must leave no trace is best kept small and in one piece.
+    is_beside = not kind.leaves_no_trace
+    return tuple(name for name, field in kind.model_fields.items() if is_beside and field.annotation is bytes)
+
+
+def _bytes_column(field: str) -> str:
+    return f'"bytes {field}"'
+
+
+def _index_terms(table: Table[Any], index: Index) -> str:
     fields = ordered_fields(index)
     terms = [_column(field.name) + " DESC" * field.descends for field in fields]
     return f"{table.name} ({', '.join([*terms, 'id' + ' DESC' * fields[-1].descends])})"
