@@ -19,13 +19,13 @@ from hedgerow.deliveries import (
     Delivery,
     Parcel,
     TallyRow,
-    compressed,
     hour_of,
     packed_batch,
     packed_uuids,
 )
 from hedgerow.models import Connection
 from hedgerow.outbound import GuardedOutbound
+from hedgerow.payloads import packed_payload
 from hedgerow.ports import Add, Swap
 from hedgerow.records import new_id
 from hedgerow.settings import Settings
@@ -55,7 +55,7 @@ def packed(count: int) -> Iterator[Packed]:
         uuids = [uuid_of(event) for event in range(number * count, number * count + count)]
         names = {name: joined.count(f'"event": "{name}"'.encode()) for name in EVENT_NAMES}
         tally = tuple(TallyRow(name=name, count=found) for name, found in names.items() if found)
-        yield Packed(compressed(batch), len(batch), packed_uuids(uuids), tally)
+        yield Packed(packed_payload(TOKEN, joined, historical=False), len(batch), packed_uuids(uuids), tally)
 
 
 async def fill(data: Path, upstream: str, batches: Iterable[Packed]) -> None:

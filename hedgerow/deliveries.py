@@ -129,6 +129,29 @@ class DeliveryStory(Record):
     finished_at: Instant | None = None
 
 
+class WaitingDelivery(Record):
+    """A delivery as far as sending it needs, for whoever sends many."""
+
+    collection = "deliveries"
+    indexes = (Index("connection_id", "due_at"),)
+    partial = True
+
+    tenant_id: str
+    connection_id: str
+    lane: Lane = "events"
+    historical: bool = False
+    state: DeliveryState
+    hour: Instant
+    due_at: Instant | None = None
+    count: int
+    size: int
+    payload: bytes = b""
+    chunks: int = 0
+    tally: tuple[TallyRow, ...] = ()
+    tries: int = 0
+    attempts: tuple[Attempt, ...] = ()
+
+
 class DeliveryChunk(Record):
     """The rest of a payload that one document cannot hold. Id: `chunk_id(delivery, n)`, n from 1."""
 
@@ -152,8 +175,8 @@ def hour_of(at: datetime) -> datetime:
 
 
 def packed_uuids(uuids: Sequence[str]) -> bytes:
-    """Uuids as a delivery keeps them."""
-    return b"".join(UUID(each).bytes for each in uuids)
+    """Uuids, in lower case with hyphens, as a delivery keeps them."""
+    return bytes.fromhex("".join(uuids).replace("-", ""))
 
 
 def position_of(uuids: bytes, wanted: UUID) -> int | None:

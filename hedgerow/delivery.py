@@ -20,6 +20,7 @@ from hedgerow.deliveries import (
     Delivery,
     DeliveryState,
     TallyRow,
+    WaitingDelivery,
 )
 from hedgerow.delivery_parts import Whole, cut
 from hedgerow.models import Trouble
@@ -49,21 +50,9 @@ class Split:
 Step = Delivery | Split
 
 
-def after(delivery: Delivery, outcome: Outcome, now: datetime, jitter: float, payload: bytes) -> Step:
-    """The delivery after an attempt. `jitter` is between 0 and 1; `payload` is all of it, chunks included."""
-    attempt = Attempt(at=now, status=outcome.status, code=outcome.code, detail=outcome.detail[:LONGEST_DETAIL])
-    tried: dict[str, object] = {
-        "tries": delivery.tries + 1,
-        "attempts": (*delivery.attempts, attempt)[-MOST_ATTEMPTS_KEPT:],
-    }
-    if outcome.kind == "delivered":
-        return delivery.model_copy(
-            update={**tried, **_DELIVERED, "finished_at": now, "expires_at": now + KEPT_DELIVERED}
-        )
-    trouble = _trouble(outcome)
-    if outcome.kind == "failed":
-        due = now + timedelta(seconds=backoff(delivery.tries + 1, outcome.retry_after, jitter))
-        return delivery.model_copy(update={**tried, "due_at": due, "trouble": trouble})
+def after_refusal(delivery: Delivery, outcome: Outcome, now: datetime, payload: bytes) -> Step:
+    """The delivery after PostHog's word on it, `refused` or `too_large`; `payload` is all of it, chunks included."""
+    tried, trouble = _tried(delivery, attempt_of(outcome, now)), _trouble(outcome)
     if delivery.count == 1:
         return dead(delivery.model_copy(update=tried), trouble, now)
     middle = delivery.count // 2
@@ -73,6 +62,25 @@ def after(delivery: Delivery, outcome: Outcome, now: datetime, jitter: float, pa
         return dead(delivery.model_copy(update=tried), _UNREADABLE, now)
     due_now: dict[str, object] = {**tried, "due_at": now, "trouble": trouble}
     return Split(tuple(_with(part, due_now) for part in parts.values()))
+
+
+def after_whole(
+    delivery: Delivery | WaitingDelivery, outcome: Outcome, attempt: Attempt, jitter: float
+) -> dict[str, object]:
+    """The fields that change when PostHog took it (`delivered`) or nobody answered for it (`failed`).
+
+    `jitter` is between 0 and 1.
+    """
+    tried = _tried(delivery, attempt)
+    if outcome.kind == "delivered":
+        return {**tried, **_DELIVERED, "finished_at": attempt.at, "expires_at": attempt.at + KEPT_DELIVERED}
+    due = attempt.at + timedelta(seconds=backoff(delivery.tries + 1, outcome.retry_after, jitter))
+    return {**tried, "due_at": due, "trouble": _trouble(outcome)}
+
+
+def attempt_of(outcome: Outcome, now: datetime) -> Attempt:
+    """What is kept of an attempt."""
+    return Attempt(at=now, status=outcome.status, code=outcome.code, detail=outcome.detail[:LONGEST_DETAIL])
 
 
 def backoff(tries: int, retry_after: float | None, jitter: float) -> float:
@@ -179,6 +187,10 @@ def _trouble(outcome: Outcome) -> Trouble:
         "delivered": "",
     }[outcome.kind]
     return Trouble(code=outcome.code, detail=outcome.detail[:LONGEST_DETAIL], hint=hint)
+
+
+def _tried(delivery: Delivery | WaitingDelivery, attempt: Attempt) -> dict[str, object]:
+    return {"tries": delivery.tries + 1, "attempts": (*delivery.attempts, attempt)[-MOST_ATTEMPTS_KEPT:]}
 
 
 def _with(part: Whole, update: dict[str, object]) -> Whole:

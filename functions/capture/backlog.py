@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from hedgerow.deliveries import Delivery
+from hedgerow.deliveries import Delivery, WaitingDelivery
 from hedgerow.models import Connection
 from hedgerow.ports import Where
 from hedgerow.posthog.hosts import ingestion_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hedgerow.app import App
 
 FIRST_PAGE = 4
-MOST_PAGE = 64
+MOST_PAGE = 200
 PAGE_BYTES = 2 * 1024 * 1024
 """About what one read may bring; the size of the next is guessed from the heaviest of the last."""
 GONE = ""
@@ -96,10 +96,10 @@ def origin_of(connection: Connection | None) -> str:
     return GONE if connection is None else connection.ingestion_host or ingestion_of(connection.host)
 
 
-async def page(app: App, queue: Queue, limit: int | None = None) -> Sequence[Delivery]:
+async def page(app: App, queue: Queue, limit: int | None = None) -> Sequence[WaitingDelivery]:
     """The next deliveries of a connection that are due; none when that was all. `queue` remembers where it is."""
     read = await app.store.find(
-        Delivery,
+        WaitingDelivery,
         Where("connection_id", "==", queue.connection_id),
         Where("due_at", "<=", app.now()),
         limit=limit or queue.limit,

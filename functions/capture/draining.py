@@ -1,4 +1,4 @@
-"""Empties the backlog of one ingestion origin: one delivery as a probe, and when that passes, many at once.
+"""Empties the backlog of one ingestion origin: one delivery as a probe, and when that passes, many at once, joined.
 
 Reading the next pages, sending and writing down what became of it go on side by side; what is
 held in memory is bounded in bytes. A failing probe leaves everything else as it was.
@@ -7,7 +7,6 @@ held in memory is bounded in bytes. A failing probe leaves everything else as it
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections import Counter
 from contextlib import nullcontext
@@ -15,17 +14,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from functions.capture import backlog
-from functions.capture.resending import attempt
-from functions.capture.settling import settled
-from hedgerow.delivery import Split
-from hedgerow.posthog.ingestion import Outcome
+from functions.capture.loads import loads_of
+from functions.capture.resending import attempt, attempt_together
 
 if TYPE_CHECKING:
     from functions.capture.backlog import Queue, Upstream
     from functions.capture.drain_lease import Lease
-    from functions.capture.settling import Settling
+    from functions.capture.loads import Load
+    from functions.capture.settling import Settled, Settling
     from hedgerow.app import App
-    from hedgerow.deliveries import Delivery
+    from hedgerow.deliveries import WaitingDelivery
+    from hedgerow.posthog.ingestion import Outcome
 
 BUDGET_SECONDS = 45.0
 """A tick begins no new request after that, so that it has ended when the next one fires."""
@@ -33,7 +32,8 @@ FIRST_WIDTH = 4
 MOST_WIDTH = 16
 """Requests in flight to one origin."""
 READERS = 2
-MOST_READ = 256
+MOST_READ = 64
+"""Loads that wait for a request."""
 MOST_HELD_BYTES = 8 * 1024 * 1024
 """Of payloads read and not yet sent, all origins together; one read may go beyond it."""
 FAILURES_CLOSE = 5
@@ -58,6 +58,12 @@ class Tick:
     held: int = 0
     room: asyncio.Condition = field(default_factory=asyncio.Condition)
 
+    async def put(self, outcomes: list[Settled]) -> None:
+        """Count them for the tick's answer and have them written."""
+        for each in outcomes:
+            self.done[each.word] += each.number
+        await self.settling.put(outcomes)
+
     def is_over(self) -> bool:
         """No time left, or somebody else's turn."""
         return self.lease.is_lost or time.monotonic() >= self.until
@@ -69,7 +75,7 @@ class Drain:
     def __init__(self, tick: Tick, upstream: Upstream) -> None:
         self._tick = tick
         self._upstream = upstream
-        self._read: asyncio.Queue[tuple[Queue, Delivery] | None] = asyncio.Queue(MOST_READ)
+        self._read: asyncio.Queue[tuple[Queue, Load] | None] = asyncio.Queue(MOST_READ)
         self._workers = 0
         self._failures = 0
 
@@ -94,7 +100,7 @@ class Drain:
             if queue.cursor is not None:
                 turns.appendleft(queue)
             if found:
-                await self._send(queue, found[0])
+                await self._send_one(queue, found[0])
                 return not self._is_closed()
         return False
 
@@ -117,8 +123,8 @@ class Drain:
             queue = turns.popleft()
             found = await backlog.page(tick.app, queue)
             tick.held += sum(len(delivery.payload) for delivery in found)
-            for delivery in found:
-                await self._read.put((queue, delivery))
+            for load in loads_of(found):
+                await self._read.put((queue, load))
             if queue.cursor is not None:
                 turns.append(queue)
 
@@ -129,10 +135,9 @@ class Drain:
             if read is None:
                 await self._read.put(None)
                 return
-            queue, delivery = read
-            if not self._is_closed():
-                await self._send(queue, delivery)
-            await self._let_go(delivery)
+            queue, load = read
+            await self._send(queue, load)
+            await self._let_go(load)
             if self._failures == 0 and self._workers < MOST_WIDTH:
                 self._workers += 1
                 group.create_task(self._work(group))
@@ -140,26 +145,38 @@ class Drain:
                 self._workers -= 1
                 return
 
-    async def _let_go(self, delivery: Delivery) -> None:
+    async def _let_go(self, load: Load) -> None:
         tick = self._tick
         was_full = tick.held >= MOST_HELD_BYTES
-        tick.held -= len(delivery.payload)
+        tick.held -= sum(len(delivery.payload) for delivery in load)
         if was_full and tick.held < MOST_HELD_BYTES:
             async with tick.room:
                 tick.room.notify_all()
 
-    async def _send(self, queue: Queue, delivery: Delivery) -> None:
-        tick = self._tick
-        async with tick.large if delivery.chunks else nullcontext():
-            outcome, step = await attempt(tick.app, queue.connection, delivery, random.random())  # noqa: S311
+    async def _send(self, queue: Queue, load: Load) -> None:
+        """All in one request, or, where PostHog does not take that, one after the other."""
+        if self._is_closed() or (len(load) > 1 and await self._is_sent_together(queue, load)):
+            return
+        for delivery in load:
+            if self._is_closed():
+                return
+            await self._send_one(queue, delivery)
+
+    async def _is_sent_together(self, queue: Queue, load: Load) -> bool:
+        """Whether PostHog took them together, or was not there to take any."""
+        if queue.connection is None:
+            return False
+        outcome, outcomes = await attempt_together(self._tick.app, queue.connection, load)
         self._note(outcome)
-        if isinstance(step, Split):
-            tick.done["split"] += 1
-        elif step.state != delivery.state:
-            tick.done[step.state] += delivery.count
-        else:
-            tick.done["failed"] += 1
-        await tick.settling.put(settled(delivery, step))
+        await self._tick.put(outcomes)
+        return bool(outcomes)
+
+    async def _send_one(self, queue: Queue, waiting: WaitingDelivery) -> None:
+        tick = self._tick
+        async with tick.large if waiting.chunks else nullcontext():
+            outcome, settled = await attempt(tick.app, queue.connection, waiting)
+        self._note(outcome)
+        await tick.put([] if settled is None else [settled])
 
     def _note(self, outcome: Outcome | None) -> None:
         """One failure shuts the origin before anything has passed; later it takes several in a row."""

@@ -32,6 +32,7 @@ from hedgerow.deliveries import (
     packed_uuids,
 )
 from hedgerow.models import Trouble
+from hedgerow.payloads import packed_payload
 from hedgerow.records import new_id
 from hedgerow.tallies import MOST_ROWS, OTHER_NAMES
 
@@ -198,8 +199,10 @@ def records_of(group: list[Lot]) -> Records:
     first = group[0]
     connection, now = first.project.connection, min(lot.source.received_at for lot in group)
     events = b",".join(lot.events for lot in group)
-    batch = events if first.raw else packed_batch(first.project.token, events, historical=first.historical)
-    payload = compressed(batch)
+    token, historical = first.project.token, first.historical
+    batch = events if first.raw else packed_batch(token, events, historical=historical)
+    # What is not JSON must not be joined with what is: it goes without seams.
+    payload = compressed(batch) if first.raw else packed_payload(token, events, historical=historical)
     pieces = [payload[at : at + MOST_PAYLOAD_BYTES] for at in range(0, len(payload), MOST_PAYLOAD_BYTES)]
     tally: Counter[tuple[str, int]] = Counter()
     for lot in group:

@@ -1,25 +1,31 @@
 """One attempt to hand a delivery to PostHog: its payload put together, the merge guard asked where it must be, sent.
 
-The payload goes out as it was kept; only a recording is opened, because PostHog takes
-recordings as an array and nothing else.
+The payload goes out as it was kept, alone or joined with others; only a recording is
+opened, because PostHog takes recordings as an array and nothing else.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from functions.capture.backlog import origin_of
-from hedgerow.deliveries import Delivery, DeliveryChunk, chunk_id, compressed
-from hedgerow.delivery import Step, after, dead, looked_at
+from functions.capture.settling import Settled, patched, settled
+from hedgerow.deliveries import Delivery, DeliveryChunk, WaitingDelivery, chunk_id, compressed
+from hedgerow.delivery import after_refusal, after_whole, attempt_of, dead, looked_at
 from hedgerow.delivery_parts import unpacked
 from hedgerow.errors import OutboundError, SecretGoneError
 from hedgerow.models import Trouble
+from hedgerow.payloads import joined
 from hedgerow.posthog.ingestion import PATHS, USER_AGENT, Outcome, send
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from hedgerow.app import App
     from hedgerow.models import Connection
 
@@ -44,40 +50,81 @@ _INCOMPLETE = Trouble(
 )
 
 
-async def attempt(
-    app: App, connection: Connection | None, delivery: Delivery, jitter: float
-) -> tuple[Outcome | None, Step]:
-    """What PostHog said, None where it was not asked, and what becomes of the delivery."""
+Tried = tuple[Outcome | None, Settled | None]
+"""What PostHog said, None where it was not asked; what is to be written, None where somebody else was at it meanwhile."""
+
+
+async def attempt(app: App, connection: Connection | None, waiting: WaitingDelivery) -> Tried:
+    """Hand one delivery to PostHog."""
     if connection is None:
-        return None, dead(delivery, _NO_CONNECTION, app.now())
-    payload = await _payload(app, delivery)
+        return await _dead(app, waiting, _NO_CONNECTION)
+    payload = await _payload(app, waiting)
     if payload is None:
-        return None, dead(delivery, _INCOMPLETE, app.now())
-    if delivery.lane == "merges":
-        looked = await _looked_at(app, connection, delivery, jitter, payload)
+        return await _dead(app, waiting, _INCOMPLETE)
+    if waiting.lane == "merges":
+        looked = await _looked_at(app, connection, waiting, payload)
         if looked is not None:
-            return None, looked
-    body = await asyncio.to_thread(_as_array, payload) if delivery.lane == "recordings" else payload
-    url = origin_of(connection) + PATHS[delivery.lane]
+            return looked
+    body = await asyncio.to_thread(_as_array, payload) if waiting.lane == "recordings" else payload
+    url = origin_of(connection) + PATHS[waiting.lane]
     outcome = await send(app.outbound.session, url, body, _HEADERS, seconds=SEND_SECONDS)
     if outcome.kind in {"delivered", "failed"}:
-        return outcome, after(delivery, outcome, app.now(), jitter, payload)
-    return outcome, await asyncio.to_thread(after, delivery, outcome, app.now(), jitter, payload)
+        return outcome, _patched([waiting], outcome, app.now())[0]
+    whole = await _whole(app, waiting)
+    if whole is None:
+        return outcome, None
+    return outcome, settled(whole, await asyncio.to_thread(after_refusal, whole, outcome, app.now(), payload))
 
 
-async def _payload(app: App, delivery: Delivery) -> bytes | None:
+async def attempt_together(
+    app: App, connection: Connection, load: Sequence[WaitingDelivery]
+) -> tuple[Outcome | None, list[Settled]]:
+    """Hand several to PostHog as one batch (`loads`); nothing is to be written where each must go alone.
+
+    That is where they cannot be joined, and where PostHog refused the batch: its word says
+    nothing about any one of them.
+    """
+    payloads = [waiting.payload for waiting in load]
+    body = joined(connection.project_token or "", payloads, historical=load[0].historical)
+    if body is None:
+        return None, []
+    url = origin_of(connection) + PATHS["events"]
+    outcome = await send(app.outbound.session, url, body, _HEADERS, seconds=SEND_SECONDS)
+    return outcome, _patched(load, outcome, app.now()) if outcome.kind in {"delivered", "failed"} else []
+
+
+def _patched(load: Sequence[WaitingDelivery], outcome: Outcome, now: datetime) -> list[Settled]:
+    tried = attempt_of(outcome, now)
+    if outcome.kind == "delivered":
+        # Of those with the same story so far the same is written, which costs the store far less.
+        stories = {(waiting.tries, waiting.attempts): waiting for waiting in load}
+        alike = {story: after_whole(waiting, outcome, tried, 0.0) for story, waiting in stories.items()}
+        return [patched(waiting, alike[waiting.tries, waiting.attempts]) for waiting in load]
+    return [patched(waiting, after_whole(waiting, outcome, tried, random.random())) for waiting in load]  # noqa: S311
+
+
+async def _whole(app: App, waiting: WaitingDelivery) -> Delivery | None:
+    """All that is kept of it; None when somebody else was at it meanwhile."""
+    whole = await app.store.get(Delivery, waiting.id)
+    return whole if whole is not None and whole.version == waiting.version else None
+
+
+async def _dead(app: App, waiting: WaitingDelivery, trouble: Trouble) -> Tried:
+    whole = await _whole(app, waiting)
+    return None, None if whole is None else settled(whole, dead(whole, trouble, app.now()))
+
+
+async def _payload(app: App, waiting: WaitingDelivery) -> bytes | None:
     """All of it, from its chunks too; None when one is missing."""
-    if not delivery.chunks:
-        return delivery.payload
-    ids = [chunk_id(delivery.id, number) for number in range(1, delivery.chunks + 1)]
+    if not waiting.chunks:
+        return waiting.payload
+    ids = [chunk_id(waiting.id, number) for number in range(1, waiting.chunks + 1)]
     chunks = await app.store.get_many(DeliveryChunk, ids)
     found = [chunk.payload for chunk in chunks if chunk is not None]
-    return b"".join([delivery.payload, *found]) if len(found) == delivery.chunks else None
+    return b"".join([waiting.payload, *found]) if len(found) == waiting.chunks else None
 
 
-async def _looked_at(
-    app: App, connection: Connection, delivery: Delivery, jitter: float, payload: bytes
-) -> Step | None:
+async def _looked_at(app: App, connection: Connection, waiting: WaitingDelivery, payload: bytes) -> Tried | None:
     """What the merge guard makes of it; None when every event may pass."""
     from functions.capture.merge_checks import check
 
@@ -89,9 +136,11 @@ async def _looked_at(
         async with asyncio.timeout(SEND_SECONDS):
             troubles = await check(app, connection, events)
     except (TimeoutError, OutboundError, SecretGoneError) as error:
-        unasked = _unasked(error)
-        return after(delivery, unasked, app.now(), jitter, payload)
-    return looked_at(delivery, troubles, app.now(), payload) if any(troubles) else None
+        return None, _patched([waiting], _unasked(error), app.now())[0]
+    if not any(troubles):
+        return None
+    whole = await _whole(app, waiting)
+    return None, None if whole is None else settled(whole, looked_at(whole, troubles, app.now(), payload))
 
 
 def _unasked(error: TimeoutError | OutboundError | SecretGoneError) -> Outcome:

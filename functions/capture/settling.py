@@ -12,13 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hedgerow.deliveries import Delivery, DeliveryChunk, chunk_id
+from hedgerow.deliveries import Delivery, DeliveryChunk, DeliveryState, TallyRow, WaitingDelivery, chunk_id
 from hedgerow.delivery import Moves, Split, Step, move, rows_of
 from hedgerow.errors import ConflictError
-from hedgerow.ports import Add, Change, Delete, Swap
+from hedgerow.ports import Add, Change, Delete, Patch, Swap
 from hedgerow.tallies import CaptureCount, added, count_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from hedgerow.app import App
@@ -34,41 +35,65 @@ MOST_WAITING = 1_000
 MOST_COUNTS = 500
 _TRIES = 8
 
+_PATCH_BYTES = 2_000
+
 _Key = tuple[str, str, "datetime"]
+_Way = tuple[tuple[TallyRow, ...], DeliveryState, DeliveryState]
 
 
 @dataclass(slots=True)
 class Settled:
-    """The outcome of one delivery: what is written, about how many bytes, and what moves in the counts."""
+    """The outcome of one delivery: what is written, about how many bytes, and the ways of its events in the counts.
+
+    `word` and `number` are for the tick's answer: events by what became of them, deliveries that failed or were split.
+    """
 
     id: str
     version: int
     key: _Key
     changes: list[Change]
     weight: int
-    moves: Moves
+    ways: tuple[_Way, ...]
+    word: str = "failed"
+    number: int = 1
 
 
 def settled(before: Delivery, step: Step) -> Settled:
     """The step of a delivery as changes; the delivery itself is not held on to."""
-    moves: Moves = Counter()
-    gone: list[Change] = [Delete(DeliveryChunk, chunk_id(before.id, number)) for number in range(1, before.chunks + 1)]
+    gone = _chunks_gone(before)
     changes: list[Change]
+    ways: tuple[_Way, ...]
     if isinstance(step, Split):
         records: list[Delivery | DeliveryChunk] = []
         for part in step.parts:
             records += [part.delivery, *part.chunks]
         changes = [Delete(Delivery, before.id, before.version), *gone, *(Add(record) for record in records)]
         weight = sum(_weight(record) for record in records)
-        for part in step.parts:
-            move(moves, part.delivery.tally, before.state, part.delivery.state)
+        word, number = "split", 1
+        ways = tuple((part.delivery.tally, before.state, part.delivery.state) for part in step.parts)
     else:
-        changes = [Swap(step), *(gone if step.state == "delivered" else ())]
-        weight = _weight(step)
-        move(moves, step.tally, before.state, step.state)
-    return Settled(
-        before.id, before.version, (before.tenant_id, before.connection_id, before.hour), changes, weight, moves
-    )
+        changes, weight = [Swap(step), *(gone if step.state == "delivered" else ())], _weight(step)
+        word, number = (step.state, step.count) if step.state != before.state else ("failed", 1)
+        ways = ((step.tally, before.state, step.state),)
+    return Settled(before.id, before.version, _key(before), changes, weight, ways, word, number)
+
+
+def patched(before: WaitingDelivery, values: Mapping[str, object]) -> Settled:
+    """Some fields' new values as changes; the mapping may be of many deliveries."""
+    patch = Patch(Delivery, before.id, before.version, values)
+    if values.get("state") != "delivered":
+        return Settled(before.id, before.version, _key(before), [patch], _PATCH_BYTES, ())
+    way: _Way = (before.tally, before.state, "delivered")
+    changes: list[Change] = [patch, *_chunks_gone(before)] if before.chunks else [patch]
+    return Settled(before.id, before.version, _key(before), changes, _PATCH_BYTES, (way,), "delivered", before.count)
+
+
+def _key(delivery: Delivery | WaitingDelivery) -> _Key:
+    return delivery.tenant_id, delivery.connection_id, delivery.hour
+
+
+def _chunks_gone(delivery: Delivery | WaitingDelivery) -> list[Change]:
+    return [Delete(DeliveryChunk, chunk_id(delivery.id, number)) for number in range(1, delivery.chunks + 1)]
 
 
 def _weight(record: Delivery | DeliveryChunk) -> int:
@@ -93,10 +118,12 @@ class Settling:
         self._room.set()
         self._is_hurried = False
 
-    async def put(self, outcome: Settled) -> None:
-        """Hand an outcome over; waits while too much is not written yet."""
-        self._waiting.append(outcome)
-        self._weight += outcome.weight
+    async def put(self, outcomes: Sequence[Settled]) -> None:
+        """Hand outcomes over; waits while too much is not written yet."""
+        if not outcomes:
+            return
+        self._waiting += outcomes
+        self._weight += sum(each.weight for each in outcomes)
         self._all_written.clear()
         self._came.set()
         if len(self._waiting) >= ENOUGH:
@@ -174,10 +201,8 @@ class Settling:
     async def _commit(self, group: list[Settled]) -> None:
         moves: dict[_Key, Moves] = {}
         for each in group:
-            if each.moves:
-                mine = moves.setdefault(each.key, Counter())
-                for place, number in each.moves.items():
-                    mine[place] += number
+            for tally, from_state, to_state in each.ways:
+                move(moves.setdefault(each.key, Counter()), tally, from_state, to_state)
         counts = await self._counted(moves)
         changes = [change for each in group for change in each.changes]
         written = await self._app.store.commit(

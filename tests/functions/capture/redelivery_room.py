@@ -25,12 +25,11 @@ from hedgerow.deliveries import (
     Parcel,
     TallyRow,
     chunk_id,
-    compressed,
     hour_of,
-    packed_batch,
     packed_uuids,
 )
 from hedgerow.models import Connection, Tenant
+from hedgerow.payloads import packed_payload
 from hedgerow.ports import Add
 from hedgerow.records import new_id
 from hedgerow.tallies import CaptureCount, CountRow
@@ -122,9 +121,7 @@ class Room:
     ) -> Delivery:
         """Events accepted now and kept, with their counts, as capture keeps them."""
         now = self.stage.clock()
-        payload = compressed(
-            packed_batch(connection.project_token or "", orjson.dumps(events)[1:-1], historical=historical)
-        )
+        payload = packed_payload(connection.project_token or "", orjson.dumps(events)[1:-1], historical=historical)
         pieces = [payload[at : at + MOST_PAYLOAD_BYTES] for at in range(0, len(payload), MOST_PAYLOAD_BYTES)]
         names = Counter(str(event["event"]) for event in events)
         delivery = Delivery(
@@ -139,7 +136,7 @@ class Room:
             due_at=now,
             shard=0,
             count=len(events),
-            size=len(payload),
+            size=len(gzip.decompress(payload)),
             payload=pieces[0],
             chunks=len(pieces) - 1,
             uuids=packed_uuids([str(event["uuid"]) for event in events]),

@@ -23,7 +23,18 @@ from hedgerow.deliveries import (
     packed_batch,
     packed_uuids,
 )
-from hedgerow.delivery import Split, Step, after, backoff, looked_at, moved, refused, replayed
+from hedgerow.delivery import (
+    Split,
+    Step,
+    after_refusal,
+    after_whole,
+    attempt_of,
+    backoff,
+    looked_at,
+    moved,
+    refused,
+    replayed,
+)
 from hedgerow.delivery_parts import Whole, unpacked
 from hedgerow.models import Trouble
 from hedgerow.posthog.ingestion import Outcome
@@ -85,7 +96,9 @@ def events_of(whole: Whole) -> list[dict[str, object]]:
 
 
 def tried(whole: Whole, outcome: Outcome, jitter: float = 0.5) -> Step:
-    return after(whole.delivery, outcome, NOW, jitter, payload_of(whole))
+    if outcome.kind in {"delivered", "failed"}:
+        return whole.delivery.model_copy(update=after_whole(whole.delivery, outcome, attempt_of(outcome, NOW), jitter))
+    return after_refusal(whole.delivery, outcome, NOW, payload_of(whole))
 
 
 def parts_of(step: Step) -> tuple[Whole, ...]:
@@ -218,7 +231,7 @@ def test_twenty_attempts_are_kept() -> None:
 def test_what_cannot_be_read_dies_whole_and_says_so() -> None:
     whole = plain(4)
     broken = whole.delivery.model_copy(update={"payload": b"\x1f\x8bgarbage"})
-    dead = one(after(broken, REFUSED, NOW, 0.5, broken.payload))
+    dead = one(after_refusal(broken, REFUSED, NOW, broken.payload))
     assert (dead.state, dead.trouble and dead.trouble.code) == ("dead", "payload_unreadable")
 
 

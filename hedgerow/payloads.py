@@ -1,0 +1,96 @@
+"""A payload's bytes: gzip of PostHog's own batch, with seams before and behind its events.
+
+At the seams a payload can be taken apart and joined with others of the same project into
+one gzip, without unpacking any: deflate's blocks are bytes, and a sum over two texts
+follows from the sums over each. What has no seams is not joined, and still a payload.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from functools import lru_cache
+
+from hedgerow.deliveries import packed_batch
+
+_GZIP = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x04\xff"
+_SEAM = b"\x00\x00\xff\xff"
+"""How a flushed piece of deflate ends: on a byte, with nothing behind it that looks back."""
+_COMMA = b"\x00\x01\x00\xfe\xff,"
+"""A block of deflate that is one comma."""
+_TAIL = b"]}"
+_SUMS = struct.Struct("<II")
+_ZEROS = bytes(1 << 15)
+_POLYNOMIAL = 0xEDB88320
+_ONES = 0xFFFFFFFF
+
+
+def packed_payload(token: str, events: bytes, *, historical: bool) -> bytes:
+    """The payload of events that are JSON already, joined by commas."""
+    opening, begun = _opening(token, historical=historical)
+    size = len(packed_batch(token, b"", historical=historical)) + len(events)
+    sums = _SUMS.pack(zlib.crc32(_TAIL, zlib.crc32(events, begun)), size & _ONES)
+    return b"".join((opening, _piece(events), _closing(), sums))
+
+
+def joined(token: str, payloads: Sequence[bytes], *, historical: bool) -> bytes | None:
+    """One gzip of one batch with the events of all, in turn; None when one of them has no seams or is another's."""
+    opening, begun = _opening(token, historical=historical)
+    closing = _closing()
+    begin, end = len(opening), len(closing) + _SUMS.size
+    size_around = len(packed_batch(token, b"", historical=historical))
+    pieces, check, size = [opening], begun, size_around
+    for payload in payloads:
+        # The seam before the closing must be one of the events', not the opening's.
+        if not (payload.startswith(opening) and payload.endswith(_SEAM + closing, begin, -_SUMS.size)):
+            return None
+        whole, length = _SUMS.unpack_from(payload, len(payload) - _SUMS.size)
+        length = (length - size_around) & _ONES
+        if not length:
+            return None
+        if len(pieces) > 1:
+            pieces.append(_COMMA)
+            check, size = zlib.crc32(b",", check), size + 1
+        # `whole` without the tail is the sum over opening and events; the opening's part of it gives way to ours.
+        check = _shifted(check ^ begun, length) ^ _without_tail(whole)
+        size += length
+        pieces.append(payload[begin:-end])
+    pieces += [closing, _SUMS.pack(zlib.crc32(_TAIL, check), size & _ONES)]
+    return b"".join(pieces)
+
+
+@lru_cache(maxsize=256)
+def _opening(token: str, *, historical: bool) -> tuple[bytes, int]:
+    """Everything before the events, compressed, and the sum over it."""
+    head = packed_batch(token, b"", historical=historical).removesuffix(_TAIL)
+    return _GZIP + _piece(head), zlib.crc32(head)
+
+
+@lru_cache(maxsize=1)
+def _closing() -> bytes:
+    """Everything behind the events but the sums."""
+    last = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return last.compress(_TAIL) + last.flush()
+
+
+def _piece(text: bytes) -> bytes:
+    """Deflate that ends on a seam: fast, the same bytes for the same text."""
+    piece = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return piece.compress(text) + piece.flush(zlib.Z_SYNC_FLUSH)
+
+
+def _shifted(difference: int, length: int) -> int:
+    """What the difference between two sums becomes once the same `length` bytes follow on both sides."""
+    check = difference ^ _ONES
+    for _ in range(length // len(_ZEROS)):
+        check = zlib.crc32(_ZEROS, check)
+    return zlib.crc32(_ZEROS[: length % len(_ZEROS)], check) ^ _ONES
+
+
+def _without_tail(check: int) -> int:
+    """The sum over a text from the sum over the text and the tail."""
+    check ^= zlib.crc32(_TAIL)
+    for _ in range(8 * len(_TAIL)):
+        check = ((check ^ _POLYNOMIAL) << 1 | 1) & _ONES if check >> 31 else check << 1
+    return check
