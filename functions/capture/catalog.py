@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from functions.capture.catalog_policy import TAG, UNKNOWN, carried_out, short
 from functions.capture.catalog_shipped import MONEY, PLATFORMS, RECOMMENDED, shipped
 from functions.capture.events import Aside, Guard
 from functions.capture.naming import style_of
 from hedgerow.capture_rules import CatalogRules, EventPolicy, EventRule, PropertyRule, PropertyType
-from hedgerow.foreign import printable
-from hedgerow.models import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,12 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TAG", "Catalog", "compiled", "shipped"]
 
-TAG = "$hedgerow_violations"
-UNKNOWN = "unknown_event"
 # Names in marks are written by others: beyond this many a judge counts them together.
 MOST_LABELS = 100
 MOST_REMEMBERED = 1_000
-MOST_LABEL_CHARACTERS = 120
 OTHERS = "…"
 MISSING_MARKS = {name: f"catalog.missing.{name}" for name in (*RECOMMENDED, *MONEY)}
 # Properties of the SDKs themselves, and what is recommended everywhere.
@@ -48,12 +44,6 @@ _LACKED = tuple(
 )
 _BY_VALUE = frozenset((*RECOMMENDED, *MONEY))
 _SCALARS = frozenset({str, int, float, bool})
-_WORDS = {
-    "missing": "`{}` is missing",
-    "type": "`{}` is of another type than the catalogue says",
-    "enum": "`{}` is none of the values the catalogue names",
-}
-_HINT = "Mend the event or the catalogue; what was parked can then be redelivered."
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +160,7 @@ class Catalog:
                 mark("catalog.naming")
             for lacked in missing(properties):
                 mark(MISSING_MARKS[lacked])
-            return None if self.unknown == "observe" else _carried_out(self.unknown, event, [UNKNOWN])
+            return None if self.unknown == "observe" else carried_out(self.unknown, event, [UNKNOWN])
         return self._checked(known, event, properties, mark)
 
     def screen(self, name: str, names: tuple[str, ...], group: Sequence[dict[str, Any]], mark: MarkMany) -> bool:
@@ -216,7 +206,7 @@ class Catalog:
         mark(known.mark)
         for word in words:
             mark(known.labels.get(word) or self._label(known.drift, known.labels, word, word))
-        return _carried_out(known.policy, event, words)
+        return carried_out(known.policy, event, words)
 
     def breaks_naming(self, name: str) -> bool:
         """Whether a convention was asked for that this name does not follow."""
@@ -230,15 +220,15 @@ class Catalog:
             listed={name: each.required for name, each in rule.properties.items()},
             is_money=any(name in rule.properties for name in MONEY),
             breaks_naming=self.breaks_naming(rule.name),
-            mark=f"catalog.violation.{_short(rule.name)}",
-            drift=f"catalog.drift.{_short(rule.name)} ",
+            mark=f"catalog.violation.{short(rule.name)}",
+            drift=f"catalog.drift.{short(rule.name)} ",
         )
 
     def _label(self, drift: str, kept: dict[str, str], key: str, word: str) -> str:
         if self._labels >= MOST_LABELS:
             return f"catalog.drift.{OTHERS}"
         self._labels += 1
-        kept[key] = label = drift + _short(word)
+        kept[key] = label = drift + short(word)
         return label
 
 
@@ -282,28 +272,6 @@ def is_whole(value: object) -> bool:
     return isinstance(value, float) and value.is_integer()
 
 
-def said(words: list[str]) -> str:
-    """Violations as a sentence's end, without any value."""
-    told = []
-    for word in words:
-        kind, _, name = word.partition(":")
-        told.append(_WORDS[kind].format(printable(name)) if kind in _WORDS else "the catalogue does not know it")
-    return ", ".join(told)
-
-
-def _carried_out(policy: EventPolicy, event: Frozen, words: list[str]) -> Aside | None:
-    if policy == "tag":
-        properties = event.body.setdefault("properties", {})
-        if type(properties) is dict:
-            properties[TAG] = words
-            event.changes.append("violations of the catalogue tagged")
-        return None
-    if policy == "observe":
-        return None
-    code = "catalog_unknown" if words == [UNKNOWN] else "catalog_refused"
-    return Aside("dead", Trouble(code=code, detail=f"{_short(event.name)} was refused: {said(words)}.", hint=_HINT))
-
-
 def _check(name: str, rule: PropertyRule) -> Check:
     return Check(
         name=name,
@@ -315,7 +283,3 @@ def _check(name: str, rule: PropertyRule) -> Check:
         mistyped=f"type:{name}",
         unnamed=f"enum:{name}",
     )
-
-
-def _short(text: str) -> str:
-    return printable(text[:MOST_LABEL_CHARACTERS])

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, Field
 
-from functions.capture.catalog import UNKNOWN, Catalog, missing, said
+from functions.capture.catalog import Catalog, missing
+from functions.capture.catalog_policy import UNKNOWN, said
 from functions.capture.naming import habit_of, is_ours, lookalike, style_of
 from hedgerow.capture_rules import CatalogRules, EventPolicy
 from hedgerow.errors import InvalidError

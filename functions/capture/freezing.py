@@ -6,22 +6,19 @@ refuse becomes poison alone. Forwards nothing, stores nothing, and changes no va
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
 from functions.capture import timestamps, uuids
-from functions.capture.events import MOST_EVENT_BYTES, MOST_LEVELS, Arrived, Frozen, Poison
+from functions.capture.events import Arrived, Frozen, Poison
+from functions.capture.flaws import Flaw, as_text, check
 from functions.capture.poisons import poison
 from functions.capture.salvage import Fragment
 
 LONGEST = 200
 """Characters of a name and of an id that PostHog keeps."""
-_UNBOUNDED = ("$snapshot", "$ai_")
-"""Recordings and AI events have limits of their own, on their own paths."""
 _OPTIONS = {
     "process_person_profile": "$process_person_profile",
     "cookieless_mode": "$cookieless_mode",
@@ -61,15 +58,6 @@ _EARLIEST = datetime(1, 1, 3, tzinfo=UTC)
 _WRITTEN_LENGTH = len("2025-05-01T10:00:00.000000Z")
 
 
-class _Flaw(ValueError):  # noqa: N818 - it is an answer, and never leaves this module
-    """Why PostHog would refuse an event: a code, and PostHog's reason in words."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-
-
 def freeze(event: object, arrived: Arrived) -> Frozen | Poison:
     """An event with its uuid, name, id and instant decided, or the reason why it cannot be one. Never raises.
 
@@ -80,7 +68,7 @@ def freeze(event: object, arrived: Arrived) -> Frozen | Poison:
         if type(event) is not dict:
             raise _not_an_event(event)
         return _frozen_v1(event, arrived) if arrived.protocol == "v1" else _frozen(event, arrived)
-    except _Flaw as flaw:
+    except Flaw as flaw:
         return poison(event, flaw.code, flaw.detail, arrived.now)
 
 
@@ -162,10 +150,10 @@ def _frozen(event: dict[str, Any], arrived: Arrived) -> Frozen:
     name = event.get("event")
     if name is None or name == "":
         if not arrived.fills_name:
-            raise _Flaw("missing_event_name", "event submitted with an empty event name")
+            raise Flaw("missing_event_name", "event submitted with an empty event name")
         name = "$identify"
     elif type(name) is not str:
-        raise _Flaw("missing_event_name", "failed to parse request: the event's name is not a string")
+        raise Flaw("missing_event_name", "failed to parse request: the event's name is not a string")
     properties = _properties(event)
     body = dict(event)
     if arrived.address and "$ip" not in properties:
@@ -177,19 +165,19 @@ def _frozen_v1(event: dict[str, Any], arrived: Arrived) -> Frozen:
     """By v1's rules for names and ids; a missing uuid or time is given all the same, which loses nothing."""
     name, distinct_id = event.get("event"), event.get("distinct_id")
     if type(name) is not str or not name:
-        raise _Flaw("missing_event_name", "event submitted with an empty event name")
+        raise Flaw("missing_event_name", "event submitted with an empty event name")
     if len(name) > LONGEST:
-        raise _Flaw("event_name_too_long", f"the event's name is longer than {LONGEST} characters")
+        raise Flaw("event_name_too_long", f"the event's name is longer than {LONGEST} characters")
     if type(distinct_id) is not str or not distinct_id.strip():
-        raise _Flaw("missing_distinct_id", "event submitted without a distinct_id")
+        raise Flaw("missing_distinct_id", "event submitted without a distinct_id")
     if len(distinct_id) > LONGEST:
-        raise _Flaw("distinct_id_too_large", f"the distinct_id is longer than {LONGEST} characters")
+        raise Flaw("distinct_id_too_large", f"the distinct_id is longer than {LONGEST} characters")
     if distinct_id.strip().lower() in _NOT_IDS:
-        raise _Flaw("malformed_distinct_id", "the distinct_id is a placeholder, not a person's")
+        raise Flaw("malformed_distinct_id", "the distinct_id is a placeholder, not a person's")
     properties = _properties(event)
     options = event.get("options") or {}
     if type(options) is not dict:
-        raise _Flaw("invalid_options", "the event's options are not an object")
+        raise Flaw("invalid_options", "the event's options are not an object")
     body = dict(event)
     body.pop("options", None)
     for field, moved in _IDS.items():
@@ -214,7 +202,7 @@ def _put_together(
     written = body.get("uuid")
     own = uuids.given(arrived.now) if written is None or written == "" else uuids.canonical(written)
     if own is None:
-        raise _Flaw("missing_event_uuid", "failed to parse request: the event's uuid is not a UUID")
+        raise Flaw("missing_event_uuid", "failed to parse request: the event's uuid is not a UUID")
     at = timestamps.decide(
         arrived.now,
         timestamp=body.get("timestamp"),
@@ -229,7 +217,7 @@ def _put_together(
     body["timestamp"] = timestamps.written(at)
     body["properties"] = properties
     if not arrived.is_plain:
-        _check(body, name)
+        check(body, name)
     return Frozen(own, name, distinct_id, at, body)
 
 
@@ -238,7 +226,7 @@ def _properties(event: dict[str, Any]) -> dict[str, Any]:
     if properties is None:
         return {}
     if type(properties) is not dict:
-        raise _Flaw("malformed_event_properties", "failed to parse request: the event's properties are not an object")
+        raise Flaw("malformed_event_properties", "failed to parse request: the event's properties are not an object")
     return dict(properties)
 
 
@@ -249,17 +237,8 @@ def _distinct_id(event: dict[str, Any], properties: dict[str, Any]) -> str:
             if value and not value.isspace():
                 return _kept(value)
         elif value is not None:
-            return _kept(_as_text(value))
-    raise _Flaw("missing_distinct_id", "event submitted without a distinct_id")
-
-
-def _as_text(value: object) -> str:
-    if _holds_nan(value):
-        raise _unwritable(value)
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        raise _unwritable(value) from None
+            return _kept(as_text(value))
+    raise Flaw("missing_distinct_id", "event submitted without a distinct_id")
 
 
 def _kept(text: str) -> str:
@@ -267,57 +246,7 @@ def _kept(text: str) -> str:
     return text[:LONGEST].replace("\0", "\ufffd")
 
 
-def _check(body: dict[str, Any], name: str) -> None:
-    """Raise for what PostHog's reader refuses in JSON, and for what its queue cannot carry."""
-    try:
-        wire = orjson.dumps(body)
-    except TypeError:
-        raise _unwritable(body) from None
-    if len(wire) > MOST_EVENT_BYTES and not name.startswith(_UNBOUNDED):
-        raise _Flaw("event_too_large", "maximum event size exceeded: the event is over 1,000,000 bytes")
-    if wire.count(b"{") + wire.count(b"[") > MOST_LEVELS and _is_deep(body):
-        raise _unwritable(body)
-    # The fast writer says null where a number is not finite.
-    if b"null" in wire and _holds_nan(body):
-        raise _unwritable(body)
-
-
-def _unwritable(value: object) -> _Flaw:
-    if _is_deep(value):
-        return _Flaw("malformed_event_properties", "failed to parse request: recursion limit exceeded")
-    if _holds_nan(value):
-        return _Flaw("malformed_event_properties", "failed to parse request: a number is NaN or infinite")
-    return _Flaw("malformed_event_properties", "failed to parse request: half a surrogate pair, or a value JSON lacks")
-
-
-def _is_deep(value: object) -> bool:
-    layer = _inner([value])
-    for _ in range(MOST_LEVELS):
-        if not layer:
-            return False
-        layer = [each for holder in layer for each in _inner(holder.values() if type(holder) is dict else holder)]
-    return bool(layer)
-
-
-def _inner(values: Iterable[Any]) -> list[Any]:
-    return [value for value in values if type(value) in {dict, list}]
-
-
-def _holds_nan(value: object) -> bool:
-    """Whether a number in it, at any depth, is NaN or infinite."""
-    left = [value]
-    while left:
-        item = left.pop()
-        if type(item) is dict:
-            left.extend(item.values())
-        elif type(item) is list:
-            left.extend(item)
-        elif type(item) is float and not math.isfinite(item):
-            return True
-    return False
-
-
-def _not_an_event(event: object) -> _Flaw:
+def _not_an_event(event: object) -> Flaw:
     if isinstance(event, Fragment):
-        return _Flaw("unreadable", f"failed to parse request: {event.reason}")
-    return _Flaw("malformed_event", "failed to parse request: an event is not an object")
+        return Flaw("unreadable", f"failed to parse request: {event.reason}")
+    return Flaw("malformed_event", "failed to parse request: an event is not an object")
