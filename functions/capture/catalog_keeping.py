@@ -38,7 +38,7 @@ async def version_of(app: App, connection: Connection, version: int) -> CatalogR
 
 
 async def put(app: App, connection: Connection, form: CatalogForm, made_from: int) -> CatalogRules:
-    """Put a catalogue in the place of the version it was made from.
+    """Put a catalogue in the place of the version it was made from; the one that stands where nothing differs.
 
     `StateConflictError` when another version stands by now, or the connection is gone.
     """
@@ -52,8 +52,8 @@ async def put(app: App, connection: Connection, form: CatalogForm, made_from: in
     for _ in range(_TRIES):
         held = await app.store.get(CaptureRules, connection.id)
         standing = _standing(held)
-        if standing == wanted:
-            return standing  # Our own first try, answered as an error.
+        if _content(standing) == _content(wanted):
+            return standing  # Nothing to change, or our own first try, answered as an error.
         if standing.version != made_from:
             raise StateConflictError(
                 f"Version {standing.version} of the catalogue stands; this change was made from version {made_from}.",
@@ -79,6 +79,11 @@ async def _commit(app: App, connection: Connection, held: CaptureRules | None, w
         Add(kept),
         Delete(CatalogVersion, version_id(connection.id, wanted.version - KEPT_VERSIONS)),
     )
+
+
+def _content(rules: CatalogRules) -> tuple[object, ...]:
+    """Everything but the version and its time."""
+    return rules.naming, rules.unknown, rules.events
 
 
 def _standing(held: CaptureRules | None) -> CatalogRules:

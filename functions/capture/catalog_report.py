@@ -49,9 +49,10 @@ class Violations(BaseModel):
 
 
 class Recommended(BaseModel):
-    """A property recommended on every event, and how many events came without it."""
+    """A recommended property, and how many of the events where it belongs came without it."""
 
     property: str
+    where: str = Field(description="Where it belongs, in words.")
     events: int
     days: ByDay
 
@@ -121,8 +122,9 @@ def summed(hours: Mapping[datetime, Hour], rules: CatalogRules, zone: str) -> Ca
         violations=violations,
         unlisted=unlisted,
         missing=[
-            Recommended(property=name, events=found.total(), days=_days(found))
-            for name in (*RECOMMENDED, *MONEY)
+            Recommended(property=name, where=where, events=found.total(), days=_days(found))
+            for names, where in ((RECOMMENDED, "on every event"), (MONEY, "where either is, or money is meant"))
+            for name in names
             if (found := by_mark[_MISSING + name])
         ],
         naming=_naming(rules.naming, by_name or known, by_mark[_NAMING]),

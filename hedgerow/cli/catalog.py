@@ -66,7 +66,7 @@ def report(connection: ConnectionArgument = None, as_json: JsonOption = False) -
             screen.row(made, f"{word}: {each['event']}", each["events"], max(each["days"]), detail)
     for each in found["missing"]:
         screen.row(
-            made, f"missing: {each['property']}", each["events"], max(each["days"]), "recommended on every event"
+            made, f"missing: {each['property']}", each["events"], max(each["days"]), f"recommended {each['where']}"
         )
     if made.rows:
         screen.show(made)
@@ -125,7 +125,8 @@ def push(connection: ConnectionArgument = None, file: FileOption = CATALOG_FILE)
         raise Stop(USAGE, f"{file} names no `version`.", hint="hedgerow catalog pull --stored writes it into the file.")
     answer = server.put(f"/v1/connections/{the_connection(server, connection)}/catalog", document)
     write_catalog(file, rules.model_copy(update={"version": answer["version"]}))
-    screen.say(f"Version {answer['version']} stands: {len(answer['events'])} events.")
+    said = "Nothing differs; version" if answer["version"] == rules.version else "Version"
+    screen.say(f"{said} {answer['version']} stands: {len(answer['events'])} events.")
 
 
 @catalog.command("check")

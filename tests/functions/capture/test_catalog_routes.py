@@ -67,11 +67,18 @@ async def test_an_empty_catalogue_that_was_put_is_not_the_shipped_one() -> None:
     assert (own["events"], own["default"]) == ([], False)
 
 
-async def test_what_get_answers_may_be_put_as_it_is() -> None:
+async def test_what_get_answers_may_be_put_as_it_is_and_makes_no_new_version() -> None:
     async with shop() as (_, _, client):
-        for version in (2, 3):
-            answer = await client.put("catalog", json=(await client.get("catalog")).json())
-            assert (answer.status_code, answer.json()["version"]) == (200, version)
+        for version in (1, 2):
+            stands = (await client.get("catalog")).json()
+            answer = await client.put("catalog", json=stands)
+            assert (answer.status_code, answer.json(), stands["version"]) == (200, stands, version)
+            await client.put("catalog", json={"version": version, "events": [CART]})
+        assert (await client.put("catalog", json={"version": 1, "events": [CART]})).json()["version"] == 2
+        over = await client.put("catalog", json={"version": 2, "events": [CART], "naming": "off"})
+        stale = await client.put("catalog", json={"version": 2, "events": [CART]})
+    assert over.json()["version"] == 3
+    assert (stale.status_code, stale.json()["code"]) == (409, "version_changed")
 
 
 @pytest.mark.parametrize(
@@ -94,8 +101,9 @@ async def test_a_change_names_the_version_it_was_made_from(
     body: object, headers: dict[str, str], status: int, code: str | None
 ) -> None:
     async with shop() as (_, _, client):
-        for version in (1, 2):
-            assert (await client.put("catalog", json={"version": version, "events": [CART]})).status_code == 200
+        for version, name in ((1, "cart.seen"), (2, "cart.paid")):
+            sent = {"version": version, "events": [{**CART, "name": name}]}
+            assert (await client.put("catalog", json=sent)).status_code == 200
         answer = await client.put("catalog", json=body, headers=headers)
         stands = (await client.get("catalog")).json()
     assert (answer.status_code, answer.json().get("code")) == (status, code)
@@ -249,7 +257,8 @@ async def test_the_report_adds_instances_up_by_local_day() -> None:
         }
     ]
     assert [(each["event"], each["words"]) for each in report["unlisted"]] == [("payment.completed", {"coupon": 2})]
-    assert report["missing"] == [{"property": "currency", "events": 1, "days": {"2026-11-20": 1}}]
+    where = "where either is, or money is meant"
+    assert report["missing"] == [{"property": "currency", "where": where, "events": 1, "days": {"2026-11-20": 1}}]
     assert report["naming"]["wanted"] == "report"
     assert (report["naming"]["follows"], report["naming"]["names"]) == (None, 2)
     assert (today["violations"], today["unknown_events"]) == ([], {"2026-11-20": 3})

@@ -56,13 +56,15 @@ def test_report_says_what_broke_and_what_was_meant(answers: Answers) -> None:
         "unknown": [{"name": "cart_paid", "events": 3, "days": days, "looks_like": "cart.paid"}],
         "violations": [{"event": "cart.paid", "events": 3, "days": days, "words": {"missing:total": 3}}],
         "unlisted": [],
-        "missing": [{"property": "platform", "events": 3, "days": days}],
+        "missing": [{"property": "currency", "where": "where money is meant", "events": 3, "days": days}],
         "naming": {"follows": "noun.verb", "share": 0.75, "names": 4},
     }
     answers.say("GET", f"{PATH}/report", told)
     said = run(answers, "report", "con_1").stdout
     assert "looks like cart.paid" in said
     assert "missing:total 3×" in said
+    assert "recommended where money is meant" in said
+    assert "on every event" not in said
     assert "75% of 4 names follow noun.verb" in said
 
 
@@ -108,6 +110,8 @@ def test_push_sends_the_file_and_writes_the_new_version_into_it(answers: Answers
     assert done.returncode == 0, done.stderr
     assert answers.asked[-1][3] == DOCUMENT
     assert json.loads(Path(file).read_text())["version"] == 4
+    again = run(answers, "push", "con_1", "--file", file)
+    assert again.stdout.startswith("Nothing differs; version 4 stands")
 
 
 def test_push_of_an_old_version_is_refused_and_leaves_the_file(answers: Answers, tmp_path: Path) -> None:
