@@ -245,11 +245,13 @@ async def _chunks(app: App, delivery: Delivery) -> list[DeliveryChunk]:
 
 
 def _unreadable(delivery: Delivery) -> StateConflictError:
-    why = f" It came in as: {delivery.trouble.detail}" if delivery.trouble else ""
+    why = f" Why: {delivery.trouble.detail}" if delivery.trouble else ""
+    shown = "`hedgerow outbox show --payload` with a write key shows what came." if delivery.size else ""
+    held = "is no JSON that PostHog could read" if delivery.size else "could not be read, and its text is not kept"
     return StateConflictError(
-        f"What {delivery.id} holds is no JSON that PostHog could read, so it can never be sent.{why}",
+        f"What came in as {delivery.id} {held}, so it can never be sent.{why}",
         code="unreadable",
-        hint="Mend what sends it, and send it anew. `hedgerow outbox show` with a write key shows what came.",
+        hint=f"Mend what sends it, and send it anew. {shown}".rstrip(),
     )
 
 

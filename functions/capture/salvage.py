@@ -199,5 +199,6 @@ def _reason_of(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "recursion limit exceeded"
     if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at line {error.lineno} column {error.colno}"
+        # Some of its messages end in "at" themselves.
+        return f"{error.msg.removesuffix(' at')} at line {error.lineno} column {error.colno}"
     return "number out of range"

@@ -29,7 +29,7 @@ def scrubbed(poison: Poison, guard: Judge, now: datetime, mark: Mark) -> Poison:
     except orjson.JSONDecodeError:
         body = None
     if not isinstance(body, dict) or not isinstance(body.get("properties", {}), dict):
-        return Poison(poison.uuid, b"", poison.code, f"{poison.detail} {NOT_KEPT}", poison.name)
+        return Poison(poison.uuid, b"", poison.code, f"{poison.detail.rstrip(' .')}. {NOT_KEPT}", poison.name)
     body.setdefault("properties", {})
     who = body.get("distinct_id")
     event = Frozen(poison.uuid, poison.name, who if isinstance(who, str) else "", now, body)

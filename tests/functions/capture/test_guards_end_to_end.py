@@ -96,7 +96,11 @@ async def test_what_cannot_be_an_event_is_kept_without_personal_data_too() -> No
         assert (await here.client.post("/batch/", content=text.encode())).status_code == 200
         listed = (await client.get(f"{con}/outbox?state=dead")).json()["items"]
         full = [(await client.get(f"{con}/outbox/{each['id']}?payload=true")).text for each in listed]
+        again = (await client.post(f"{con}/outbox/redeliver", json={"state": "dead"})).json()
+    (lost,) = [each for each in again["refused"] if each["code"] == "unreadable"]
+    assert "its text is not kept" in lost["detail"]
+    assert "show" not in lost["hint"]
     assert len(full) == 2
     assert not [text for text in full if "jane@example.com" in text]
     assert [text for text in full if "j•••@•••" in text]
-    assert [text for text in full if "Its text is not kept" in text]
+    assert [text for text in full if ". Its text is not kept" in text]

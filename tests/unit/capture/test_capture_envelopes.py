@@ -245,6 +245,10 @@ def test_work_on_a_hopeless_body_is_bounded() -> None:
         assert len(envelope.rest) > len(body) // 2
 
 
+def test_the_reason_of_a_body_cut_within_a_text_reads_as_a_sentence() -> None:
+    assert _read(b'{"batch":[{"event":"a","x":"unte').broken == "Unterminated string starting at line 1 column 28"
+
+
 def test_small_sound_bodies_are_plain_and_no_others() -> None:
     assert _read({"batch": [A] * 500}).is_plain
     assert not _read({"batch": [{**A, "properties": {"x": "x" * 1_000_000}}]}).is_plain
