@@ -8,27 +8,25 @@ import typer
 
 from hedgerow.cli import screen
 from hedgerow.cli.calls import tenant_server, the_connection
-from hedgerow.cli.options import ConnectionArgument, JsonOption
+from hedgerow.cli.options import ConnectionArgument, JsonOption, VerbByDefault
 from hedgerow.cli.stops import USAGE, Stop
 
 if TYPE_CHECKING:
     from hedgerow.cli.calls import Shown
 
-guards = typer.Typer()
-
 Action = Literal["off", "report", "mask", "hash", "drop"]
 
 
-@guards.callback(invoke_without_command=True)
-def begin(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Keep personal data out; hold merges that cannot be undone.
+class ShowByDefault(VerbByDefault):
+    """`guards` is `guards show`."""
 
-    Without a verb, how they stand.
-    """
-    if context.invoked_subcommand is None:
-        show(as_json=as_json)
-    elif as_json:
-        raise Stop(USAGE, "--json belongs after the verb.", hint="For example: hedgerow guards show --json")
+    verb = "show"
+
+
+guards = typer.Typer(
+    cls=ShowByDefault,
+    help="Keep personal data out; hold merges that cannot be undone. Without a verb, how they stand.",
+)
 
 
 @guards.command("show")

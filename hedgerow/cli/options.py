@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 import typer
+from typer.core import TyperGroup
 
 ConnectionArgument = Annotated[
     str | None, typer.Argument(metavar="CON", help="The connection's id; may be left out when there is only one.")
@@ -23,3 +24,15 @@ FromOption = Annotated[
 ]
 ToOption = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, included.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+class VerbByDefault(TyperGroup):
+    """A group whose bare call, with a connection or without, is its commonest verb."""
+
+    verb: ClassVar[str]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """What is no verb and no call for help belongs to the default verb."""
+        first = args[0] if args else ""
+        is_verb = first in self.commands or first in {"-h", "--help"}
+        return super().parse_args(ctx, args if is_verb else [self.verb, *args])

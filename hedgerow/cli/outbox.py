@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from hedgerow.cli import screen
 from hedgerow.cli.calls import in_path, tenant_server, the_connection
-from hedgerow.cli.options import ConnectionArgument, ConnectionOption, JsonOption
+from hedgerow.cli.options import ConnectionArgument, ConnectionOption, JsonOption, VerbByDefault
 from hedgerow.cli.stops import FAILED, USAGE, Stop
 
 if TYPE_CHECKING:
     from hedgerow.cli.calls import Server, Shown
 
 STATES = ("pending", "held", "dead")
+ADVICE = {
+    "pending": "pending is sent by itself, every minute, once PostHog answers",
+    "held": "held waits for your decision: hedgerow outbox redeliver ID, or hedgerow outbox refuse ID",
+    "dead": "dead is not sent by itself: mend what `why` names, then hedgerow outbox redeliver --state dead",
+}
 # The API takes as many ids in one call.
 MOST_IDS = 100
 
@@ -30,14 +34,10 @@ class State(StrEnum):
     DELIVERED = "delivered"
 
 
-class ListByDefault(TyperGroup):
-    """A group whose bare call, with a connection or without, is `list`."""
+class ListByDefault(VerbByDefault):
+    """`outbox` is `outbox list`."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """What is no verb and no call for help belongs to `list`."""
-        first = args[0] if args else ""
-        is_verb = first in self.commands or first in {"-h", "--help"}
-        return super().parse_args(ctx, args if is_verb else ["list", *args])
+    verb = "list"
 
 
 outbox = typer.Typer(cls=ListByDefault, help="What waits for PostHog; without a verb, the list.")
@@ -106,7 +106,9 @@ def show_delivery(
     shown = server.get(path, payload="true" if payload else None)
     if as_json:
         return screen.say_json(shown)
-    screen.say(f"{shown['id']} is {shown['state']}: {shown['count']:,} event(s), lane {shown['lane']}. {_why(shown)}")
+    screen.say(
+        f"{shown['id']} is {shown['state']}: {screen.counted(shown['count'], 'event')}, lane {shown['lane']}. {_why(shown)}"
+    )
     came = screen.table("received (UTC)", "events", "SDK", "path", "changed", right=("events",), fluid=("changed",))
     for each in shown["parcels"]:
         cells = (screen.instant(each["received_at"]), each["count"], each["sdk"], each["path"])
@@ -182,7 +184,9 @@ def _by_hand(
     if as_json:
         screen.say_json(released)
     else:
-        screen.say(f"{released['deliveries']:,} deliveries with {released['events']:,} event(s) are {done}.")
+        deliveries = screen.counted(released["deliveries"], "delivery", "deliveries")
+        be = "is" if released["deliveries"] == 1 else "are"
+        screen.say(f"{deliveries} with {screen.counted(released['events'], 'event')} {be} {done}.")
         for each in released["refused"]:
             screen.say(f"{each['id']} stays: {each['detail']} [{each['code']}] → {each['hint']}")
     if released["refused"]:
@@ -202,25 +206,20 @@ def _all_of(server: Server, path: str, wanted: Shown) -> Shown:
 
 
 def _first(totals: Shown) -> str:
-    """One sentence: what is wrong, and what to do."""
-    some = {state: each for state, each in totals.items() if each["deliveries"]}
+    """What is wrong, and what to do: on one line, or where several things are, on one each."""
+    some = {state: totals[state] for state in STATES if totals[state]["deliveries"]}
     if not some:
         return "Nothing waits: PostHog took everything."
     said = []
     for state, each in some.items():
         least = "at least " if each["cut"] else ""
-        said.append(f"{least}{each['events']:,} event(s) are {state}")
+        said.append(
+            f"{least}{screen.counted(each['events'], 'event')} {'is' if each['events'] == 1 else 'are'} {state}"
+        )
     pending = some.get("pending")
     since = f", the oldest pending since {screen.instant(pending['oldest_accepted_at'])} UTC" if pending else ""
-    return f"{'; '.join(said)}{since}. {_advice(some)}".rstrip()
-
-
-def _advice(some: Shown) -> str:
-    if "held" in some:
-        return "→ held waits for your decision: hedgerow outbox redeliver ID, or hedgerow outbox refuse ID"
-    if "dead" in some:
-        return "→ dead is not sent by itself: mend what `why` names, then hedgerow outbox redeliver --state dead"
-    return "→ pending is sent by itself, every minute, once PostHog answers" if "pending" in some else ""
+    between = " " if len(some) == 1 else "\n"
+    return between.join([f"{'; '.join(said)}{since}.", *(f"→ {ADVICE[state]}" for state in some)])
 
 
 def _why(delivery: Shown) -> str:

@@ -123,6 +123,11 @@ def number(value: float | None, unit: str) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: 1 event, 1,200 events."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def instant(text: str | None) -> str:
     """An instant of the API, to the second, in UTC."""
     if not text:

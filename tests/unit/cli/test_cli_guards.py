@@ -34,6 +34,8 @@ def test_both_guards_are_told_in_sentences_with_their_counts(answers: Answers) -
         "  Last 24 hours: nothing.",
     ]
     assert json.loads(run(answers, "show", "con_1", "--json").stdout) == SHOWN
+    assert run(answers, "con_1").stdout == done.stdout
+    assert json.loads(run(answers, "con_1", "--json").stdout) == SHOWN
 
 
 @pytest.mark.parametrize(

@@ -50,18 +50,23 @@ def test_the_list_says_first_what_is_wrong(answers: Answers, verb: tuple[str, ..
     done = run(answers, *verb)
     assert done.returncode == 0, done.stderr
     first, heading, row = done.stdout.splitlines()
-    assert first.startswith("at least 1,200 event(s) are pending, the oldest pending since 2026-11-20 14:30:00 UTC.")
+    assert first.startswith("at least 1,200 events are pending, the oldest pending since 2026-11-20 14:30:00 UTC.")
     assert "every minute" in first
     assert heading.split()[:3] == ["delivery", "state", "events"]
     assert row.split()[:3] == ["dlv_1", "pending", "1,200"]
     assert "PostHog answered 503 [posthog_failed] → Nothing to do." in row
 
 
-def test_the_advice_goes_to_what_a_person_must_decide(answers: Answers) -> None:
+def test_every_state_there_is_has_its_advice(answers: Answers) -> None:
     answers.say("GET", OUTBOX, page(delivery("held"), held=total(1), dead=total(2), pending=total(3)))
-    assert "outbox refuse" in run(answers, "outbox", "con_1").stdout.splitlines()[0]
-    answers.say("GET", OUTBOX, page(delivery("dead"), dead=total(2), pending=total(3)))
-    assert "--state dead" in run(answers, "outbox", "con_1", "--state", "dead").stdout.splitlines()[0]
+    first, pending, held, dead = run(answers, "outbox", "con_1").stdout.splitlines()[:4]
+    assert first.startswith("3 events are pending; 1 event is held; 2 events are dead, the oldest pending since")
+    assert pending.startswith("→ pending is sent by itself")
+    assert "outbox refuse ID" in held
+    assert "mend" in dead
+    answers.say("GET", OUTBOX, page(delivery("dead"), dead=total(2)))
+    alone = run(answers, "outbox", "con_1", "--state", "dead").stdout.splitlines()[0]
+    assert alone.startswith("2 events are dead. → dead is not sent by itself")
     assert "state=dead" in answers.asked[-1][1]
     answers.say("GET", OUTBOX, page())
     assert run(answers, "outbox", "con_1").stdout == "Nothing waits: PostHog took everything.\n"
@@ -109,7 +114,7 @@ def test_a_whole_state_is_sent_again_call_by_call(answers: Answers) -> None:
         {"state": "dead", "event": "sale", "cursor": "dead.x"},
     ]
     assert done.stdout.splitlines() == [
-        "107 deliveries with 1,070 event(s) are due now.",
+        "107 deliveries with 1,070 events are due now.",
         "dlv_9 stays: It is no JSON. [unreadable] → Mend.",
     ]
     assert done.returncode == 1
@@ -123,6 +128,8 @@ def test_ids_are_released_and_refused(answers: Answers) -> None:
     assert (again.returncode, every.returncode) == (0, 0)
     assert [asked[3] for asked in answers.asked] == [{"ids": ["dlv_1", "dlv_2"]}, {"state": "held"}]
     assert json.loads(every.stdout)["deliveries"] == 1
+    one = run(answers, "outbox", "refuse", "dlv_1", "--connection", "con_1")
+    assert one.stdout == "1 delivery with 10 events is refused.\n"
 
 
 @pytest.mark.parametrize(
