@@ -175,6 +175,7 @@ class Guard:
             scope["hedgerow.caller"] = caller = await recognise(wiring.current(), bearer_of(scope))
             self._count(caller.key_id or caller.role)
             body = await _whole_body(scope, receive)
+            _refuse_half_characters(body)
             await self.family(_as_json(scope), _replay(body, receive), watched)
         except RefusedError as error:
             await answer(error, error.status)(scope, receive, watched)
@@ -231,6 +232,18 @@ async def _whole_body(scope: Scope, receive: Receive) -> bytes:
             raise OversizedError(f"The body is over {limit} bytes.")
         if not message.get("more_body", False):
             return b"".join(chunks)
+
+
+def _refuse_half_characters(body: bytes) -> None:
+    """JSON can write half of a surrogate pair; no store and no answer can hold one."""
+    if b"\\ud" not in body.lower():
+        return
+    try:
+        json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise MalformedError("The body holds half of a surrogate pair, which is no character.") from None
+    except (ValueError, RecursionError):
+        return  # The family says what is wrong with it.
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -82,9 +82,10 @@ class Counts:
         self._marks.setdefault(key, Counter())[mark[:LONGEST_MARK]] += number
 
     def stranger(self, token: str, now: datetime) -> None:
-        """A request whose token belongs to nobody here; only its last four characters are kept."""
+        """A request whose token belongs to nobody here; only its last four characters are kept, as far as they print."""
+        last = "".join(letter if letter.isascii() and letter.isprintable() else "?" for letter in token[-4:])
         counter = self._tallies.setdefault(("", "", hour_of(now)), Counter())
-        key = (token[-4:].encode("ascii", "replace").decode(), 0, "dead")
+        key = (last, 0, "dead")
         counter[key if key in counter or len(counter) < MOST_NAMES else (OTHER_NAMES, 0, "dead")] += 1
 
     async def flush_if_due(self) -> None:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from functions.capture.paths import Place
 
 
+LONGEST_HEADER = 1_000
+"""Of a client's header that goes on: one that is absurdly long would have PostHog refuse a good event."""
+
+
 @dataclass(slots=True)
 class Inbound:
     """A request as it came: `headers` by lower-case name, `address` the client's own."""
@@ -55,9 +59,9 @@ class Inbound:
     def carried(self) -> Carried:
         """What goes on to PostHog with its events."""
         return Carried(
-            user_agent=self.header(b"user-agent"),
-            address_chain=self.address_chain,
-            sdk_info=self.header(b"posthog-sdk-info"),
+            user_agent=self.header(b"user-agent")[:LONGEST_HEADER],
+            address_chain=self.address_chain[-LONGEST_HEADER:],
+            sdk_info=self.header(b"posthog-sdk-info")[:LONGEST_HEADER],
             attempt=self.header(b"posthog-attempt") or "1",
             request_id=self.header(b"posthog-request-id"),
         )

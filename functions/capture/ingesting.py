@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from functions.capture.projects import Project
 
 
+MOST_EVENTS = 20_000
+"""Of one request; SDKs send a hundred. A few hundred bytes of gzip can hold a million."""
+MOST_BRACKETS = 1_000_000
+SMALL_BYTES = 1_000_000
+
+
 async def ingest(host: Host, inbound: Inbound) -> Answer | Passed:
     """Answer one request on an ingestion path."""
     try:
@@ -50,7 +56,14 @@ async def ingest(host: Host, inbound: Inbound) -> Answer | Passed:
             inbound.forget_address()
         if not envelope.events and not envelope.broken:
             return _refusal(inbound, 400, "empty_batch", "request holds no event")
-        answer = await _settled(host, project, envelope, inbound)
+        try:
+            answer = await _settled(host, project, envelope, inbound)
+        except TypeError:
+            if not envelope.is_plain:
+                raise
+            # Brackets hidden in strings deceived the quick look at depth: now every event is looked at.
+            envelope.is_plain = False
+            answer = await _settled(host, project, envelope, inbound)
     except HedgerowError as error:
         # A guard whose key is gone is no guard: nothing passes until it is back.
         log().warning("capture.store_down", code=error.code, detail=error.detail)
@@ -91,13 +104,18 @@ def _opened(host: Host, inbound: Inbound) -> Envelope:
         legacy=inbound.place.legacy,
         limit=host.app.settings.capture_bytes * (2 if is_recording else 1),
     )
-    return read(
+    if len(text) > SMALL_BYTES and text.count(b"{") + text.count(b"[") > MOST_BRACKETS:
+        raise TooLargeError(f"the body has over {MOST_BRACKETS:,} objects and lists")
+    envelope = read(
         text,
         query=inbound.query,
         bearer=inbound.bearer,
         protocol="v1" if inbound.place.kind == "v1" else "v0",
         sent_at_header=inbound.header(b"posthog-request-timestamp"),
     )
+    if len(envelope.events) > MOST_EVENTS:
+        raise TooLargeError(f"the batch has {len(envelope.events):,} events; send at most {MOST_EVENTS:,} at a time")
+    return envelope
 
 
 def _frozen(envelope: Envelope, inbound: Inbound) -> tuple[list[Frozen], Sorted]:

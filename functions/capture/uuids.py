@@ -26,7 +26,7 @@ def canonical(text: object) -> str | None:
         return None
     if is_as_written(text):
         return text
-    return str(uuid.UUID(text)) if _ANY_SPELLING.fullmatch(text) else None
+    return str(uuid.UUID(text.lower())) if _ANY_SPELLING.fullmatch(text) else None
 
 
 def given(now: datetime) -> str:
