@@ -7,6 +7,7 @@ row in PostHog.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,9 @@ COMPRESS_FROM_BYTES = 512 * 1024
 """Below it packing costs more than the way: 100 kB take a millisecond of a core, and as long on a line of 1 Gbit/s."""
 MOST_TOGETHER_BYTES = 256 * 1024
 WITHOUT_V1_SECONDS = 600.0
+LEAST_SECONDS = 0.25
+"""Of a second question within one budget: less would only look like a PostHog that does not answer."""
+_ATTEMPT = re.compile(r"[1-9][0-9]{0,5}")
 V1_PATHS: dict[str, str] = {"events": V1_PATH, "ai": "/i/v1/ai/events"}
 BROKEN = Outcome("failed", "forward_broke_off", "The forward ended without an outcome.")
 CLOSED = Outcome("failed", "posthog_down", "PostHog did not answer just now; it is asked again every few seconds.")
@@ -78,18 +82,25 @@ class Forwarding:
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def forward(
-        self, project: Project, lane: Lane, events: Sequence[Frozen], carried: Carried, *, historical: bool
+        self,
+        project: Project,
+        lane: Lane,
+        events: Sequence[Frozen],
+        carried: Carried,
+        *,
+        historical: bool,
+        until: float = 0.0,
     ) -> Outcome:
-        """Protocol v0, or a recording."""
+        """Protocol v0, or a recording. `until`: when the request's budget ends, where some of it is used up."""
         if self._breakers.is_open(project.origin, time.monotonic()):
             return CLOSED
         encoded = orjson.dumps([event.body for event in events])
         if lane == "recordings":
             return await self._send(project.origin, PATHS[lane], encoded, _headers(carried))
-        if lane == "events" and len(encoded) < MOST_TOGETHER_BYTES:
+        if lane == "events" and len(encoded) < MOST_TOGETHER_BYTES and not until:
             return await self._together(project, encoded[1:-1], carried, historical=historical)
         body = packed_batch(project.token, encoded[1:-1], historical=historical)
-        return await self._send(project.origin, PATHS[lane], body, _headers(carried))
+        return await self._send(project.origin, PATHS[lane], body, _headers(carried), until)
 
     async def _together(self, project: Project, events: bytes, carried: Carried, *, historical: bool) -> Outcome:
         """Share one request to PostHog with whatever is ready in the same turn of the loop.
@@ -105,11 +116,12 @@ class Forwarding:
             loop.call_soon(self._leave, key, group)
         group.parts.append(events)
         group.size += len(events)
+        until = time.monotonic() + self._app.settings.forward_seconds
         outcome = await group.outcome
         if outcome.kind in {"refused", "too_large"} and len(group.parts) > 1:
             # Whose fault it is shows when each goes alone.
             body = packed_batch(project.token, events, historical=historical)
-            return await self._send(project.origin, PATHS["events"], body, _headers(carried))
+            return await self._send(project.origin, PATHS["events"], body, _headers(carried), until)
         return outcome
 
     def _leave(self, key: tuple[str, str, bool], group: _Group) -> None:
@@ -134,6 +146,7 @@ class Forwarding:
         """Protocol v1; v0 where the upstream does not know it."""
         from functions.capture.freezing import as_v1
         from functions.capture.timestamps import written
+        from functions.capture.uuids import canonical
 
         url = project.origin + V1_PATHS[lane]
         if self._without_v1.get(url, 0.0) > time.monotonic():
@@ -145,27 +158,28 @@ class Forwarding:
         headers = {
             **_headers(carried),
             "Authorization": f"Bearer {project.token}",
-            "PostHog-Sdk-Info": carried.sdk_info or USER_AGENT,
-            "PostHog-Attempt": carried.attempt,
-            "PostHog-Request-Id": carried.request_id or str(uuid.uuid4()),
+            # What is wrong with a header must not be the end of the events.
+            "PostHog-Sdk-Info": carried.sdk_info if "/" in carried.sdk_info else USER_AGENT,
+            "PostHog-Attempt": carried.attempt if _ATTEMPT.fullmatch(carried.attempt) else "1",
+            "PostHog-Request-Id": canonical(carried.request_id) or str(uuid.uuid4()),
             "PostHog-Request-Timestamp": now,
         }
+        until = time.monotonic() + self._app.settings.forward_seconds
         outcome = await self._send(project.origin, V1_PATHS[lane], orjson.dumps(batch), headers)
         if outcome.status in {404, 405}:
             self._without_v1[url] = time.monotonic() + WITHOUT_V1_SECONDS
             self._breakers.succeeded(project.origin)
-            return Verdicts(await self.forward(project, lane, events, carried, historical=historical))
+            return Verdicts(await self.forward(project, lane, events, carried, historical=historical, until=until))
         return _read(outcome)
 
-    async def _send(self, origin: str, path: str, body: bytes, headers: dict[str, str]) -> Outcome:
+    async def _send(self, origin: str, path: str, body: bytes, headers: dict[str, str], until: float = 0.0) -> Outcome:
         if not self._breakers.may_try(origin, time.monotonic()):
             return CLOSED
         if len(body) >= COMPRESS_FROM_BYTES:
             body = await asyncio.to_thread(compressed, body)
             headers["Content-Encoding"] = "gzip"
-        outcome = await send(
-            self._app.outbound.session, origin + path, body, headers, seconds=self._app.settings.forward_seconds
-        )
+        seconds = max(LEAST_SECONDS, until - time.monotonic()) if until else self._app.settings.forward_seconds
+        outcome = await send(self._app.outbound.session, origin + path, body, headers, seconds=seconds)
         if outcome.kind == "failed":
             self._breakers.failed(origin, time.monotonic())
         else:

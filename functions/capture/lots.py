@@ -46,6 +46,8 @@ MOST_BATCH_BYTES = 4 * 1024 * 1024
 MOST_COMMIT_BYTES = 8 * 1024 * 1024
 MOST_COMMIT_RECORDS = 200
 UNREADABLE_BYTES = 64_000
+MOST_GRAVE_BYTES = 2 * 1024 * 1024
+"""Of an event PostHog would refuse; of a larger one, which nobody could send anyway, only the beginning is kept."""
 UNREADABLE_NAME = "(unreadable)"
 _HOUR = timedelta(hours=1)
 _SECOND = timedelta(seconds=1)
@@ -156,7 +158,8 @@ def grave(project: Project, poison: Poison, source: Source) -> Lot:
     """What can never be an event, kept dead with its reason."""
     try:
         orjson.loads(poison.body)
-        body, raw = poison.body, False
+        raw = len(poison.body) > MOST_GRAVE_BYTES
+        body = poison.body[:UNREADABLE_BYTES] if raw else poison.body
     except orjson.JSONDecodeError:
         body, raw = poison.body[:UNREADABLE_BYTES], True
     return Lot(

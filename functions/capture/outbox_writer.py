@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from functions.capture.lots import (
@@ -157,8 +158,8 @@ class OutboxWriter:
                 await self._write_batch([(half, records_of(half))])
 
     async def _durable(self, batch: list[Written]) -> HedgerowError | None:
-        adding = [Add(record) for _, records in batch for record in records]
-        writing = asyncio.get_running_loop().create_task(self._app.store.commit(*adding))
+        adding = [record for _, records in batch for record in records]
+        writing = asyncio.get_running_loop().create_task(self._commit(adding))
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)
         await asyncio.wait({writing}, timeout=COMMIT_SECONDS)
@@ -166,6 +167,18 @@ class OutboxWriter:
             writing.add_done_callback(lambda done: self._is_late(done, batch))
             return TransientError(f"The store took longer than {COMMIT_SECONDS:g} s.")
         return _error_of(writing)
+
+    async def _commit(self, records: Records) -> Committed:
+        """One commit; what is larger than one may be goes in several, the chunks before the delivery that needs them."""
+        begin = size = 0
+        for at, record in enumerate(records):
+            size += len(record.payload)
+            if at > begin and size > MOST_COMMIT_BYTES:
+                # Only a retry of the adapter's own can meet them there already.
+                with suppress(ConflictError):
+                    await self._app.store.commit(*map(Add, records[begin:at]))
+                begin, size = at, len(record.payload)
+        return await self._app.store.commit(*map(Add, records[begin:]))
 
     def _is_late(self, writing: asyncio.Task[Committed], batch: list[Written]) -> None:
         """What came after its requests had heard 503 is kept all the same, and counted."""

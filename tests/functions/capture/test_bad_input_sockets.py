@@ -142,3 +142,30 @@ async def test_addresses_the_owner_keeps_out_are_not_in_the_chain_either() -> No
             assert "X-Forwarded-For" not in batch.headers
             assert "$ip" not in batch.events[0]["properties"]
             assert "203.0.113.9" not in str(batch)
+
+
+@pytest.mark.parametrize("value", [b"\xff\xfe", b"\x01\x02", b"a\tb", b"x" * 60_000, "ü".encode(), b"\x7f"])
+@pytest.mark.parametrize("name", [b"User-Agent", b"X-Forwarded-For", b"PostHog-Sdk-Info", b"PostHog-Attempt"])
+async def test_no_header_a_client_may_send_loses_its_events(name: bytes, value: bytes) -> None:
+    async with room(forward_seconds=3.0) as there:
+        token = await there.project()
+        headers = {**v1_headers(token), "User-Agent": "test"}
+        headers.pop(name.decode(), None)
+        lines = [f"{key}: {text}" for key, text in headers.items()]
+        taken = 0
+        for path, more in ((V1, lines), ("/batch/", [])):
+            body = envelope(token, [event()])
+            sent = request(path, body, *more).replace(b"\r\n\r\n", b"\r\n" + name + b": " + value + b"\r\n\r\n", 1)
+            said = await there.raw(sent)
+            if said.startswith(b"HTTP/1.1 400"):
+                # The server's own word: this is no HTTP.
+                assert b"Invalid HTTP request received." in said
+            else:
+                assert said.startswith(b"HTTP/1.1 200 "), said
+                taken += 1
+        await there.drained()
+        assert (await there.books()).get("delivered", 0) == taken
+        for batch in there.upstream.seen:
+            if batch.is_v1:
+                assert batch.headers["PostHog-Attempt"] == "1"
+                assert "/" in batch.headers["PostHog-Sdk-Info"]
