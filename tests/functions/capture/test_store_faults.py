@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
 import sqlite3
 import time
 from dataclasses import replace
@@ -255,3 +257,33 @@ async def test_a_guard_without_its_key_lets_nothing_pass() -> None:
         assert (await there.stage.store.get(CaptureRules, there.tokens[token].id)) is not None
         vaults[0].is_lost = False
         assert (await there.v0(token, [event(distinct_id="bob@shop.test")])).content == OK
+
+
+async def test_what_is_too_large_for_one_commit_is_kept_in_several() -> None:
+    shaking = Shaking()
+    async with room(before=shaking, forward_seconds=8.0) as there:
+        token = await there.project()
+        await there.v0(token, [event("first")])
+        await there.upstream.off()
+        noise = base64.b64encode(os.urandom(12_000_000)).decode()
+        large = event("$ai_generation", properties={"$ai_input": noise})
+        before = shaking.it.commits
+        answer = await there.send("/i/v0/ai/batch/", {"api_key": token, "batch": [large]})
+        assert (answer.status_code, answer.content) == (200, OK)
+        assert shaking.it.commits - before >= 2
+        await there.upstream.on()
+        await there.drained()
+        assert there.upstream.bodies[large["uuid"]][0]["properties"]["$ai_input"] == noise
+        assert await there.books() == {"accepted": 2, "delivered": 2}
+
+
+async def test_of_an_enormous_event_that_nobody_takes_only_the_beginning_is_kept() -> None:
+    async with room(forward_seconds=8.0) as there:
+        token = await there.project()
+        good = event("good")
+        noise = base64.b64encode(os.urandom(9_000_000)).decode()
+        assert (await there.v0(token, [event("bad", properties={"x": noise}), good])).content == OK
+        (dead,) = await there.deliveries()
+        assert (dead.state, dead.trouble and dead.trouble.code, dead.chunks) == ("dead", "event_too_large", 0)
+        assert there.upstream.uuids == {good["uuid"]}
+        assert await there.books() == {"accepted": 2, "delivered": 1, "dead": 1}
