@@ -46,10 +46,21 @@ def disconnect(
         return screen.say_json(answer)
     screen.say(f"{id} is {answer['state']}; its credential is destroyed. {_history(answer)}")
     if answer["traffic_last_hour"]:
-        screen.say(
-            f"{answer['traffic_last_hour']:,} events came in here during the last hour: some app still points at Hedgerow."
-        )
+        screen.say(_traffic(answer))
+    if not answer["purge"]:
+        screen.say(f"What is still pending, held or dead of its events: hedgerow outbox {id}")
     return show_receipt(answer)
+
+
+def _traffic(answer: Shown) -> str:
+    """What came before tells of apps that may still send; what becomes of their events from now on."""
+    came = f"{screen.counted(answer['traffic_last_hour'], 'event')} came in for this token during the last hour."
+    if answer["purge"] or answer["refuse_traffic"]:
+        return f"{came} Within ten seconds whoever still sends here hears 401: point the apps at PostHog itself."
+    return (
+        f"{came} Until you point the apps elsewhere their events pass straight through to PostHog, for 30 days: "
+        "not changed, kept or sent again. --refuse-traffic ends that."
+    )
 
 
 def _history(answer: Shown) -> str:

@@ -11,6 +11,7 @@ PATH = "/v1/connections/con_1/disconnect"
 ENDED = {
     "state": "disconnected",
     "purge": False,
+    "refuse_traffic": False,
     "history_kept_until": None,
     "traffic_last_hour": 0,
     "receipt": None,
@@ -39,6 +40,24 @@ def test_a_script_is_not_asked_before_its_history_stays(answers: Answers) -> Non
     done = hedgerow("disconnect", "con_1", HEDGEROW_URL=answers.url, HEDGEROW_API_KEY="k")
     assert done.returncode == 0
     assert len(answers.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "told", "untold"),
+    [
+        ({}, "pass straight through to PostHog, for 30 days", "401"),
+        ({"refuse_traffic": True}, "hears 401", "pass straight through"),
+        ({"traffic_last_hour": 0}, "hedgerow outbox con_1", "came in"),
+    ],
+)
+def test_what_becomes_of_traffic_and_of_what_waits_is_said(
+    answers: Answers, changed: dict[str, object], told: str, untold: str
+) -> None:
+    answers.say("POST", PATH, {**ENDED, "traffic_last_hour": 1, **changed})
+    said = hedgerow("disconnect", "con_1", HEDGEROW_URL=answers.url, HEDGEROW_API_KEY="k").stdout
+    assert told in said
+    assert untold not in said
+    assert "1 events" not in said
 
 
 @pytest.mark.parametrize("command", ["disconnect con_1 --purge", "tenants delete ten_1"])
