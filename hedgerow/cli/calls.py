@@ -96,7 +96,7 @@ class Server:
         except httpx.TransportError as error:
             raise Stop(
                 UNREACHABLE,
-                f"Cannot reach Hedgerow at {_shown(self.url)} ({type(error).__name__}).",
+                f"Cannot reach Hedgerow at {shown_url(self.url)} ({type(error).__name__}).",
                 hint="Start it with `hedgerow dev`, or set HEDGEROW_URL to where it runs.",
             ) from error
         except UnicodeEncodeError:
@@ -185,7 +185,7 @@ def _refusal(response: httpx.Response) -> Stop:
     return stop
 
 
-def _shown(url: str) -> str:
+def shown_url(url: str) -> str:
     """The address without what may be secret: user, password, query."""
     import httpx
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hedgerow.cli import screen
-from hedgerow.cli.calls import tenant_server
+from hedgerow.cli.calls import shown_url, tenant_server
 from hedgerow.cli.following import follow
 from hedgerow.cli.keys import posthog_keys
 from hedgerow.cli.options import JsonAtOnceOption
@@ -63,10 +63,19 @@ def connect(
     if not all(each["ok"] for each in capabilities):
         show_verdicts(capabilities)
     screen.say(f"Connected: {connection['name']} is {connection['id']}, {connection['state']}.")
+    say_where_sdks_point(server.url, connection)
     run = connection.get("run")
     if run is not None and not no_wait:
         follow(server, connection["id"], run)
     return None
+
+
+def say_where_sdks_point(url: str, connection: Shown) -> None:
+    """The address of this server is the host of every SDK, where the connection has a project token."""
+    if connection["project_token_ends"] and connection["state"] not in {"disconnecting", "disconnected"}:
+        screen.say(
+            f"Point your SDKs at {shown_url(url)} (api_host) with the project token (…{connection['project_token_ends']})."
+        )
 
 
 def show_verdicts(capabilities: list[Shown]) -> None:

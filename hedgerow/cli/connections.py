@@ -9,7 +9,7 @@ import typer
 
 from hedgerow.cli import screen
 from hedgerow.cli.calls import tenant_server, the_connection
-from hedgerow.cli.connect import show_verdicts
+from hedgerow.cli.connect import say_where_sdks_point, show_verdicts
 from hedgerow.cli.keys import posthog_keys
 from hedgerow.cli.options import ConnectionArgument, JsonOption, ThatConnectionArgument
 from hedgerow.cli.stops import USAGE, Stop
@@ -55,7 +55,7 @@ def list_connections(as_json: JsonOption = False) -> None:
 def show_connection(connection: ConnectionArgument = None, as_json: JsonOption = False) -> None:
     """One connection: state, capabilities, schedule, diagnosis."""
     server = tenant_server()
-    _show(server.get(f"/v1/connections/{the_connection(server, connection)}"), as_json=as_json)
+    _show(server.url, server.get(f"/v1/connections/{the_connection(server, connection)}"), as_json=as_json)
 
 
 @connections.command("rename")
@@ -115,22 +115,22 @@ def pin(
 def pause(connection: ConnectionArgument = None, as_json: JsonOption = False) -> None:
     """Stop syncing until `resume`; the keys and the history stay."""
     server = tenant_server()
-    _show(server.post(f"/v1/connections/{the_connection(server, connection)}/pause"), as_json=as_json)
+    _show(server.url, server.post(f"/v1/connections/{the_connection(server, connection)}/pause"), as_json=as_json)
 
 
 @connections.command("resume")
 def resume(connection: ConnectionArgument = None, as_json: JsonOption = False) -> None:
     """Go on syncing."""
     server = tenant_server()
-    _show(server.post(f"/v1/connections/{the_connection(server, connection)}/resume"), as_json=as_json)
+    _show(server.url, server.post(f"/v1/connections/{the_connection(server, connection)}/resume"), as_json=as_json)
 
 
 def _change(connection: str | None, fields: Shown, *, as_json: bool) -> None:
     server = tenant_server()
-    _show(server.patch(f"/v1/connections/{the_connection(server, connection)}", fields), as_json=as_json)
+    _show(server.url, server.patch(f"/v1/connections/{the_connection(server, connection)}", fields), as_json=as_json)
 
 
-def _show(connection: Shown, *, as_json: bool) -> None:
+def _show(url: str, connection: Shown, *, as_json: bool) -> None:
     if as_json:
         return screen.say_json(connection)
     screen.say(f"{connection['name']} ({connection['id']}): {connection['state']}")
@@ -143,6 +143,7 @@ def _show(connection: Shown, *, as_json: bool) -> None:
     screen.row(made, "  personal API key", "in the vault" if connection["has_personal_api_key"] else "none")
     screen.row(made, "  pinned events", ", ".join(connection["events"]) or "none")
     screen.show(made)
+    say_where_sdks_point(url, connection)
     if connection["state"] != "disconnected":
         show_verdicts(connection["capabilities"])
     return None
