@@ -148,7 +148,7 @@ class SecretGoneError(HedgerowError):
     """The vault holds nothing under this reference."""
 
     code = "secret_gone"
-    hint = "Give the personal API key again with `PATCH /v1/connections/{id}`."
+    hint = "Give the personal API key again: `hedgerow connections rotate`, or `PATCH /v1/connections/{id}`."
 
 
 class TransientError(HedgerowError):

@@ -18,7 +18,10 @@ async def connection_of(app: App, caller: Caller, connection_id: str) -> Connect
 
 def no_connection() -> MissingError:
     """The one refusal of a connection that is not the caller's."""
-    return MissingError("There is no such connection.", hint="Check the id; `GET /v1/connections` lists yours.")
+    return MissingError(
+        "There is no such connection.",
+        hint="Check the id; `hedgerow connections`, or GET /v1/connections, lists yours.",
+    )
 
 
 def may_ask(connection: Connection) -> None:
@@ -31,8 +34,8 @@ def may_ask(connection: Connection) -> None:
         )
     if connection.state != "connected":
         hints = {
-            "paused": "Resume it with POST /v1/connections/{id}/resume.",
-            "needs_attention": "Give a working personal API key with PATCH /v1/connections/{id}.",
+            "paused": "Resume it: `hedgerow connections resume`, or POST /v1/connections/{id}/resume.",
+            "needs_attention": "Give a working personal API key: `hedgerow connections rotate`, or PATCH /v1/connections/{id}.",
         }
         raise StateConflictError(
             f"The connection is {connection.state}.",
@@ -43,5 +46,5 @@ def may_ask(connection: Connection) -> None:
         raise StateConflictError(
             "The connection is capture-only: without a personal API key PostHog answers no questions.",
             code="capture_only",
-            hint="Add a personal API key (phx_…) with PATCH /v1/connections/{id}.",
+            hint="Add a personal API key (phx_…): `hedgerow connections rotate`, or PATCH /v1/connections/{id}.",
         )

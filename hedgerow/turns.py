@@ -71,7 +71,7 @@ async def _take(app: App, connection: Connection, again: str) -> ProjectSlot:
     raise StateConflictError(
         "A sync, or another question about this project, is asking PostHog just now.",
         code="sync_running",
-        hint=f"{again} in a minute; GET /v1/connections/{{id}}/runs shows what runs.",
+        hint=f"{again} in a minute; `hedgerow runs`, or GET /v1/connections/{{id}}/runs, shows what runs.",
     )
 
 

@@ -247,7 +247,7 @@ async def _by_key(host: Host, bearer: str, connection_id: str | None) -> Project
         raise StateConflictError(
             "The connection has no project token, without which PostHog takes no events.",
             code="project_token_not_given",
-            hint=f"Give it with PATCH /v1/connections/{{id}}; it stands in {WHERE_TOKEN}.",
+            hint=f"Give it: `hedgerow connections rotate`, or PATCH /v1/connections/{{id}}; it stands in {WHERE_TOKEN}.",
         )
     return await host.projects.of(connection)
 

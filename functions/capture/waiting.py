@@ -106,7 +106,7 @@ def no_delivery() -> MissingError:
     """The one refusal of a delivery that is not the connection's."""
     return MissingError(
         "There is no such delivery.",
-        hint="GET /v1/connections/{id}/outbox lists them; what was delivered is kept 7 days, what is dead or held 30.",
+        hint="`hedgerow outbox`, or GET /v1/connections/{id}/outbox, lists them; what was delivered is kept 7 days, what is dead or held 30.",
     )
 
 

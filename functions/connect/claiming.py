@@ -8,14 +8,12 @@ through itself. The refusal never says whose the token is.
 from __future__ import annotations
 
 from functions.connect import testing
+from functions.connect.recognising import ACTIVE
 from hedgerow.app import App
 from hedgerow.errors import StateConflictError
 from hedgerow.models import Connection, TokenClaim, Trouble
-from hedgerow.ports import Add, Change, Delete, Swap, Where
+from hedgerow.ports import Add, Change, Delete, Swap
 from hedgerow.posthog.keys import claim_id
-
-ACTIVE = frozenset({"connected", "paused", "needs_attention"})
-PAGE = 500
 
 LOST = Trouble(
     code="project_token_lost",
@@ -74,36 +72,11 @@ async def holds(app: App, connection: Connection) -> bool:
     return claim is not None and claim.connection_id == connection.id
 
 
-async def other_of_project(app: App, mine: Connection) -> Connection | None:
-    """Another active connection of the same tenant to the same project: one that began as capture-only."""
-    cursor: str | None = None
-    while mine.project_id is not None:
-        page = await app.store.find(Connection, Where("tenant_id", "==", mine.tenant_id), limit=PAGE, cursor=cursor)
-        for one in page.items:
-            same = (one.host, one.project_id) == (mine.host, mine.project_id)
-            if same and one.id != mine.id and one.state in ACTIVE:
-                return one
-        cursor = page.next_cursor
-        if cursor is None:
-            break
-    return None
-
-
-async def other_of_token(app: App, mine: Connection, told: str | None) -> Connection | None:
-    """Another active connection of the same tenant that takes the events of the project with this token."""
-    claim = await app.store.get(TokenClaim, claim_id(told)) if told is not None else None
-    if claim is None or claim.connection_id == mine.id:
-        return None
-    holder = await app.store.get(Connection, claim.connection_id)
-    mine_too = holder is not None and holder.tenant_id == mine.tenant_id and holder.state in ACTIVE
-    return holder if mine_too else None
-
-
 def already_connected(existing: Connection) -> StateConflictError:
     """The refusal of a second connection to one project, with the first one's id."""
     return StateConflictError(
         "This project is connected already.",
         code="already_connected",
-        hint="Change the connection that is there with PATCH /v1/connections/{id}, or disconnect it first.",
+        hint="Change the connection that is there (`hedgerow connections rotate`, or PATCH /v1/connections/{id}), or disconnect it first.",
         members={"id": existing.id},
     )

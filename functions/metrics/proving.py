@@ -52,7 +52,7 @@ class Outcome:
 NOTHING_STORED = Outcome(
     code="nothing_stored",
     detail="Nothing is stored for these days: there is nothing to compare.",
-    hint="Sync first with POST /v1/connections/{id}/refresh, then prove.",
+    hint="Sync first: `hedgerow sync`, or POST /v1/connections/{id}/refresh; then prove.",
 )
 
 

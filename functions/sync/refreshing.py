@@ -89,5 +89,5 @@ async def _check_waiting(app: App, connection: Connection) -> None:
         raise StateConflictError(
             f"{waiting} runs of this connection wait already.",
             code="runs_waiting",
-            hint="Wait until they are done; GET …/runs shows them.",
+            hint="Wait until they are done; `hedgerow runs`, or GET …/runs, shows them.",
         )

@@ -126,7 +126,7 @@ async def test_an_event_of_nobody_says_what_that_can_mean() -> None:
     assert (unasked.status_code, unasked.json()["code"]) == (404, "event_not_known")
     assert "could not be asked: The connection is capture-only" in unasked.json()["detail"]
     assert "delivered at once and leaves no trace here" in unasked.json()["detail"]
-    assert "personal API key" in unasked.json()["hint"]
+    assert "`hedgerow connections rotate`" in unasked.json()["hint"]
     assert "never sent" not in unasked.text
     assert [each["code"] for each in unasked.json()["not_asked"]] == ["capture_only"]
 
@@ -173,6 +173,7 @@ async def test_a_connection_whose_turn_is_anothers_or_whose_key_is_gone_is_told_
     assert (busy["code"], keyless["code"]) == ("event_not_known", "event_not_known")
     assert "PostHog could not be asked" in busy["detail"]
     assert "Ask again" in busy["hint"]
+    assert "`hedgerow runs`" in busy["hint"]
     assert [each["code"] for each in keyless["not_asked"]] == ["secret_gone"]
 
 
