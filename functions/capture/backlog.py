@@ -21,7 +21,7 @@ from hedgerow.posthog.hosts import ingestion_of
 from hedgerow.records import Index, Instant, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from hedgerow.app import App
 
@@ -72,13 +72,14 @@ async def is_anything_waiting(app: App) -> bool:
     return bool((await app.store.find(DueDelivery, Where("connection_id", ">", ""), limit=1)).items)
 
 
-async def upstreams(app: App) -> list[Upstream]:
-    """Everybody who has something due now, by the origin it goes to."""
+async def upstreams(app: App, without: Container[str] = ()) -> list[Upstream]:
+    """Everybody who has something due now, by the origin it goes to; `without` these connections."""
     firsts, stopped = await _walk(app, "", _BOUNDS[-1], FEW)
     if stopped is not None:
         ranges = [(max(begin, stopped), end) for begin, end in pairwise(_BOUNDS) if end > stopped]
         walks = await asyncio.gather(*(_walk(app, begin, end) for begin, end in ranges))
         firsts += [first for walk, _ in walks for first in walk]
+    firsts = [first for first in firsts if first.connection_id not in without]
     due = sorted(firsts, key=lambda first: (first.due_at, first.connection_id))
     found: dict[str, Upstream] = {}
     for begin in range(0, len(due), _CONNECTIONS):

@@ -38,6 +38,8 @@ MOST_HELD_BYTES = 8 * 1024 * 1024
 """Of payloads read and not yet sent, all origins together; one read may go beyond it."""
 FAILURES_CLOSE = 5
 """Failures in a row that shut the origin for the rest of the tick."""
+PROBES_CLOSE = 3
+"""Connections whose first delivery fails before the origin counts as down: one alone may fail for reasons of its own."""
 MOST_PROBES = 64
 MOST_LARGE = 2
 """Deliveries of several documents that are put together at a time, all origins together."""
@@ -52,6 +54,8 @@ class Tick:
     settling: Settling
     until: float = field(default_factory=lambda: time.monotonic() + BUDGET_SECONDS)
     closed: set[str] = field(default_factory=set)
+    lame: set[str] = field(default_factory=set)
+    """Connections of which something failed: they have no more turns in this tick."""
     done: Counter[str] = field(default_factory=Counter)
     probes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_PROBES))
     large: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_LARGE))
@@ -93,15 +97,22 @@ class Drain:
             await self._read.put(None)
 
     async def _probe(self) -> bool:
-        turns = self._upstream.turns
-        while turns:
+        """Whether the origin takes one delivery. What fails may be one connection's own; when several do, it is down."""
+        turns, tick = self._upstream.turns, self._tick
+        probed = 0
+        while turns and not self._is_closed():
             queue = turns.popleft()
-            found = await backlog.page(self._tick.app, queue, limit=1)
-            if queue.cursor is not None:
-                turns.appendleft(queue)
-            if found:
-                await self._send_one(queue, found[0])
+            found = await backlog.page(tick.app, queue, limit=1)
+            if not found:
+                continue
+            await self._send_one(queue, found[0])
+            if queue.connection_id not in tick.lame:
+                if queue.cursor is not None:
+                    turns.appendleft(queue)
                 return not self._is_closed()
+            probed += 1
+            if probed >= PROBES_CLOSE or not turns:
+                tick.closed.add(self._upstream.origin)
         return False
 
     def _is_closed(self) -> bool:
@@ -121,6 +132,8 @@ class Drain:
             if not turns:
                 return
             queue = turns.popleft()
+            if queue.connection_id in tick.lame:
+                continue
             found = await backlog.page(tick.app, queue)
             tick.held += sum(len(delivery.payload) for delivery in found)
             for load in loads_of(found):
@@ -155,10 +168,14 @@ class Drain:
 
     async def _send(self, queue: Queue, load: Load) -> None:
         """All in one request, or, where PostHog does not take that, one after the other."""
-        if self._is_closed() or (len(load) > 1 and await self._is_sent_together(queue, load)):
+        if (
+            self._is_closed()
+            or queue.connection_id in self._tick.lame
+            or (len(load) > 1 and await self._is_sent_together(queue, load))
+        ):
             return
         for delivery in load:
-            if self._is_closed():
+            if self._is_closed() or queue.connection_id in self._tick.lame:
                 return
             await self._send_one(queue, delivery)
 
@@ -167,7 +184,7 @@ class Drain:
         if queue.connection is None:
             return False
         outcome, outcomes = await attempt_together(self._tick.app, queue.connection, load)
-        self._note(outcome)
+        self._note(queue, outcome)
         await self._tick.put(outcomes)
         return bool(outcomes)
 
@@ -175,16 +192,17 @@ class Drain:
         tick = self._tick
         async with tick.large if waiting.chunks else nullcontext():
             outcome, settled = await attempt(tick.app, queue.connection, waiting)
-        self._note(outcome)
+        self._note(queue, outcome)
         await tick.put([] if settled is None else [settled])
 
-    def _note(self, outcome: Outcome | None) -> None:
-        """One failure shuts the origin before anything has passed; later it takes several in a row."""
+    def _note(self, queue: Queue, outcome: Outcome | None) -> None:
+        """A failure ends the connection's turns in this tick; several in a row shut the origin for all."""
         if outcome is None:
             return
         if outcome.kind != "failed":
             self._failures = 0
             return
         self._failures += 1
-        if self._workers == 0 or self._failures >= FAILURES_CLOSE:
+        self._tick.lame.add(queue.connection_id)
+        if self._failures >= FAILURES_CLOSE:
             self._tick.closed.add(self._upstream.origin)

@@ -47,7 +47,7 @@ async def redeliver(app: App) -> dict[str, object]:
 async def _rounds(tick: Tick) -> None:
     """Look for what is due and drain it, again and again: halves of refused batches, and what came meanwhile."""
     while not tick.is_over():
-        upstreams = [found for found in await backlog.upstreams(tick.app) if found.origin not in tick.closed]
+        upstreams = [found for found in await backlog.upstreams(tick.app, tick.lame) if found.origin not in tick.closed]
         if not upstreams:
             return
         async with asyncio.TaskGroup() as group:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from functions.capture.backlog import origin_of
-from functions.capture.settling import Settled, patched, settled
+from functions.capture.settling import Settled, patched, settled, vanished
 from hedgerow.deliveries import Delivery, DeliveryChunk, WaitingDelivery, chunk_id, compressed
 from hedgerow.delivery import after_refusal, after_whole, attempt_of, dead, looked_at
 from hedgerow.delivery_parts import unpacked
@@ -38,11 +38,6 @@ _HEADERS = {
     # A few bytes come back; unpacking them would cost more than they weigh.
     "Accept-Encoding": "identity",
 }
-_NO_CONNECTION = Trouble(
-    code="connection_gone",
-    detail="The connection these events were accepted for is no more.",
-    hint="Connect the project again and send the events again.",
-)
 _INCOMPLETE = Trouble(
     code="payload_incomplete",
     detail="A part of what was kept of these events is missing.",
@@ -57,7 +52,8 @@ Tried = tuple[Outcome | None, Settled | None]
 async def attempt(app: App, connection: Connection | None, waiting: WaitingDelivery) -> Tried:
     """Hand one delivery to PostHog."""
     if connection is None:
-        return await _dead(app, waiting, _NO_CONNECTION)
+        # Purged, and an instance that did not know yet kept more of it: nothing of a purge may stay.
+        return None, vanished(waiting)
     payload = await _payload(app, waiting)
     if payload is None:
         return await _dead(app, waiting, _INCOMPLETE)

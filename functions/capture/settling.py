@@ -88,6 +88,12 @@ def patched(before: WaitingDelivery, values: Mapping[str, object]) -> Settled:
     return Settled(before.id, before.version, _key(before), changes, _PATCH_BYTES, (way,), "delivered", before.count)
 
 
+def vanished(before: WaitingDelivery) -> Settled:
+    """A delivery of a connection that was purged: it goes as everything else of it went."""
+    changes: list[Change] = [Delete(Delivery, before.id, before.version), *_chunks_gone(before)]
+    return Settled(before.id, before.version, _key(before), changes, _PATCH_BYTES, (), "purged", before.count)
+
+
 def _key(delivery: Delivery | WaitingDelivery) -> _Key:
     return delivery.tenant_id, delivery.connection_id, delivery.hour
 

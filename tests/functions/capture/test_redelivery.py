@@ -183,15 +183,27 @@ async def test_a_disconnected_connections_events_still_go_out_and_a_purged_ones_
         assert {batch.token for batch in posthog.seen} == {left.project_token}
 
 
-async def test_without_a_connection_it_dies_with_a_reason() -> None:
+async def test_what_was_kept_after_a_purge_goes_with_it() -> None:
     async with upstream() as posthog, room(posthog) as here:
         gone = await here.connection(posthog.origin)
         await here.kept(gone, events(2))
         await here.stage.store.commit(Delete(Connection, gone.id))
         await here.tick()
-        (dead,) = await here.deliveries()
-        assert (dead.state, dead.trouble and dead.trouble.code) == ("dead", "connection_gone")
+        assert await here.deliveries() == []
         assert posthog.seen == []
+
+
+async def test_a_connection_that_alone_fails_starves_nobody() -> None:
+    lame: list[str] = []
+    async with upstream(lambda batch: says(500 if batch.token in lame else 200)) as posthog, room(posthog) as here:
+        failing, sound = await here.connection(posthog.origin), await here.connection(posthog.origin)
+        lame.append(failing.project_token or "")
+        for _ in range(40):
+            await here.kept(failing, events(1))
+        await here.kept(sound, events(1))
+        await here.tick()
+        left = Counter(each.connection_id for each in await here.deliveries() if each.state == "pending")
+        assert left == {failing.id: 40}
 
 
 async def test_a_recording_goes_as_an_array_with_its_token() -> None:
