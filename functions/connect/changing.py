@@ -13,13 +13,13 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from functions.connect import claiming, connecting, testing
+from functions.connect import claiming, connecting, recognising, testing
 from functions.connect.testing import Asked, Findings
 from functions.connect.views import ConnectionChange
 from hedgerow import tiers
 from hedgerow.app import App
 from hedgerow.errors import ConflictError, InvalidError, RefusedError, SecretGoneError, StateConflictError
-from hedgerow.models import Connection, SyncRun
+from hedgerow.models import Connection, SyncRun, Tenant
 from hedgerow.ownership import no_connection
 from hedgerow.ports import Add, Swap
 from hedgerow.posthog.hosts import Host
@@ -151,7 +151,10 @@ async def _swap_keys(
                 hint="Look, then decide again.",
             )
         changed = _rekeyed(app, edit(current), keys, findings, reference)
-        other = await claiming.other_of_project(app, changed)
+        learns = current.project_id is None and changed.project_id is not None
+        # Swapped unchanged: a connect of the same project at the same moment either sees this one or is seen by it.
+        tenant = await app.store.get(Tenant, current.tenant_id) if learns else None
+        other = await recognising.other_of_project(app, changed)
         if other is not None:
             raise claiming.already_connected(other)
         claims = await claiming.changes_for(app, current, changed.project_token, proved=findings.proved)
@@ -162,7 +165,8 @@ async def _swap_keys(
             else ()
         )
         try:
-            done = await app.store.commit(Swap(changed), *claims, *(Add(run) for run in planned))
+            guard = (Swap(tenant),) if tenant is not None else ()
+            done = await app.store.commit(Swap(changed), *guard, *claims, *(Add(run) for run in planned))
         except ConflictError:
             continue
         return done.of(changed), planned
@@ -176,6 +180,9 @@ def _rekeyed(app: App, current: Connection, keys: Keys, findings: Findings, refe
     }
     if reference is not None:
         update["secret_ref"] = reference
+    if findings.token != current.project_token and keys.token is not None and not findings.proved:
+        # The former token said which project it was; nothing says it of this one.
+        update["project_id"] = None
     if current.project_id is None and findings.project_id is not None:
         update |= {"project_id": findings.project_id, "timezone": findings.timezone}
     if current.state == "needs_attention":
@@ -186,7 +193,9 @@ def _rekeyed(app: App, current: Connection, keys: Keys, findings: Findings, refe
 
 def _gained(before: Connection, after: Connection) -> bool:
     """Did a capture-only connection just learn to read?"""
-    return before.project_id is None and after.project_id is not None
+    # One that came back with its project token alone may know its project's number still.
+    could, can = (one.secret_ref is not None and one.project_id is not None for one in (before, after))
+    return can and not could
 
 
 async def _settled(app: App, changed: Connection, key: SecretStr) -> Connection:

@@ -6,12 +6,14 @@ are left, which `hedgerow.drafts` sweeps; after it a tick finds the first run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from pydantic import SecretStr
 
-from functions.connect import claiming, testing
+from functions.connect import claiming, recognising, testing
+from functions.connect.recognising import Sought
+from functions.connect.showing import Shown
 from functions.connect.testing import Asked, Findings
 from functions.connect.views import ConnectionTest, ConnectionWanted
 from hedgerow import days, drafts, runs, tiers
@@ -41,12 +43,12 @@ class Connected:
 class Attempt:
     """One attempt to connect: what was asked and found, and the reference of the key in the vault once written."""
 
-    id: str
     tenant_id: str
     asked: Asked
     findings: Findings
     name: str | None
     reference: str | None = None
+    shown: Shown = field(default_factory=Shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +94,15 @@ async def create(app: App, caller: Caller, wanted: ConnectionWanted) -> Connecte
     findings = await examine(app, asked)
     if not findings.ok:
         raise failed(findings)
-    id = connection_id(caller.tenant_id, asked, findings)
-    attempt = Attempt(id, caller.tenant_id, asked, findings, wanted.name)
-    await _plan(app, attempt)  # Refusals come before anything is written.
+    attempt = Attempt(caller.tenant_id, asked, findings, wanted.name)
+    id = (await _plan(app, attempt)).connection.id  # Refusals come before anything is written.
     if asked.key is None:
-        made = await _commit(app, attempt, None)
+        made = await _commit(app, attempt, id, None)
     else:
         draft = await drafts.begin(app, id)
         try:
             written = replace(attempt, reference=await app.vault.write(id, asked.key))
-            made = await _commit(app, written, draft)
+            made = await _commit(app, written, id, draft)
         except RefusedError:
             await _undo(app, id, draft)
             raise
@@ -111,7 +112,7 @@ async def create(app: App, caller: Caller, wanted: ConnectionWanted) -> Connecte
 
 
 def connection_id(tenant_id: str, asked: Asked, findings: Findings) -> str:
-    """The id that the same project of the same tenant always gets."""
+    """The id that the same project of the same tenant always gets when it is new."""
     known_by = findings.project_id if asked.key is not None else f"token:{findings.token}"
     return derived_id("con", tenant_id, asked.host.origin, known_by or "")
 
@@ -160,14 +161,17 @@ async def tidy(app: App, id: str, keep: str | None) -> None:
         log().warning("secrets.untidied", connection_id=id, detail=error.detail)
 
 
-async def _commit(app: App, attempt: Attempt, draft: SecretDraft | None) -> Plan:
+async def _commit(app: App, attempt: Attempt, id: str, draft: SecretDraft | None) -> Plan:
+    """Plan and write; the secret was written for `id`, so another connection meanwhile is a refusal."""
     for _ in range(TRIES):
         plan = await _plan(app, attempt)
+        if plan.connection.id != id:
+            break
         changes = (*plan.changes, Delete(SecretDraft, draft.id, draft.version)) if draft else plan.changes
         try:
             committed = await app.store.commit(*changes)
         except ConflictError:
-            existing = await app.store.get(Connection, attempt.id)
+            existing = await app.store.get(Connection, id)
             if existing is not None and attempt.reference is not None and existing.secret_ref == attempt.reference:
                 return replace(plan, connection=existing)  # Our own first try had succeeded.
             continue
@@ -179,8 +183,8 @@ async def _plan(app: App, attempt: Attempt) -> Plan:
     tenant = await app.store.get(Tenant, attempt.tenant_id)
     if tenant is None or tenant.closing_since is not None:
         raise MissingError("The tenant of this key is gone.")
-    existing = await app.store.get(Connection, attempt.id)
-    if existing is not None and existing.state in claiming.ACTIVE:
+    existing = await _own(app, attempt)
+    if existing is not None and existing.state in recognising.ACTIVE:
         raise claiming.already_connected(existing)
     if existing is not None and existing.state == "disconnecting":
         raise StateConflictError(
@@ -191,11 +195,6 @@ async def _plan(app: App, attempt: Attempt) -> Plan:
         connection = await _brought_back(app, existing, connection, attempt)
     rules = tiers.load(app.settings.tiers_file)
     connection = connection.model_copy(update={"due_at": tiers.next_due(connection, rules, app.now())})
-    other = await claiming.other_of_project(app, connection) or await claiming.other_of_token(
-        app, connection, attempt.findings.told
-    )
-    if other is not None:
-        raise claiming.already_connected(other)
     proved = attempt.findings.proved
     claims = await claiming.changes_for(app, existing or connection, connection.project_token, proved=proved)
     planned = first_runs(app, connection)
@@ -204,10 +203,26 @@ async def _plan(app: App, attempt: Attempt) -> Plan:
     return Plan(connection, planned, (Swap(tenant), write, *claims, *(Add(run) for run in planned)))
 
 
+async def _own(app: App, attempt: Attempt) -> Connection | None:
+    """The tenant's connection of this project, if it has one: to be brought back, or in the way."""
+    asked, findings = attempt.asked, attempt.findings
+    sought = Sought(
+        id=connection_id(attempt.tenant_id, asked, findings),
+        tenant_id=attempt.tenant_id,
+        origin=asked.host.origin,
+        project_id=findings.project_id,
+        tokens=frozenset(token for token in (findings.token, findings.told) if token is not None),
+    )
+    found = await recognising.own(app, sought)
+    if asked.key is not None or (found is not None and found.state != "disconnected"):
+        return found
+    return await attempt.shown.owner(app, sought) or found
+
+
 def _fresh(app: App, tenant: Tenant, attempt: Attempt) -> Connection:
     asked, findings = attempt.asked, attempt.findings
     return Connection(
-        id=attempt.id,
+        id=connection_id(tenant.id, asked, findings),
         tenant_id=tenant.id,
         name=(attempt.name or findings.project_name or asked.host.origin)[:200],
         host=asked.host.origin,
@@ -226,8 +241,9 @@ def _fresh(app: App, tenant: Tenant, attempt: Attempt) -> Connection:
 
 
 async def _brought_back(app: App, existing: Connection, fresh: Connection, attempt: Attempt) -> Connection:
-    """A disconnected connection under its old id: what was learned and asked for stays."""
+    """A disconnected connection under its own id, whichever road led to it: what was learned and asked for stays."""
     kept: dict[str, object] = {
+        "id": existing.id,
         "version": existing.version,
         "created_at": existing.created_at,
         "name": attempt.name or existing.name,
@@ -237,6 +253,9 @@ async def _brought_back(app: App, existing: Connection, fresh: Connection, attem
             by_family=existing.progress.by_family, days_per_query=existing.progress.days_per_query
         ),
     }
+    if fresh.project_id is None and existing.project_token == fresh.project_token:
+        # Without a personal key this time; the token still says which project it is.
+        kept |= {"project_id": existing.project_id, "timezone": existing.timezone}
     if existing.progress.last_success_at is not None:
         # The history is cut in the old zone; the sync notices the new one and cuts it anew.
         kept["timezone"] = existing.timezone
