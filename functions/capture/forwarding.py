@@ -92,15 +92,15 @@ class Forwarding:
         until: float = 0.0,
     ) -> Outcome:
         """Protocol v0, or a recording. `until`: when the request's budget ends, where some of it is used up."""
-        if self._breakers.is_open(project.origin, time.monotonic()):
+        if self._breakers.is_open(upstream_of(project), time.monotonic()):
             return CLOSED
         encoded = orjson.dumps([event.body for event in events])
         if lane == "recordings":
-            return await self._send(project.origin, PATHS[lane], encoded, _headers(carried))
+            return await self._send(upstream_of(project), PATHS[lane], encoded, _headers(carried))
         if lane == "events" and len(encoded) < MOST_TOGETHER_BYTES and not until:
             return await self._together(project, encoded[1:-1], carried, historical=historical)
         body = packed_batch(project.token, encoded[1:-1], historical=historical)
-        return await self._send(project.origin, PATHS[lane], body, _headers(carried), until)
+        return await self._send(upstream_of(project), PATHS[lane], body, _headers(carried), until)
 
     async def _together(self, project: Project, events: bytes, carried: Carried, *, historical: bool) -> Outcome:
         """Share one request to PostHog with whatever is ready in the same turn of the loop.
@@ -121,7 +121,7 @@ class Forwarding:
         if outcome.kind in {"refused", "too_large"} and len(group.parts) > 1:
             # Whose fault it is shows when each goes alone.
             body = packed_batch(project.token, events, historical=historical)
-            return await self._send(project.origin, PATHS["events"], body, _headers(carried), until)
+            return await self._send(upstream_of(project), PATHS["events"], body, _headers(carried), until)
         return outcome
 
     def _leave(self, key: tuple[str, str, bool], group: _Group) -> None:
@@ -135,7 +135,9 @@ class Forwarding:
         origin, token, historical = key
         body = packed_batch(token, b",".join(group.parts), historical=historical)
         try:
-            group.outcome.set_result(await self._send(origin, PATHS["events"], body, _headers(group.carried)))
+            group.outcome.set_result(
+                await self._send(_upstream(origin, token), PATHS["events"], body, _headers(group.carried))
+            )
         finally:
             if not group.outcome.done():
                 group.outcome.set_result(BROKEN)
@@ -165,26 +167,39 @@ class Forwarding:
             "PostHog-Request-Timestamp": now,
         }
         until = time.monotonic() + self._app.settings.forward_seconds
-        outcome = await self._send(project.origin, V1_PATHS[lane], orjson.dumps(batch), headers)
+        outcome = await self._send(upstream_of(project), V1_PATHS[lane], orjson.dumps(batch), headers)
         if outcome.status in {404, 405}:
             self._without_v1[url] = time.monotonic() + WITHOUT_V1_SECONDS
-            self._breakers.succeeded(project.origin)
+            self._breakers.succeeded(upstream_of(project))
             return Verdicts(await self.forward(project, lane, events, carried, historical=historical, until=until))
         return _read(outcome)
 
-    async def _send(self, origin: str, path: str, body: bytes, headers: dict[str, str], until: float = 0.0) -> Outcome:
-        if not self._breakers.may_try(origin, time.monotonic()):
+    async def _send(
+        self, upstream: str, path: str, body: bytes, headers: dict[str, str], until: float = 0.0
+    ) -> Outcome:
+        if not self._breakers.may_try(upstream, time.monotonic()):
             return CLOSED
         if len(body) >= COMPRESS_FROM_BYTES:
             body = await asyncio.to_thread(compressed, body)
             headers["Content-Encoding"] = "gzip"
         seconds = max(LEAST_SECONDS, until - time.monotonic()) if until else self._app.settings.forward_seconds
-        outcome = await send(self._app.outbound.session, origin + path, body, headers, seconds=seconds)
+        outcome = await send(
+            self._app.outbound.session, upstream.partition(" ")[0] + path, body, headers, seconds=seconds
+        )
         if outcome.kind == "failed":
-            self._breakers.failed(origin, time.monotonic())
+            self._breakers.failed(upstream, time.monotonic())
         else:
-            self._breakers.succeeded(origin)
+            self._breakers.succeeded(upstream)
         return outcome
+
+
+def upstream_of(project: Project) -> str:
+    """What a breaker is about: a project at its host. One that alone fails must not shut the host to the others."""
+    return _upstream(project.origin, project.token)
+
+
+def _upstream(origin: str, token: str) -> str:
+    return f"{origin} {token}"
 
 
 def _headers(carried: Carried) -> dict[str, str]:

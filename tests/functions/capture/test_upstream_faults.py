@@ -7,7 +7,9 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from tests.functions.capture.accept_room import OK, Answer, Batch, Event, Room, event, healthy, room, strict
+from tests.functions.capture.accept_room import Room, room
+from tests.functions.capture.counting_upstream import Answer, Batch, Event, healthy, strict
+from tests.functions.capture.wire_bytes import OK, event
 from tests.loopback import answering, http
 
 
@@ -119,7 +121,7 @@ async def test_a_refused_connection_costs_nothing_but_time() -> None:
         for each in events:
             assert (await there.v0(token, [each])).content == OK
         assert await there.books() == {"accepted": 30, "pending": 30}
-        assert not there.host.breakers.may_try(there.upstream.origin, asyncio.get_running_loop().time())
+        assert not there.host.breakers.may_try(f"{there.upstream.origin} {token}", asyncio.get_running_loop().time())
         await there.upstream.on()
         await there.drained()
         _assert_once(there, events, copies=1)
