@@ -19,7 +19,9 @@ from hedgerow.models import Connection, TokenClaim
 from hedgerow.ports import Delete
 from hedgerow.tallies import CaptureCount
 from tests.crash import Crash, Fuse, armed, every_fuse
-from tests.functions.capture.accept_room import Event, Room, Upstream, event, strict
+from tests.functions.capture.accept_room import Room
+from tests.functions.capture.counting_upstream import Event, Upstream, strict
+from tests.functions.capture.wire_bytes import event
 from tests.stage import staged
 
 if TYPE_CHECKING:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-import json
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -17,7 +15,6 @@ from uuid import uuid4
 import httpx
 import orjson
 import uvicorn
-from aiohttp import web
 from starlette.requests import Request
 
 from functions.capture import redelivering
@@ -30,6 +27,8 @@ from hedgerow.models import Connection, Tenant, TokenClaim
 from hedgerow.posthog.keys import claim_id
 from hedgerow.records import new_id
 from hedgerow.tallies import CaptureCount
+from tests.functions.capture.counting_upstream import Answer, Upstream, healthy
+from tests.functions.capture.wire_bytes import V1, v1_headers
 from tests.stage import Stage, staged
 
 if TYPE_CHECKING:
@@ -38,125 +37,6 @@ if TYPE_CHECKING:
     from hedgerow.app import App
     from hedgerow.capture_rules import CatalogRules, MergeRules, PrivacyRules
     from hedgerow.ports import Store
-
-Event = dict[str, Any]
-Row = tuple[str, str, str, str]
-OK = b'{"status":1}'
-V1 = "/i/v1/analytics/events"
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One request as PostHog would read it."""
-
-    path: str
-    token: str | None
-    events: list[Event]
-    headers: Mapping[str, str]
-    historical: bool = False
-
-    @property
-    def is_v1(self) -> bool:
-        return self.path.startswith("/i/v1/")
-
-
-Answer = Callable[[Batch], web.StreamResponse | Awaitable[web.StreamResponse]]
-
-
-def healthy(batch: Batch) -> web.StreamResponse:
-    """What PostHog says when all is well."""
-    if not batch.is_v1:
-        return web.json_response({"status": 1})
-    return web.json_response({"results": {event["uuid"]: {"result": "ok"} for event in batch.events}})
-
-
-def strict(batch: Batch) -> web.StreamResponse:
-    """A PostHog that refuses any batch with an event named "poison"."""
-    if any(event["event"] == "poison" for event in batch.events):
-        return web.Response(status=400, text="failed to parse request: poison")
-    return healthy(batch)
-
-
-@dataclass
-class Upstream:
-    """Answers what `answer` says. `rows` are the rows PostHog would hold, `bodies` every copy of each."""
-
-    answer: Answer = healthy
-    takes_even_so: bool = False
-    """Whether it takes what it then does not say 200 to: an answer that was lost."""
-    seen: list[Batch] = field(default_factory=list)
-    rows: Counter[Row] = field(default_factory=Counter)
-    bodies: dict[str, list[Event]] = field(default_factory=dict)
-    port: int = 0
-    _runner: web.AppRunner | None = None
-
-    @property
-    def origin(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def uuids(self) -> set[str]:
-        """The events it holds."""
-        return {row[0] for row in self.rows}
-
-    async def meet(self, request: web.Request) -> web.StreamResponse:
-        body = json.loads(await request.read())
-        batch = (
-            Batch(request.path, body[0]["properties"].get("token") or body[0].get("api_key"), body, request.headers)
-            if isinstance(body, list)
-            else Batch(
-                request.path,
-                body.get("api_key") or request.headers.get("Authorization", "").removeprefix("Bearer "),
-                body["batch"],
-                request.headers,
-                body.get("historical_migration", False),
-            )
-        )
-        self.seen.append(batch)
-        if self.takes_even_so:
-            self._take(batch, set())
-        answer = self.answer(batch)
-        if not isinstance(answer, web.StreamResponse):
-            answer = await answer
-        if answer.status == 200 and not self.takes_even_so:
-            self._take(batch, _left(batch, answer))
-        return answer
-
-    def _take(self, batch: Batch, left: set[str]) -> None:
-        for event in batch.events:
-            if event["uuid"] not in left:
-                self.rows[event["uuid"], event["event"], event["distinct_id"], event["timestamp"]] += 1
-                self.bodies.setdefault(event["uuid"], []).append(event)
-
-    @property
-    def is_on(self) -> bool:
-        return self._runner is not None
-
-    async def on(self) -> None:
-        """Listen, on the same port as before."""
-        app = web.Application(client_max_size=1 << 30)
-        app.router.add_post("/{path:.*}", self.meet)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-        self.port = self._runner.addresses[0][1]
-
-    async def off(self) -> None:
-        """Stop listening."""
-        if self._runner is not None:
-            runner, self._runner = self._runner, None
-            await runner.cleanup()
-
-
-def _left(batch: Batch, answer: web.StreamResponse) -> set[str]:
-    """What a v1 answer says was not taken."""
-    if not batch.is_v1 or not isinstance(answer, web.Response) or not isinstance(answer.body, bytes):
-        return set()
-    try:
-        results = json.loads(answer.body)["results"]
-    except (ValueError, KeyError, TypeError):
-        return set()
-    return {uuid for uuid, verdict in results.items() if verdict["result"] in {"drop", "retry"}}
 
 
 @dataclass
@@ -294,53 +174,6 @@ class Room:
 
     def _tokens_of(self, connection_id: str) -> set[str]:
         return {token for token, connection in self.tokens.items() if connection.id == connection_id}
-
-
-def v1_headers(token: str) -> dict[str, str]:
-    """What v1 asks for."""
-    return {
-        "Authorization": f"Bearer {token}",
-        "Content-Type": "application/json",
-        "PostHog-Sdk-Info": "posthog-python/7.91.1",
-        "PostHog-Attempt": "1",
-        "PostHog-Request-Id": str(uuid4()),
-        "PostHog-Request-Timestamp": "2026-11-20T15:30:00Z",
-    }
-
-
-def event(name: str = "paid", at: str = "2026-11-20T15:29:58.000Z", **fields: Any) -> Event:
-    """A new event as an SDK writes it."""
-    made: Event = {
-        "uuid": str(uuid4()),
-        "event": name,
-        "distinct_id": "u1",
-        "timestamp": at,
-        "properties": {"plan": "pro"},
-    }
-    return {**made, **fields}
-
-
-def request(path: str, body: bytes, *headers: str, length: int | None = None) -> bytes:
-    """The bytes of a POST; `length` may lie."""
-    size = len(body) if length is None else length
-    lines = [f"POST {path} HTTP/1.1", "Host: h.test", f"Content-Length: {size}", *headers, "", ""]
-    return "\r\n".join(lines).encode() + body
-
-
-def chunked(path: str, *parts: bytes, end: bool = True) -> bytes:
-    """The bytes of a POST in chunks."""
-    head = f"POST {path} HTTP/1.1\r\nHost: h.test\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-    body = b"".join(f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in parts)
-    return head + body + (b"0\r\n\r\n" if end else b"")
-
-
-def envelope(token: str, events: Sequence[object]) -> bytes:
-    """A v0 batch as bytes."""
-    return orjson.dumps({"api_key": token, "batch": list(events)})
-
-
-def zipped(body: bytes) -> bytes:
-    return gzip.compress(body, 1)
 
 
 @asynccontextmanager

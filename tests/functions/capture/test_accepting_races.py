@@ -13,8 +13,10 @@ from structlog.testing import capture_logs
 from hedgerow.deliveries import Delivery
 from hedgerow.errors import TransientError
 from hedgerow.logs import log
-from tests.functions.capture.accept_room import OK, Batch, event, healthy, room, strict, v1_headers
+from tests.functions.capture.accept_room import room
+from tests.functions.capture.counting_upstream import Batch, healthy, strict
 from tests.functions.capture.shaky_store import Shaking
+from tests.functions.capture.wire_bytes import OK, event, v1_headers
 
 
 @pytest.mark.parametrize("is_down", [False, True])
@@ -75,7 +77,7 @@ async def test_a_repeat_is_one_event_whether_posthog_is_there_or_not(is_v1: bool
         assert await there.books() == {"accepted": 3, "pending": 3}
         await there.upstream.on()
         await there.drained()
-        there.host.breakers.succeeded(there.upstream.origin)
+        there.host.breakers.succeeded(f"{there.upstream.origin} {token}")
         await (there.v1 if is_v1 else there.v0)(token, batch)
         assert len(there.upstream.rows) == 3
         assert await there.books() == {"accepted": 3, "delivered": 3}

@@ -9,7 +9,8 @@ from socket import SO_LINGER, SOL_SOCKET
 import pytest
 
 from hedgerow.capture_rules import PrivacyRules
-from tests.functions.capture.accept_room import V1, Room, chunked, envelope, event, request, room, v1_headers
+from tests.functions.capture.accept_room import Room, room
+from tests.functions.capture.wire_bytes import V1, chunked, envelope, event, request, v1_headers
 
 
 async def _arrived(there: Room, number: int) -> None:

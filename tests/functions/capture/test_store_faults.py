@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
 from hedgerow.adapters.sqlite import SqliteStore
 from hedgerow.capture_rules import CaptureRules, PrivacyRules
 from hedgerow.errors import SecretGoneError, TransientError
+from hedgerow.logs import log
 from hedgerow.tallies import CaptureCount
-from tests.functions.capture.accept_room import OK, Room, event, room
+from tests.functions.capture.accept_room import Room, room
 from tests.functions.capture.shaky_store import Shaking
+from tests.functions.capture.wire_bytes import OK, event
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -246,7 +249,10 @@ async def test_a_guard_without_its_key_lets_nothing_pass() -> None:
         assert (await there.v0(token, [event(distinct_id="ann@shop.test")])).content == OK
         vaults[0].is_lost = True
         there.host.projects.forget(there.tokens[token].id)
-        answer = await there.v0(token, [event(distinct_id="bob@shop.test")])
+        log()
+        with capture_logs() as lines:
+            answer = await there.v0(token, [event(distinct_id="bob@shop.test")])
+        assert [line["event"] for line in lines] == ["capture.store_down"]
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         answer = await there.v1(token, [event(distinct_id="bob@shop.test")])
         assert (answer.status_code, answer.json()["error"]) == (503, "service_unavailable")
