@@ -1,0 +1,27 @@
+"""docs/outbox.md names every code a dead or held delivery can carry."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from functions.capture import merge_checks, resending
+from functions.capture.judging_again import CATALOG_CODES
+from hedgerow import delivery
+from hedgerow.posthog.ingestion import judge
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "outbox.md").read_text()
+FLAW = re.compile(r'(?:Flaw\(|Poison\([^\n]*?)\s*"([a-z_]+)"')
+
+
+def test_every_code_of_what_is_not_sent_is_explained() -> None:
+    sources = [path.read_text() for path in (ROOT / "functions" / "capture").glob("*.py")]
+    flaws = {code for source in sources for code in FLAW.findall(source)}
+    assert {"missing_distinct_id", "event_too_large", "unreadable"} <= flaws
+    troubles = re.findall(
+        r'code="([a-z_]+)",\n', "".join(Path(each.__file__).read_text() for each in (resending, delivery, merge_checks))
+    )
+    outcomes = {judge(status, {}, b"no").code for status in (400, 413)}
+    codes = flaws | set(troubles) - {"rate_limited"} | outcomes | CATALOG_CODES | {"refused_by_hand"}
+    assert {code for code in codes if f"`[{code}]`" not in PAGE} == set()
