@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from functions.connect import changing, connecting
 from functions.connect.views import ConnectionChange, ConnectionWanted
-from hedgerow import drafts
+from hedgerow import disconnection, drafts
 from hedgerow.adapters.sealed import SealedSecret
 from hedgerow.errors import StateConflictError
 from hedgerow.keys import Caller
@@ -86,6 +86,46 @@ async def test_connecting_may_die_anywhere(room: Room, comes_back: bool) -> None
     assert len(whole.calls) > 8
     for fuse in worth_trying(len(whole.calls)):
         await connect(room, fuse, comes_back=comes_back)
+        assert fuse.blown
+
+
+async def bring_back(room: Room, fuse: Fuse, *, comes_back: bool) -> None:
+    """Connect, by its number, a project that grew from capture-only, until the fuse blows; its old id is the only one."""
+    app, caller = room.stage.app, Caller("write", (await room.stage.tenant()).id)
+    project, key = room.us.add_project("Another"), room.us.personal_api_key
+    alone = ConnectionWanted.model_validate({"host": US, "project_token": project.token})
+    made = (await connecting.create(app, caller, alone)).connection
+    grown = await changing.change(app, made, ConnectionChange(personal_api_key=SecretStr(key)))
+    await disconnection.finish(app, (await disconnection.begin(app, grown)).connection)
+    wanted = ConnectionWanted.model_validate({"host": US, "personal_api_key": key, "project_id": project.id})
+    try:
+        await connecting.create(armed(app, fuse), caller, wanted)
+    except Crash:
+        if comes_back:
+            with suppress(StateConflictError):  # It had been written: already connected.
+                await connecting.create(app, caller, wanted)
+    room.stage.clock.forward(drafts.LIFE)
+    await drafts.sweep(app, app.now())
+
+    (stored,) = (await app.store.find(Connection, Where("tenant_id", "==", caller.tenant_id))).items
+    claim = await app.store.get(TokenClaim, claim_id(project.token))
+    assert claim is not None
+    assert (stored.id, claim.connection_id, stored.project_token) == (made.id, made.id, project.token)
+    assert (await app.store.find(drafts.SecretDraft)).items == ()
+    if stored.state == "disconnected":
+        assert not comes_back
+        assert await secrets_of(room, made.id) == []
+    else:
+        assert stored.secret_ref in await secrets_of(room, made.id)
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+async def test_coming_back_may_die_anywhere(room: Room, comes_back: bool) -> None:
+    whole = Fuse()
+    await bring_back(room, whole, comes_back=comes_back)
+    assert len(whole.calls) > 8
+    for fuse in worth_trying(len(whole.calls)):
+        await bring_back(room, fuse, comes_back=comes_back)
         assert fuse.blown
 
 
