@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from functions.capture import merge_checks, resending
 from functions.capture.judging_again import CATALOG_CODES
-from hedgerow import delivery
 from hedgerow.posthog.ingestion import judge
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "outbox.md").read_text()
+OF_TROUBLES = ("functions/capture/resending.py", "functions/capture/merge_checks.py", "hedgerow/delivery.py")
+TROUBLE = re.compile(r'code="([a-z_]+)",\n')
 FLAW = re.compile(r'(?:Flaw\(|Poison\([^\n]*?)\s*"([a-z_]+)"')
 
 
@@ -19,9 +19,8 @@ def test_every_code_of_what_is_not_sent_is_explained() -> None:
     sources = [path.read_text() for path in (ROOT / "functions" / "capture").glob("*.py")]
     flaws = {code for source in sources for code in FLAW.findall(source)}
     assert {"missing_distinct_id", "event_too_large", "unreadable"} <= flaws
-    troubles = re.findall(
-        r'code="([a-z_]+)",\n', "".join(Path(each.__file__).read_text() for each in (resending, delivery, merge_checks))
-    )
+    troubles = {code for path in OF_TROUBLES for code in TROUBLE.findall((ROOT / path).read_text())}
     outcomes = {judge(status, {}, b"no").code for status in (400, 413)}
-    codes = flaws | set(troubles) - {"rate_limited"} | outcomes | CATALOG_CODES | {"refused_by_hand"}
+    assert {"connection_gone", "merge_many_ids", "payload_unreadable"} <= troubles
+    codes = flaws | troubles - {"rate_limited"} | outcomes | CATALOG_CODES | {"refused_by_hand"}
     assert {code for code in codes if f"`[{code}]`" not in PAGE} == set()
