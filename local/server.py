@@ -114,6 +114,8 @@ async def _serve(app: App, listener: socket.socket) -> None:
         Doors(app, private),
         log_level="warning",
         access_log=False,
+        # Who the client is, `HEDGEROW_FORWARDED_HOPS` says; uvicorn would believe anybody on this machine.
+        proxy_headers=False,
         lifespan="off",
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
