@@ -21,6 +21,6 @@ def test_every_code_of_what_is_not_sent_is_explained() -> None:
     assert {"missing_distinct_id", "event_too_large", "unreadable"} <= flaws
     troubles = {code for path in OF_TROUBLES for code in TROUBLE.findall((ROOT / path).read_text())}
     outcomes = {judge(status, {}, b"no").code for status in (400, 413)}
-    assert {"connection_gone", "merge_many_ids", "payload_unreadable"} <= troubles
+    assert {"merge_many_ids", "payload_incomplete", "payload_unreadable"} <= troubles
     codes = flaws | troubles - {"rate_limited"} | outcomes | CATALOG_CODES | {"refused_by_hand"}
     assert {code for code in codes if f"`[{code}]`" not in PAGE} == set()
