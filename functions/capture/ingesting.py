@@ -240,17 +240,9 @@ async def _passed(host: Host, project: Project, inbound: Inbound) -> Answer | Pa
 
 async def straight_through(host: Host, inbound: Inbound, project: Project) -> Answer | Passed:
     """A request to PostHog as it is, and its answer back."""
-    from functions.capture.passing import Asked
+    from functions.capture.passing_through import asked_of
 
-    asked = Asked(
-        method=inbound.method,
-        path=inbound.place.path,
-        query=inbound.raw_query,
-        headers=inbound.raw_headers,
-        body=inbound.body,
-        client=inbound.peer or None,
-    )
-    passed = await host.passing.answer(asked, project.origin, project.connection.id)
+    passed = await host.passing.answer(asked_of(inbound), project.origin, project.connection.id)
     return passed or answers.refused(401, "event submitted without an api_key")
 
 

@@ -17,14 +17,7 @@ if TYPE_CHECKING:
 
 async def pass_through(host: Host, inbound: Inbound) -> Answer | Passed:
     """PostHog's answer to a question about flags, configuration, scripts and the like."""
-    asked = Asked(
-        method=inbound.method,
-        path=inbound.place.path,
-        query=inbound.raw_query,
-        headers=inbound.raw_headers,
-        body=inbound.body,
-        client=inbound.peer or None,
-    )
+    asked = asked_of(inbound)
     token = token_of(asked)
     try:
         project = await host.projects.by_token(token) if token else None
@@ -37,3 +30,15 @@ async def pass_through(host: Host, inbound: Inbound) -> Answer | Passed:
     origin, owner = (project.origin, project.connection.id) if project else (None, "")
     passed = await host.passing.answer(asked, origin, owner)
     return passed or answers.refused(401, "API key is not valid: none was found in the request")
+
+
+def asked_of(inbound: Inbound) -> Asked:
+    """A request as pass-through takes it."""
+    return Asked(
+        method=inbound.method,
+        path=inbound.place.path,
+        query=inbound.raw_query,
+        headers=inbound.raw_headers,
+        body=inbound.body,
+        client=inbound.peer or None,
+    )
