@@ -16,7 +16,7 @@ from bench.capture_backlog import opened
 from bench.capture_bodies import TOKEN, event, uuid_of
 from bench.capture_stage import connect, serving
 from bench.figures import Must, Row, spread
-from functions.capture.redelivering import redeliver
+from functions.capture.redelivery.redelivering import redeliver
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from pathlib import Path
 
-from functions.capture import recents
+from functions.capture.accept import recents
 
 TOKEN = "phc_benchbenchbenchbenchbenchbench"  # noqa: S105 -- nobody's
 ENOUGH = 2 * recents.MOST + 10_000

@@ -23,8 +23,8 @@ from bench.capture_stage import far_away
 from bench.figures import Row, rated, unmeasured
 from bench.rounds import in_turn
 from bench.sizes import Sizes
-from functions.capture.draining import MOST_WIDTH
-from functions.capture.redelivering import redeliver
+from functions.capture.redelivery.draining import MOST_WIDTH
+from functions.capture.redelivery.redelivering import redeliver
 from hedgerow.posthog.ingestion import PATHS, USER_AGENT
 
 if TYPE_CHECKING:

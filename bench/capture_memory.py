@@ -18,7 +18,7 @@ from bench.capture_stage import connected
 from bench.children import child
 from bench.figures import Must, Row, Unit, ratio, spread, unmeasured
 from bench.sizes import Sizes
-from functions.capture.backlog import is_anything_waiting
+from functions.capture.redelivery.backlog import is_anything_waiting
 from hedgerow.settings import Settings
 
 WHAT = "memory of `hedgerow dev` while {megabytes} MB of backlog waits, against none"

@@ -8,7 +8,7 @@ that hold the same events. Whoever commits a step commits `moved` along with it,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -144,14 +144,18 @@ def moved(delivery: Delivery, to_state: DeliveryState) -> tuple[CountRow, ...]:
     return rows_of(moves)
 
 
-def move(moves: Moves, tally: Sequence[TallyRow], from_state: DeliveryState, to_state: DeliveryState) -> None:
-    """Enter the way of these events from a state to another."""
+def move(moves: Moves, tally: Iterable[TallyRow], from_state: DeliveryState, to_state: DeliveryState) -> None:
+    """Enter the way of these events, of one delivery or of many, from a state to another."""
     if from_state == to_state:
         return
+    sums: dict[tuple[str, int], int] = {}
     for row in tally:
-        name = row.name[:LONGEST_NAME]
-        moves[name, row.shift, from_state] -= row.count
-        moves[name, row.shift, to_state] += row.count
+        key = (row.name, row.shift)
+        sums[key] = sums.get(key, 0) + row.count
+    for (name, shift), number in sums.items():
+        short = name[:LONGEST_NAME]
+        moves[short, shift, from_state] -= number
+        moves[short, shift, to_state] += number
 
 
 def rows_of(moves: Moves) -> tuple[CountRow, ...]:

@@ -20,10 +20,13 @@ _SEAM = b"\x00\x00\xff\xff"
 _COMMA = b"\x00\x01\x00\xfe\xff,"
 """A block of deflate that is one comma."""
 _TAIL = b"]}"
+_MOST_TIMES = 1_100
+"""Deflate packs no tighter: a length beyond it is not one."""
 _SUMS = struct.Struct("<II")
-_ZEROS = bytes(1 << 15)
+_BLOCK = bytes(256)
 _POLYNOMIAL = 0xEDB88320
 _ONES = 0xFFFFFFFF
+_ONE = 1 << 31
 
 
 def packed_payload(token: str, events: bytes, *, historical: bool) -> bytes:
@@ -47,7 +50,7 @@ def joined(token: str, payloads: Sequence[bytes], *, historical: bool) -> bytes 
             return None
         whole, length = _SUMS.unpack_from(payload, len(payload) - _SUMS.size)
         length = (length - size_around) & _ONES
-        if not length:
+        if not 0 < length < _MOST_TIMES * len(payload):
             return None
         if len(pieces) > 1:
             pieces.append(_COMMA)
@@ -82,15 +85,46 @@ def _piece(text: bytes) -> bytes:
 
 def _shifted(difference: int, length: int) -> int:
     """What the difference between two sums becomes once the same `length` bytes follow on both sides."""
-    check = difference ^ _ONES
-    for _ in range(length // len(_ZEROS)):
-        check = zlib.crc32(_ZEROS, check)
-    return zlib.crc32(_ZEROS[: length % len(_ZEROS)], check) ^ _ONES
+    blocks, rest = divmod(length, len(_BLOCK))
+    shifted = zlib.crc32(_BLOCK[:rest], difference ^ _ONES) ^ _ONES
+    return _product(_power(blocks), shifted) if blocks else shifted
+
+
+@lru_cache(maxsize=8_192)
+def _power(blocks: int) -> int:
+    """The polynomial x to the number of bits in so many blocks, modulo the sum's own."""
+    if blocks == 1:
+        return zlib.crc32(_BLOCK, _ONE ^ _ONES) ^ _ONES
+    half = _power(blocks // 2)
+    square = _product(half, half)
+    return _product(square, _power(1)) if blocks % 2 else square
+
+
+def _product(one: int, other: int) -> int:
+    """The product of two polynomials modulo the sum's own, the highest power in the lowest bit."""
+    product, bit = 0, _ONE
+    while bit:
+        if one & bit:
+            product ^= other
+        bit >>= 1
+        other = (other >> 1) ^ _POLYNOMIAL if other & 1 else other >> 1
+    return product
 
 
 def _without_tail(check: int) -> int:
     """The sum over a text from the sum over the text and the tail."""
+    backwards = _backwards()
     check ^= zlib.crc32(_TAIL)
-    for _ in range(8 * len(_TAIL)):
-        check = ((check ^ _POLYNOMIAL) << 1 | 1) & _ONES if check >> 31 else check << 1
+    for _ in _TAIL:
+        check = (check << 8 & _ONES) ^ backwards[check >> 24]
     return check
+
+
+@lru_cache(maxsize=1)
+def _backwards() -> tuple[int, ...]:
+    """What takes a zero byte off a sum's end, by the sum's highest byte."""
+    found = [0] * 256
+    for low in range(256):
+        longer = zlib.crc32(b"\0", low ^ _ONES) ^ _ONES
+        found[longer >> 24] = (longer << 8 & _ONES) ^ low
+    return tuple(found)

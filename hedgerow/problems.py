@@ -241,7 +241,7 @@ def _refuse_half_characters(body: bytes) -> None:
     try:
         json.dumps(json.loads(body), ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise MalformedError("The body holds half of a surrogate pair, which is no character.") from None
+        raise InvalidError("The body holds half of a surrogate pair, which is no character.") from None
     except (ValueError, RecursionError):
         return  # The family says what is wrong with it.
 

@@ -179,7 +179,7 @@ async def _tick(app: App, private: PrivateTargets) -> None:
 
 async def _redeliver(app: App, private: PrivateTargets) -> None:
     """Send what waits in the outbox every few seconds, beside the schedules: a long drain holds up no other."""
-    from functions.capture.backlog import is_anything_waiting
+    from functions.capture.redelivery.backlog import is_anything_waiting
 
     while True:
         await asyncio.sleep(REDELIVER_SECONDS)

@@ -6,15 +6,15 @@ import gc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from functions.capture.breakers import Breakers
+from functions.capture.accept.breakers import Breakers
+from functions.capture.accept.forwarding import Forwarding
+from functions.capture.accept.outbox_writer import OutboxWriter
+from functions.capture.accept.recents import Recents
 from functions.capture.counting import Counts
-from functions.capture.forwarding import Forwarding
-from functions.capture.outbox_writer import OutboxWriter
 from functions.capture.projects import Projects
-from functions.capture.recents import Recents
 
 if TYPE_CHECKING:
-    from functions.capture.passing import Passing
+    from functions.capture.through.passing import Passing
     from hedgerow.app import App
 
 MOST_APPS = 8
@@ -43,7 +43,7 @@ class Host:
     def passing(self) -> Passing:
         """Everything that is not ingestion; an instance that only captures never loads it."""
         if self._passing is None:
-            from functions.capture.passing import Passing
+            from functions.capture.through.passing import Passing
 
             self._passing = Passing(self.app)
         return self._passing

@@ -13,12 +13,12 @@ from urllib.parse import parse_qsl
 
 import functions_framework.aio
 
-from functions.capture import answers
-from functions.capture.answers import Answer
+from functions.capture.accept.ingesting import ingest
 from functions.capture.hosting import Host, host_of
-from functions.capture.inbound import Inbound
-from functions.capture.ingesting import ingest
-from functions.capture.paths import place_of
+from functions.capture.wire import answers
+from functions.capture.wire.answers import Answer
+from functions.capture.wire.inbound import Inbound
+from functions.capture.wire.paths import place_of
 from hedgerow import problems, wiring
 from hedgerow.app import App
 from hedgerow.entrypoint import Target, api_from, on_tick
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from functions.capture.operation_answers import OperationAnswer
-    from functions.capture.passing import Passed
-    from functions.capture.paths import Place
+    from functions.capture.operating.operation_answers import OperationAnswer
+    from functions.capture.through.passing import Passed
+    from functions.capture.wire.paths import Place
     from hedgerow.settings import Settings
 
 OPERATIONS = "/v1/capture/"
@@ -108,7 +108,7 @@ async def _answered(
         return answers.refusal(place.kind, 413, "payload_too_large", why)
     if place.kind != "passing":
         return await ingest(host, inbound)
-    from functions.capture.passing_through import pass_through
+    from functions.capture.through.passing_through import pass_through
 
     return await pass_through(host, inbound)
 
@@ -190,7 +190,7 @@ async def _operate(host: Host, place: Place, scope: Scope, receive: Receive, sen
 
 
 async def _performed(host: Host, place: Place, scope: Scope, receive: Receive) -> OperationAnswer | None:
-    from functions.capture import operations
+    from functions.capture.operating import operations
 
     if scope["method"] != "POST":
         raise MethodError(f"An operation is a POST, not a {scope['method']}.")
@@ -239,6 +239,6 @@ outbox = api_from("outbox", _routes)
 @on_tick
 async def redeliver_tick(app: App, body: dict[str, str]) -> dict[str, object]:
     """Cloud Scheduler, every minute."""
-    from functions.capture import redelivering
+    from functions.capture.redelivery import redelivering
 
     return dict(await redelivering.redeliver(app))

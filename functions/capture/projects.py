@@ -112,7 +112,7 @@ class Projects:
         return await self._made(connection, rules)
 
     async def _made(self, connection: Connection, found: CaptureRules | None) -> Project:
-        from functions.capture.judging import guards_of
+        from functions.capture.guards.judging import guards_of
 
         rules = found or CaptureRules(id=connection.id, tenant_id=connection.tenant_id, connection_id=connection.id)
         guards, scrub = await guards_of(self._app, rules)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from functions.capture import catalog_routes, guard_routes, outbox_routes
+from functions.capture.catalogue import catalog_routes
+from functions.capture.guards import guard_routes
+from functions.capture.outbox import outbox_routes
 
 router = APIRouter()
 for part in (outbox_routes, catalog_routes, guard_routes):

@@ -14,7 +14,7 @@ from hedgerow.cli.options import ConnectionArgument, JsonOption
 from hedgerow.cli.stops import FAILED, USAGE, Stop
 
 if TYPE_CHECKING:
-    from functions.capture.catalog_checking import CatalogVerdict, Checker
+    from functions.capture.catalogue.catalog_checking import CatalogVerdict, Checker
     from hedgerow.capture_rules import CatalogRules
     from hedgerow.cli.calls import Shown
 
@@ -90,7 +90,7 @@ def pull(
 
     From its definitions and recent events. What the file says already stays as it is.
     """
-    from functions.capture import catalog_learning, catalog_shape
+    from functions.capture.catalogue import catalog_learning, catalog_shape
 
     server = tenant_server()
     path = f"/v1/connections/{the_connection(server, connection)}/catalog"
@@ -116,7 +116,7 @@ def pull(
 @catalog.command("push")
 def push(connection: ConnectionArgument = None, file: FileOption = CATALOG_FILE) -> None:
     """Put the file in the place of the version it was made from."""
-    from functions.capture import catalog_shape
+    from functions.capture.catalogue import catalog_shape
 
     rules = read_catalog(file)
     server = tenant_server()
@@ -144,7 +144,7 @@ def check(
 
     For CI: without a server unless --connection is given; exit 1 on violations.
     """
-    from functions.capture.catalog_checking import Checker
+    from functions.capture.catalogue.catalog_checking import Checker
 
     rules = _rules(file, connection)
     _resemblances(rules)
@@ -171,8 +171,8 @@ def types(
     ] = None,
 ) -> None:
     """Write a typed function for every event."""
-    from functions.capture.catalog_python import python_of
-    from functions.capture.catalog_typescript import typescript_of
+    from functions.capture.catalogue.catalog_python import python_of
+    from functions.capture.catalogue.catalog_typescript import typescript_of
 
     if python is None and typescript is None:
         raise Stop(USAGE, "Say which language.", hint="hedgerow catalog types --python events.py")
@@ -189,7 +189,7 @@ def _rules(file: Path, connection: str | None) -> CatalogRules:
     """The file's catalogue, or the one that stands for the connection."""
     if connection is None:
         return read_catalog(file)
-    from functions.capture import catalog_shape
+    from functions.capture.catalogue import catalog_shape
 
     server = tenant_server()
     found = server.get(f"/v1/connections/{the_connection(server, connection)}/catalog")
@@ -198,7 +198,7 @@ def _rules(file: Path, connection: str | None) -> CatalogRules:
 
 
 def _resemblances(rules: CatalogRules) -> None:
-    from functions.capture.naming import lookalike
+    from functions.capture.catalogue.naming import lookalike
 
     names = [rule.name for rule in rules.events]
     for place, name in enumerate(names):

@@ -26,7 +26,7 @@ class Line:
 
 def read_catalog(file: Path) -> CatalogRules:
     """The catalogue in a file; a stop that says what is wrong with it. Version 0: the file names none."""
-    from functions.capture import catalog_shape
+    from functions.capture.catalogue import catalog_shape
     from hedgerow.errors import RefusedError
 
     try:
@@ -42,7 +42,7 @@ def read_catalog(file: Path) -> CatalogRules:
 
 def write_catalog(file: Path, rules: CatalogRules) -> None:
     """The catalogue as `push` sends it."""
-    from functions.capture.catalog_shape import document_of
+    from functions.capture.catalogue.catalog_shape import document_of
 
     document = document_of(rules)
     write(file, json.dumps(document, ensure_ascii=False, indent=2) + "\n")

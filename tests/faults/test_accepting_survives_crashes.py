@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from functions.capture import booking
 from functions.capture.hosting import host_of
 from functions.capture.main import capture
-from functions.capture.spans import span_of
+from functions.capture.outbox import booking
+from functions.capture.outbox.spans import span_of
 from hedgerow.deliveries import Delivery
 from hedgerow.models import Connection, TokenClaim
 from hedgerow.ports import Delete

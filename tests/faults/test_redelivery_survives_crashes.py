@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from functions.capture.drain_lease import DrainLease
+from functions.capture.redelivery.drain_lease import DrainLease
 from hedgerow.deliveries import Delivery, DeliveryChunk
 from hedgerow.models import Connection
 from hedgerow.ports import Delete, Patch

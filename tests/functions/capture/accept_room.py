@@ -17,9 +17,9 @@ import orjson
 import uvicorn
 from starlette.requests import Request
 
-from functions.capture import redelivering
 from functions.capture.hosting import Host, host_of
 from functions.capture.main import capture
+from functions.capture.redelivery import redelivering
 from hedgerow import wiring
 from hedgerow.capture_rules import CaptureRules
 from hedgerow.deliveries import Delivery

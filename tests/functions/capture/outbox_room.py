@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import httpx
 import orjson
 
-from functions.capture import outbox_routes
+from functions.capture.outbox import outbox_routes
 from hedgerow import keys, problems, wiring
 from hedgerow.deliveries import (
     Attempt,

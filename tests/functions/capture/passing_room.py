@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from functions.capture.asking import Asked, Headers, Passed
-from functions.capture.passing import Passing
+from functions.capture.through.asking import Asked, Headers, Passed
+from functions.capture.through.passing import Passing
 from tests.stage import Stage, staged
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from uuid import uuid4
 import orjson
 from aiohttp import web
 
-from functions.capture import redelivering
+from functions.capture.redelivery import redelivering
 from hedgerow.deliveries import (
     MOST_PAYLOAD_BYTES,
     Delivery,

@@ -7,7 +7,7 @@ import json
 import time
 from uuid import uuid4
 
-from functions.capture import ingesting
+from functions.capture.accept import ingesting
 from functions.capture.main import outbox
 from tests.functions.capture.operation_stage import shop
 from tests.stage import NOW
@@ -77,11 +77,11 @@ async def test_a_long_header_of_the_client_does_not_go_on() -> None:
     assert (answer.status_code, arrived) == (200, ["good"])
 
 
-async def test_half_a_character_is_malformed_on_the_api() -> None:
+async def test_half_a_character_is_refused_on_the_api() -> None:
     async with shop() as here, here.stage.calling(outbox, await here.stage.key(here.tenant)) as client:
         con = f"/v1/connections/{here.connection.id}"
         json_type = {"Content-Type": "application/json"}
         guards = await client.patch(f"{con}/guards", content=b'{"privacy": {"exempt": ["\\ud800"]}}', headers=json_type)
         checked = await client.post(f"{con}/catalog/check", content=b'[{"event": "\\uD800"}]', headers=json_type)
-    assert (guards.status_code, checked.status_code) == (400, 400)
-    assert guards.json()["code"] == "malformed"
+    assert (guards.status_code, checked.status_code) == (422, 422)
+    assert guards.json()["code"] == "invalid"

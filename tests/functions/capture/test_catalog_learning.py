@@ -11,7 +11,7 @@ from uuid import NAMESPACE_DNS, uuid5
 import httpx
 from pydantic import SecretStr
 
-from functions.capture.catalog_routes import router
+from functions.capture.catalogue.catalog_routes import router
 from hedgerow import keys, wiring
 from hedgerow.models import ProjectSlot
 from hedgerow.ports import Add, Swap

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from functions.capture.catalog_keeping import KEPT_VERSIONS
-from functions.capture.catalog_routes import router
+from functions.capture.catalogue.catalog_keeping import KEPT_VERSIONS
+from functions.capture.catalogue.catalog_routes import router
 from hedgerow.capture_rules import CaptureRules, CatalogVersion, PrivacyRules
 from hedgerow.ports import Where
 from hedgerow.problems import Guard, application

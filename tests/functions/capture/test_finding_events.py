@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from functions.capture import posthog_rows, tracing
-from functions.capture.posthog_rows import spans
+from functions.capture.outbox import posthog_rows, tracing
+from functions.capture.outbox.posthog_rows import spans
 from hedgerow import counting_up
 from hedgerow.deliveries import Attempt, Delivery, Parcel, hour_of
 from hedgerow.errors import MissingError

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from functions.capture.guard_routes import router
-from functions.capture.hash_keys import key_of
+from functions.capture.guards.guard_routes import router
+from functions.capture.guards.hash_keys import key_of
 from hedgerow import disconnection
 from hedgerow.adapters.sealed import SealedSecret
 from hedgerow.capture_rules import CaptureRules, PrivacyRules, hash_key_name

@@ -6,8 +6,8 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from functions.capture import redelivering
 from functions.capture.main import outbox
+from functions.capture.redelivery import redelivering
 from tests.functions.capture.operation_stage import Shop, shop
 from tests.stage import NOW
 

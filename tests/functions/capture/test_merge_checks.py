@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from functions.capture.merge_checks import check
+from functions.capture.guards.merge_checks import check
 from hedgerow.capture_rules import CaptureRules, MergeRules
 from hedgerow.models import Connection, ProjectSlot
 from hedgerow.ports import Add, Swap

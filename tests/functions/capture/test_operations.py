@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from functions.capture.operations import perform
+from functions.capture.operating.operations import perform
 from hedgerow import wiring
 from local.posthog.faults import Fault
 from tests.functions.capture.operation_stage import BODIES, OK, URL, shop

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from functions.capture.operation_forms import FORMS
+from functions.capture.operating.operation_forms import FORMS
 from hedgerow.client import Capture, Client, OperationResult
 from hedgerow.errors import (
     ForbiddenError,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic.alias_generators import to_pascal
 
-from functions.capture.operation_forms import FORMS
+from functions.capture.operating.operation_forms import FORMS
 from tests.functions.capture.operation_stage import shop
 
 PAGE = (Path(__file__).parents[3] / "docs" / "operations-api.md").read_text()

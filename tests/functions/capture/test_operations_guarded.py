@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.capture import identified
 from functions.capture.events import Aside, Guard
-from functions.capture.operations import perform
+from functions.capture.operating import identified
+from functions.capture.operating.operations import perform
 from hedgerow.capture_rules import CaptureRules, CatalogRules, EventRule, MergeRules, PropertyRule
 from hedgerow.models import Trouble
 from local.posthog.faults import Fault

@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from functions.capture import hosting, redelivering
+from functions.capture import hosting
 from functions.capture.main import outbox
+from functions.capture.redelivery import redelivering
 from local.posthog.faults import Fault
 from tests.functions.capture.operation_stage import Shop, shop
 from tests.stage import ADMIN_KEY, NOW

@@ -147,7 +147,7 @@ async def test_a_large_answer_streams_in_parts() -> None:
 
 async def test_an_answer_cut_while_it_streams_is_an_error_and_not_an_end() -> None:
     async with answering(http(b"only a part", length=5_000)) as cut, staged([f"127.0.0.1:{cut.port}"]) as stage:
-        from functions.capture.passing import Passing
+        from functions.capture.through.passing import Passing
 
         passed = await Passing(stage.app).answer(get("/i/v1/logs", method="POST"), f"http://127.0.0.1:{cut.port}")
         assert passed is not None

@@ -88,7 +88,7 @@ async def test_a_script_of_configuration_fails_as_a_script_should() -> None:
 async def test_an_answer_cut_in_its_body_is_no_answer() -> None:
     async with answering(http(ON[:50].encode(), length=len(ON))) as cut, furnished(json_answer(ON)) as room:
         async with staged([f"127.0.0.1:{cut.port}"]) as stage:
-            from functions.capture.passing import Passing
+            from functions.capture.through.passing import Passing
 
             passed = await Passing(stage.app).answer(flags(QUESTION), f"http://127.0.0.1:{cut.port}")
         assert passed is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.capture.upstreams import Upstreams
+from functions.capture.through.upstreams import Upstreams
 from hedgerow.models import Connection
 from tests.functions.capture.passing_room import furnished, get, json_answer
 from tests.stage import Stage, staged

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from aiohttp import web
 
-from functions.capture.drain_lease import ID, LEASE, DrainLease
+from functions.capture.redelivery.drain_lease import ID, LEASE, DrainLease
 from hedgerow.capture_rules import CaptureRules, MergeRules
 from hedgerow.deliveries import Delivery, DeliveryChunk
 from hedgerow.models import Connection

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from bench.capture_backlog import fill, opened, packed
 from bench.capture_bodies import ENOUGH, batches, lengths_of, uuid_of, write
-from functions.capture import recents
+from functions.capture.accept import recents
 from hedgerow.deliveries import Delivery
 from hedgerow.delivery_parts import unpacked
 from hedgerow.models import Connection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.capture.operation_forms import Wire
+from functions.capture.operating.operation_forms import Wire
 
 URL = "https://mysite.com/products/123?utm=1#top"
 FULL: dict[str, dict[str, Any]] = {

@@ -20,8 +20,8 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.capture import lz64
-from functions.capture.decoding import EmptyBodyError, TooLargeError, UnreadableError, decode
+from functions.capture.wire import lz64
+from functions.capture.wire.decoding import EmptyBodyError, TooLargeError, UnreadableError, decode
 from local.posthog import encodings as posthog
 
 with warnings.catch_warnings():

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from functions.capture.envelopes import MIXED_TOKENS, read
 from functions.capture.events import Arrived, Envelope, Frozen, Poison, Protocol
-from functions.capture.freezing import freeze
-from functions.capture.salvage import Fragment
+from functions.capture.wire.envelopes import MIXED_TOKENS, read
+from functions.capture.wire.freezing import freeze
+from functions.capture.wire.salvage import Fragment
 
 TEN = datetime(2025, 5, 1, 10, tzinfo=UTC)
 ARRIVED = Arrived(now=datetime(2025, 6, 15, 12, tzinfo=UTC))

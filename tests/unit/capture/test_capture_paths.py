@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.capture.paths import Place, PlaceKind, place_of
+from functions.capture.wire.paths import Place, PlaceKind, place_of
 
 INGESTION: list[tuple[str, PlaceKind, bool]] = [
     ("/batch", "v0", False),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.capture import timestamps
-from functions.capture.timestamps import EPOCH, decide, parse, written
+from functions.capture.wire import timestamps
+from functions.capture.wire.timestamps import EPOCH, decide, parse, written
 from local.posthog import timestamps as posthog
 
 NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.capture import catalog
+from functions.capture.catalogue import catalog
 from functions.capture.events import Aside, Frozen
 from hedgerow.capture_rules import CatalogRules, EventPolicy, EventRule, PropertyRule, PropertyType
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.capture import catalog, catalog_shape
+from functions.capture.catalogue import catalog, catalog_shape
 from hedgerow.errors import HedgerowError, InvalidError, OversizedError
 
 

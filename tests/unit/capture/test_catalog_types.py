@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.capture.catalog_python import python_of
-from functions.capture.catalog_shape import read, rules_of
-from functions.capture.catalog_shipped import shipped
-from functions.capture.catalog_types import typed
-from functions.capture.catalog_typescript import typescript_of
+from functions.capture.catalogue.catalog_python import python_of
+from functions.capture.catalogue.catalog_shape import read, rules_of
+from functions.capture.catalogue.catalog_shipped import shipped
+from functions.capture.catalogue.catalog_types import typed
+from functions.capture.catalogue.catalog_typescript import typescript_of
 from hedgerow.capture_rules import CatalogRules, EventRule, PropertyRule
 from hedgerow.errors import HedgerowError
 

@@ -6,9 +6,9 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+from functions.capture.accept.recents import Recents
 from functions.capture.counting import MOST_MARKS, _bounded
 from functions.capture.events import Frozen
-from functions.capture.recents import Recents
 
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 TOTALS = (

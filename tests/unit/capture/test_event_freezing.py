@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from functions.capture import uuids
 from functions.capture.events import Arrived, Frozen, Poison
-from functions.capture.freezing import as_v1, freeze
-from functions.capture.poisons import spelled
-from functions.capture.salvage import Fragment
+from functions.capture.wire import uuids
+from functions.capture.wire.freezing import as_v1, freeze
+from functions.capture.wire.poisons import spelled
+from functions.capture.wire.salvage import Fragment
 
 NOW = datetime(2025, 6, 15, 12, 0, 0, 123_456, UTC)
 UUID7 = "0196a2b0-1111-7222-8333-444455556666"

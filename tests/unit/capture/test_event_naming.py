@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from functions.capture.catalog_shipped import shipped
-from functions.capture.naming import habit_of, lookalike, style_of
+from functions.capture.catalogue.catalog_shipped import shipped
+from functions.capture.catalogue.naming import habit_of, lookalike, style_of
 
 KNOWN = [event.name for event in shipped().events]
 

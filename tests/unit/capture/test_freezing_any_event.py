@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.capture.events import Arrived, Frozen, Poison
-from functions.capture.freezing import as_v1, freeze
+from functions.capture.wire.freezing import as_v1, freeze
 
 UUID7 = "0196a2b0-1111-7222-8333-444455556666"
 

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.capture.envelopes import read
 from functions.capture.events import Arrived, Frozen, Poison
-from functions.capture.freezing import as_v1, freeze
+from functions.capture.wire.envelopes import read
+from functions.capture.wire.freezing import as_v1, freeze
 from hedgerow.deliveries import packed_batch
 from local.posthog import capture_v1
 from local.posthog.arrivals import Arrival

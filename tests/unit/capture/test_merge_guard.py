@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from functions.capture import merges
 from functions.capture.events import Aside, Frozen
-from functions.capture.identity_names import is_nobodys, is_refused_by_posthog
+from functions.capture.guards import merges
+from functions.capture.guards.identity_names import is_nobodys, is_refused_by_posthog
 from hedgerow.capture_rules import MergeRules
 from local.posthog.persons import is_illegal
 

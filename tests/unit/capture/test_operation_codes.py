@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from functions.capture import identified
-from functions.capture.operation_answers import of_failing, of_keeping, of_outcome, of_parameters, status_code
-from functions.capture.operation_forms import FORMS
+from functions.capture.operating import identified
+from functions.capture.operating.operation_answers import of_failing, of_keeping, of_outcome, of_parameters, status_code
+from functions.capture.operating.operation_forms import FORMS
 from hedgerow.posthog.ingestion import Outcome, judge
 
 JSON = {"Content-Type": "application/json"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.capture.operation_reading import ParameterError, instant_of
+from functions.capture.operating.operation_reading import ParameterError, instant_of
 
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 

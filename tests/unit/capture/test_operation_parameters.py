@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.capture.events import Arrived, Frozen
-from functions.capture.freezing import freeze
-from functions.capture.operation_forms import FORMS, Wire
-from functions.capture.operation_reading import ParameterError, instant_of, read
+from functions.capture.operating.operation_forms import FORMS, Wire
+from functions.capture.operating.operation_reading import ParameterError, instant_of, read
+from functions.capture.wire.freezing import freeze
 from hedgerow.errors import MalformedError
 from tests.unit.capture.operation_tables import FULL, MADE, REQUIRED, URL
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from functions.capture.judging_again import CATALOG_CODES
+from functions.capture.guards.judging_again import CATALOG_CODES
 from hedgerow.posthog.ingestion import judge
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "outbox.md").read_text()
-OF_TROUBLES = ("functions/capture/resending.py", "functions/capture/merge_checks.py", "hedgerow/delivery.py")
+OF_TROUBLES = (
+    "functions/capture/redelivery/resending.py",
+    "functions/capture/guards/merge_checks.py",
+    "hedgerow/delivery.py",
+)
 TROUBLE = re.compile(r'code="([a-z_]+)",\n')
 FLAW = re.compile(r'(?:Flaw\(|Poison\([^\n]*?)\s*"([a-z_]+)"')
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.capture.asking import Kind
-from functions.capture.freshness import is_same, seconds_fresh
-from functions.capture.last_good import Kept, LastGood, unpacked
-from functions.capture.soundness import judge
+from functions.capture.through.asking import Kind
+from functions.capture.through.freshness import is_same, seconds_fresh
+from functions.capture.through.last_good import Kept, LastGood, unpacked
+from functions.capture.through.soundness import judge
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from functions.capture.asking import Asked, is_plain, kind_of, question_of, token_of
+from functions.capture.through.asking import Asked, is_plain, kind_of, question_of, token_of
 
 BODY = b'{"token":"phc_body","distinct_id":"u1"}'
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from functions.capture.personal_data import found, hint_of, is_card
+from functions.capture.guards.personal_data import found, hint_of, is_card
 from tests.unit.capture.personal_texts import NEGATIVE, POSITIVE
 
 

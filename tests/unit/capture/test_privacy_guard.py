@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from functions.capture import privacy
 from functions.capture.events import Frozen, Judge
+from functions.capture.guards import privacy
 from hedgerow.capture_rules import PRIVACY_KINDS, PrivacyAction, PrivacyKind, PrivacyRules
 
 KEY = bytes(range(32))

@@ -11,11 +11,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.capture import catalog, privacy
-from functions.capture.catalog_shipped import shipped
+from functions.capture.catalogue import catalog
+from functions.capture.catalogue.catalog_shipped import shipped
 from functions.capture.events import Arrived, Aside, Frozen
-from functions.capture.freezing import freeze, freeze_all
-from functions.capture.screening import SCREENED_FROM, needed
+from functions.capture.guards import privacy
+from functions.capture.guards.screening import SCREENED_FROM, needed
+from functions.capture.wire.freezing import freeze, freeze_all
 from hedgerow.capture_rules import CatalogRules, EventRule, PrivacyRules, PropertyRule
 
 NOW = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from functions.capture.catalog_python import python_of
-from functions.capture.catalog_shape import document_of
-from functions.capture.catalog_shipped import shipped
-from functions.capture.catalog_typescript import typescript_of
+from functions.capture.catalogue.catalog_python import python_of
+from functions.capture.catalogue.catalog_shape import document_of
+from functions.capture.catalogue.catalog_shipped import shipped
+from functions.capture.catalogue.catalog_typescript import typescript_of
 from tests.cli_process import Answers, hedgerow
 
 PATH = "/v1/connections/con_1/catalog"

@@ -1,0 +1,1 @@
+"""The event catalogue: checked, kept, reported, learnt, and written as typed functions."""

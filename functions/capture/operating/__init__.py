@@ -1,0 +1,1 @@
+"""The five operations: alias, event, identity, page, screen."""

@@ -1,0 +1,1 @@
+"""What the engineer on call sees: what waits, where an event is, whether the books balance."""

@@ -1,0 +1,1 @@
+"""The outbox emptied: what waits goes to PostHog again."""

@@ -1,0 +1,1 @@
+"""What is not ingestion: through to PostHog, or the last good answer."""
