@@ -118,8 +118,11 @@ class SqliteStore:
                 table = tables[subject(some[0])[0]]
                 if not _apply(connection, table, some, version):
                     raise conflict(*some)
+            traced = {change.kind for change in changes if isinstance(change, Delete) and change.kind.leaves_no_trace}
+            for kind in traced:
+                tables[kind].move_to_clean_pages(connection)
         # The log still holds the pages as they were before, until it is cut.
-        self._log_has_traces |= any(isinstance(change, Delete) and change.kind.leaves_no_trace for change in changes)
+        self._log_has_traces |= bool(traced)
         if self._log_has_traces:
             self._log_has_traces = not empty_log(connection)
         written = (subject(change) for change in changes if not isinstance(change, Delete))
