@@ -15,13 +15,14 @@ from hedgerow.ports import Add, Committed, Delete, Page, Patch, Swap
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from hedgerow.ports import Change, Where
     from hedgerow.records import Record
 
 R = TypeVar("R", bound="Record")
+T = TypeVar("T")
 
 NEXT_VERSION = """
     INSERT INTO "latest version" (only, version) VALUES (1, 1)
@@ -33,11 +34,13 @@ class SqliteStore:
     """Records in a file, one table for each collection; ":memory:" keeps them as long as the store.
 
     Versions are the running number of the commit that wrote them, so that no version is
-    ever given twice, not even to a record that was deleted and added again.
+    ever given twice, not even to a record that was deleted and added again. Readers have
+    a thread of their own: they wait for no commit, and see every one that was answered.
     """
 
     def __init__(self, path: Path | str) -> None:
         self._thread = SqliteThread(path)
+        self._reading = self._thread if str(path) == ":memory:" else SqliteThread(path)
         self._tables: dict[type[Record], Table[Any]] = {}
         # A process that was killed may have left a trace in the log.
         self._log_has_traces = True
@@ -50,12 +53,11 @@ class SqliteStore:
         """Several records, in the order of `ids`; None where none is."""
         wanted = sorted({id for id in ids if is_possible_id(id)})
 
-        def read(connection: sqlite3.Connection) -> dict[str, R]:
-            table = self._table(connection, kind)
+        def read(connection: sqlite3.Connection, table: Table[R]) -> dict[str, R]:
             rows = connection.execute(table.select_some(len(wanted)), wanted).fetchall()
             return {id: table.record(row) for id, *row in rows}
 
-        found = await self._thread.run(read) if wanted else {}
+        found = await self._read(kind, read) if wanted else {}
         return [found.get(id) for id in ids]
 
     async def find(
@@ -71,13 +73,12 @@ class SqliteStore:
         choice = choose_index(kind, where)
         after = decode_cursor(cursor, kind, choice) if cursor is not None else None
 
-        def read(connection: sqlite3.Connection) -> list[R]:
+        def read(connection: sqlite3.Connection, table: Table[R]) -> list[R]:
             # One more than asked for tells whether anything follows.
-            table = self._table(connection, kind)
             statement, values = table.select_page(choice, after, limit + 1)
-            return [table.record(row) for row in connection.execute(statement, values)]
+            return [table.record(row) for row in connection.execute(statement, values).fetchall()]
 
-        records = await self._thread.run(read)
+        records = await self._read(kind, read)
         items = tuple(records[:limit])
         return Page(items, encode_cursor(items[-1], choice) if len(records) > limit else None)
 
@@ -85,12 +86,12 @@ class SqliteStore:
         """How many records meet the conditions."""
         choice = choose_index(kind, where)
 
-        def read(connection: sqlite3.Connection) -> int:
-            statement, values = self._table(connection, kind).count(choice)
+        def read(connection: sqlite3.Connection, table: Table[R]) -> int:
+            statement, values = table.count(choice)
             number: int = connection.execute(statement, values).fetchone()[0]
             return number
 
-        return await self._thread.run(read)
+        return await self._read(kind, read)
 
     async def commit(self, *changes: Change) -> Committed:
         """Make all changes or none, on disk when it returns."""
@@ -99,7 +100,15 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Close the file."""
+        await self._reading.close()
         await self._thread.close()
+
+    async def _read(self, kind: type[R], work: Callable[[sqlite3.Connection, Table[R]], T]) -> T:
+        table: Table[R] | None = self._tables.get(kind)
+        if table is None:
+            table = await self._thread.run(lambda connection: self._table(connection, kind))
+        there = table
+        return await self._reading.run(lambda connection: work(connection, there))
 
     def _table(self, connection: sqlite3.Connection, kind: type[R]) -> Table[R]:
         if kind not in self._tables:
