@@ -114,10 +114,9 @@ class Table(Generic[R]):
         body = "".join(f", '$.{name}', json(?)" for name in in_body)
         terms = ["version = ?", f"body = json_set(body{body})" if in_body else "body = body"]
         terms += [f"{_column(name)} = ?" for name in keys] + [f"{_bytes_column(name)} = ?" for name in beside]
-        # One statement for many: the thread lets go of the interpreter once, not once for each. Whatever fails in it
-        # undoes the whole transaction; "or fail" spares a second journal of its own.
+        # One statement for many: the thread lets go of the interpreter once, not once for each.
         statement = (
-            f"UPDATE OR FAIL {self.name} SET {', '.join(terms)} FROM json_each(?) AS patched"
+            f"UPDATE {self.name} SET {', '.join(terms)} FROM json_each(?) AS patched"
             f" WHERE {self.name}.id = patched.value ->> 0 AND {self.name}.version = patched.value ->> 1"
         )
         written = [*(json.dumps(value) for value in in_body.values()), *(sort_key(values[name]) for name in keys)]

@@ -65,6 +65,8 @@ class SqliteThread:
         try:
             # Of a new file; one that is there already keeps its own.
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            # What a statement of many rows keeps in case it fails need not go through a file.
+            connection.execute("PRAGMA temp_store = MEMORY")
             # A commit that was acknowledged survives the power cord, not only the process.
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
