@@ -15,14 +15,13 @@ from hedgerow.ports import Add, Committed, Delete, Page, Patch, Swap
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from hedgerow.ports import Change, Where
     from hedgerow.records import Record
 
 R = TypeVar("R", bound="Record")
-T = TypeVar("T")
 
 NEXT_VERSION = """
     INSERT INTO "latest version" (only, version) VALUES (1, 1)
@@ -34,13 +33,11 @@ class SqliteStore:
     """Records in a file, one table for each collection; ":memory:" keeps them as long as the store.
 
     Versions are the running number of the commit that wrote them, so that no version is
-    ever given twice, not even to a record that was deleted and added again. Readers have
-    a thread of their own: they wait for no commit, and see every one that was answered.
+    ever given twice, not even to a record that was deleted and added again.
     """
 
     def __init__(self, path: Path | str) -> None:
         self._thread = SqliteThread(path)
-        self._reading = self._thread if str(path) == ":memory:" else SqliteThread(path)
         self._tables: dict[type[Record], Table[Any]] = {}
         # A process that was killed may have left a trace in the log.
         self._log_has_traces = True
@@ -53,11 +50,12 @@ class SqliteStore:
         """Several records, in the order of `ids`; None where none is."""
         wanted = sorted({id for id in ids if is_possible_id(id)})
 
-        def read(connection: sqlite3.Connection, table: Table[R]) -> dict[str, R]:
+        def read(connection: sqlite3.Connection) -> dict[str, R]:
+            table = self._table(connection, kind)
             rows = connection.execute(table.select_some(len(wanted)), wanted).fetchall()
             return {id: table.record(row) for id, *row in rows}
 
-        found = await self._read(kind, read) if wanted else {}
+        found = await self._thread.run(read) if wanted else {}
         return [found.get(id) for id in ids]
 
     async def find(
@@ -73,12 +71,13 @@ class SqliteStore:
         choice = choose_index(kind, where)
         after = decode_cursor(cursor, kind, choice) if cursor is not None else None
 
-        def read(connection: sqlite3.Connection, table: Table[R]) -> list[R]:
+        def read(connection: sqlite3.Connection) -> list[R]:
             # One more than asked for tells whether anything follows.
+            table = self._table(connection, kind)
             statement, values = table.select_page(choice, after, limit + 1)
-            return [table.record(row) for row in connection.execute(statement, values).fetchall()]
+            return [table.record(row) for row in connection.execute(statement, values)]
 
-        records = await self._read(kind, read)
+        records = await self._thread.run(read)
         items = tuple(records[:limit])
         return Page(items, encode_cursor(items[-1], choice) if len(records) > limit else None)
 
@@ -86,12 +85,12 @@ class SqliteStore:
         """How many records meet the conditions."""
         choice = choose_index(kind, where)
 
-        def read(connection: sqlite3.Connection, table: Table[R]) -> int:
-            statement, values = table.count(choice)
+        def read(connection: sqlite3.Connection) -> int:
+            statement, values = self._table(connection, kind).count(choice)
             number: int = connection.execute(statement, values).fetchone()[0]
             return number
 
-        return await self._read(kind, read)
+        return await self._thread.run(read)
 
     async def commit(self, *changes: Change) -> Committed:
         """Make all changes or none, on disk when it returns."""
@@ -100,15 +99,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Close the file."""
-        await self._reading.close()
         await self._thread.close()
-
-    async def _read(self, kind: type[R], work: Callable[[sqlite3.Connection, Table[R]], T]) -> T:
-        table: Table[R] | None = self._tables.get(kind)
-        if table is None:
-            table = await self._thread.run(lambda connection: self._table(connection, kind))
-        there = table
-        return await self._reading.run(lambda connection: work(connection, there))
 
     def _table(self, connection: sqlite3.Connection, kind: type[R]) -> Table[R]:
         if kind not in self._tables:
@@ -127,11 +118,8 @@ class SqliteStore:
                 table = tables[subject(some[0])[0]]
                 if not _apply(connection, table, some, version):
                     raise conflict(*some)
-            traced = {change.kind for change in changes if isinstance(change, Delete) and change.kind.leaves_no_trace}
-            for kind in traced:
-                tables[kind].move_to_clean_pages(connection)
         # The log still holds the pages as they were before, until it is cut.
-        self._log_has_traces |= bool(traced)
+        self._log_has_traces |= any(isinstance(change, Delete) and change.kind.leaves_no_trace for change in changes)
         if self._log_has_traces:
             self._log_has_traces = not empty_log(connection)
         written = (subject(change) for change in changes if not isinstance(change, Delete))

@@ -86,16 +86,6 @@ class Table(Generic[R]):
         for (id,) in connection.execute(f"SELECT id FROM {self.name}").fetchall():
             yield id, self.record(connection.execute(self.select_some(1), (id,)).fetchone()[1:])
 
-    def move_to_clean_pages(self, connection: sqlite3.Connection) -> None:
-        """Write what is left of the table anew, after a deletion that must leave no trace.
-
-        SQLite overwrites a deleted row, but not the copies that lie in its pages since they were split or joined.
-        """
-        columns = ", ".join(["id", "version", "body", *self.extra])
-        rows = connection.execute(f"SELECT {columns} FROM {self.name} ORDER BY rowid").fetchall()
-        connection.execute(f"DELETE FROM {self.name}")
-        connection.executemany(self.insert, rows)
-
     def row(self, record: Record, version: int) -> tuple[object, ...]:
         """The values of everything but the id, as `insert` and `update` take them."""
         body = record.model_dump_json(exclude=self._beside)
@@ -128,10 +118,7 @@ class Table(Generic[R]):
         beside = {name: part for name, part in zip(self.bytes_fields, parts, strict=True) if part is not None}
         if beside and len(self._stand_ins) > 1:
             body = body[:-1] + self._stand_ins
-        record = self.kind.model_validate_json(body)
-        # Frozen for everybody else; nobody has seen it yet, and a copy of each would cost a third of reading.
-        record.__dict__.update(beside, version=version)
-        return record
+        return self.kind.model_validate_json(body).model_copy(update={"version": version, **beside})
 
     def select_some(self, number: int) -> str:
         """The statement for records by id: takes `number` ids, gives id and row."""

@@ -23,9 +23,6 @@ T = TypeVar("T")
 BUSY_SECONDS = 10.0
 """How long a second process waits for the first one's transaction."""
 
-PAGE_BYTES = 16_384
-"""A payload of usual size lies within one page: fewer, larger pages to read, to write and to overwrite."""
-
 
 class SqliteThread:
     """A database file (or ":memory:") and the only thread that touches it.
@@ -63,10 +60,6 @@ class SqliteThread:
         self._create()
         connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
-            # Of a new file; one that is there already keeps its own.
-            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-            # What a statement of many rows keeps in case it fails need not go through a file.
-            connection.execute("PRAGMA temp_store = MEMORY")
             # A commit that was acknowledged survives the power cord, not only the process.
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
