@@ -20,7 +20,7 @@ FLAW = re.compile(r'(?:Flaw\(|Poison\([^\n]*?)\s*"([a-z_]+)"')
 
 
 def test_every_code_of_what_is_not_sent_is_explained() -> None:
-    sources = [path.read_text() for path in (ROOT / "functions" / "capture").glob("*.py")]
+    sources = [path.read_text() for path in (ROOT / "functions" / "capture").rglob("*.py")]
     flaws = {code for source in sources for code in FLAW.findall(source)}
     assert {"missing_distinct_id", "event_too_large", "unreadable"} <= flaws
     troubles = {code for path in OF_TROUBLES for code in TROUBLE.findall((ROOT / path).read_text())}
