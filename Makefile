@@ -10,5 +10,5 @@ install: .venv/.installed
 demo: install ; @$(BIN)/python -m local.demo
 test: install ; @$(BIN)/pytest
 check: install ; @$(BIN)/python -m local.check
-bench: install ; @$(BIN)/python -m bench
+bench: install ; @$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-bench.txt && $(BIN)/python -m bench
 lock: install ; @$(BIN)/python -m local.lock

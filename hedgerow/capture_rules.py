@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from hedgerow.models import Part
+from hedgerow.parts import Part
 from hedgerow.records import Index, Instant, Record, derived_id
 
 PropertyType = Literal["string", "number", "integer", "boolean", "object", "array", "any"]

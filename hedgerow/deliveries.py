@@ -14,7 +14,8 @@ from uuid import UUID
 import orjson
 from pydantic import Field
 
-from hedgerow.models import Part, Trouble
+from hedgerow.models import Trouble
+from hedgerow.parts import Part
 from hedgerow.records import Index, Instant, Record
 
 Lane = Literal["events", "ai", "recordings", "merges"]

@@ -55,6 +55,34 @@ class PointsStored(Message):
         return self.run_id
 
 
+class RunEnded(Message):
+    """A run of a connection ended, with or without points: its alert rules are looked at. Key: the run, which ends once."""
+
+    topic = "run-ended"
+
+    connection_id: str
+    run_id: str
+
+    @property
+    def key(self) -> str:
+        """The run."""
+        return self.run_id
+
+
+class NotificationDue(Message):
+    """A notification waits to be sent. Key: the notification and its attempt, so that a later try is another message."""
+
+    topic = "notification-due"
+
+    notification_id: str
+    attempt: int = 0
+
+    @property
+    def key(self) -> str:
+        """The notification and the attempt."""
+        return f"{self.notification_id}#{self.attempt}"
+
+
 class PurgeRequested(Message):
     """Remove what a disconnected connection left. Key: the connection, which is purged whole."""
 

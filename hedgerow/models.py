@@ -9,8 +9,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from hedgerow.measures import Measure
+from hedgerow.parts import Part
 from hedgerow.records import Index, Instant, Record
 
 Tier = Literal["starter", "basic", "pro", "scale"]
@@ -19,12 +21,6 @@ ConnectionState = Literal["connected", "paused", "needs_attention", "disconnecti
 RunState = Literal["pending", "running", "succeeded", "failed"]
 RunKind = Literal["first", "refresh", "scheduled", "rezone"]
 CapabilityName = Literal["reach", "authenticate", "project", "query", "feature_flags", "event_definitions", "capture"]
-
-
-class Part(BaseModel):
-    """A value inside a record."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64", val_json_bytes="base64")
 
 
 class Trouble(Part):
@@ -45,6 +41,9 @@ class Tenant(Record):
     tier: Tier
     activity_tracking: bool = True
     created_at: Instant
+    default_channel_id: str | None = Field(
+        default=None, description="Where alert rules without channels of their own tell."
+    )
     closing_since: Instant | None = Field(
         default=None, description="It is being deleted: its connections are purged, then it goes."
     )
@@ -88,6 +87,15 @@ class SyncProgress(Part):
     rechecked: int = Field(default=0, description="Days of that month re-checked so far on `recheck_day`.")
     by_family: bool = Field(default=False, description="The combined query was too heavy: ask family by family.")
     days_per_query: int | None = Field(default=None, description="The widest span that answered, once one did not.")
+    newest_event_at: Instant | None = Field(
+        default=None,
+        description="The newest event PostHog held when last asked: what is later may still be on its way.",
+    )
+    asked_at: Instant | None = Field(default=None, description="When that was.")
+    arrivals: tuple[float, ...] = Field(
+        default=(),
+        description="How late events arrive: the seconds after which each share of hedgerow.completeness.SHARES has come.",
+    )
 
 
 class Connection(Record):
@@ -117,6 +125,10 @@ class Connection(Record):
     timezone: str = "UTC"
     every: timedelta | None = Field(default=None, description="A slower schedule than the tier's; never a faster one.")
     events: tuple[str, ...] = Field(default=(), description="Pinned custom events.")
+    measures: tuple[Measure, ...] = Field(
+        default=(), description="What alert rules need measured beside the catalogue, in the sync's own query."
+    )
+    is_watched: bool = Field(default=False, description="It has alert rules beside the one every connection has.")
     created_at: Instant
     due_at: Instant | None = Field(default=None, description="When a tick publishes it; None: by hand.")
     progress: SyncProgress = SyncProgress()

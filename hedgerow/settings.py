@@ -96,6 +96,21 @@ class Settings(BaseSettings):
         default="https://us-assets.i.posthog.com",
         description="Where /static scripts come from when neither the request nor the page tells the project.",
     )
+    public_url: str = Field(
+        default="",
+        description="This installation's own https:// address, which links in chat lead to; `hedgerow dev` sets its own.",
+    )
+    operator_webhook: SecretStr | None = Field(
+        default=None,
+        description="Where the operator is told of connections in trouble: a webhook of Slack, Discord, Teams, Google Chat, or any https:// address.",
+    )
+    operator_webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="whsec_…: signs what goes to an operator's address that belongs to no chat (Standard Webhooks).",
+    )
+    slack_api: str = Field(
+        default="https://slack.com/api", description="Slack's Web API, for channels with a bot token."
+    )
     us_host: str = Field(
         default="https://us.posthog.com", description="PostHog's US cloud, tried when a key is unknown in the EU."
     )

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from hedgerow.models import Part
+from hedgerow.parts import Part
 from hedgerow.records import Index, Instant, Record, derived_id
 
 MOST_ROWS = 300

@@ -1,4 +1,4 @@
-"""`make lock`: compiles pyproject.toml into the two requirements files, with hashes, without index addresses.
+"""`make lock`: compiles pyproject.toml into the requirements files, with hashes, without index addresses.
 
 The compiler lives in a throwaway environment: it is nobody's dependency.
 """
@@ -25,7 +25,7 @@ OPTIONS = (
 
 
 def main() -> int:
-    """0 when both files were written; newer releases are taken only with `--upgrade`."""
+    """0 when the files were written; newer releases are taken only with `--upgrade`."""
     upgrade = [argument for argument in sys.argv[1:] if argument == "--upgrade"]
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
@@ -41,6 +41,9 @@ def main() -> int:
             cwd=ROOT,
             check=True,
         )
+        print("Compiling requirements-bench.txt: what the benchmarks compare with.", flush=True)
+        rivals = ["--extra", "rivals", "-c", "requirements-dev.txt"]
+        subprocess.run([*compiler, *rivals, "-o", "requirements-bench.txt", "pyproject.toml"], cwd=ROOT, check=True)
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from hedgerow.models import Part
+from hedgerow.parts import Part
 from hedgerow.records import Index, Instant, Record
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)

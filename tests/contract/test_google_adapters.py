@@ -15,7 +15,7 @@ from hedgerow.adapters.google import PubSubQueue, _chunks
 from hedgerow.adapters.google_clients import google_errors
 from hedgerow.errors import TransientError
 from hedgerow.messages import PointsStored
-from hedgerow.models import Part
+from hedgerow.parts import Part
 from hedgerow.ports import Add
 from hedgerow.records import Record
 from tests.contract.posts import Letterbox, PubSubPost

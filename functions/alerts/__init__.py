@@ -1,0 +1,1 @@
+"""Alerts: rules, verdicts, incidents, and telling people."""

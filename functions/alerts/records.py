@@ -1,0 +1,221 @@
+"""The alerts' records at rest: rules and where each stands, incidents, notifications, channels, webhooks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from functions.alerts.conditions.kinds import Condition
+from functions.alerts.spec import Policy, SeriesSpec, Severity
+from hedgerow.activity import ActivityKind
+from hedgerow.channels.notice import ChannelKind
+from hedgerow.models import Trouble
+from hedgerow.parts import Part
+from hedgerow.records import Index, Instant, Record
+
+IncidentState = Literal["open", "resolved"]
+Phase = Literal["quiet", "pending", "open"]
+StepKind = Literal[
+    "opened", "worse", "acknowledged", "snoozed", "edited", "corrected", "resolved", "notified", "not_notified"
+]
+NotificationKind = Literal[
+    "opened", "worse", "acknowledged", "snoozed", "resolved", "digest", "test", "told", "activity"
+]
+NotificationState = Literal["pending", "sending", "sent", "folded", "dead"]
+
+
+class AlertRule(Record):
+    """A condition over a series of one connection. `revision` counts the edits that change what is judged."""
+
+    collection = "alert_rules"
+    indexes = (Index("connection_id", "name"), Index("tenant_id", "-created_at"))
+
+    tenant_id: str
+    connection_id: str
+    name: str
+    series: SeriesSpec
+    condition: Condition
+    policy: Policy = Policy()
+    severity: Severity = "warning"
+    channels: tuple[str, ...] = Field(default=(), description="Channels' ids; empty: the tenant's default channel.")
+    enabled: bool = True
+    template: str | None = None
+    revision: int = 1
+    snoozed_until: Instant | None = None
+    useful: int = Field(default=0, description="People who said so of its incidents, or acknowledged one.")
+    useless: int = 0
+    created_at: Instant
+    updated_at: Instant
+
+
+class Mark(Part):
+    """What was said of one bucket."""
+
+    bucket: int
+    firing: bool
+    recovered: bool = False
+
+
+class LastVerdict(Part):
+    """The newest verdict, as the API shows it."""
+
+    state: Literal["firing", "not_firing", "waiting", "errored"]
+    reason: str
+    sentence: str
+    at: Instant
+    bucket: int | None = None
+    observed: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class RuleState(Record):
+    """Where a rule stands, once for each value of its breakdown. Its id is derived from both.
+
+    An incident is opened in the commit that swaps this record, which therefore is what
+    keeps a rule to one open incident.
+    """
+
+    collection = "rule_states"
+    indexes = (Index("rule_id"), Index("connection_id"), Index("due_at"))
+
+    tenant_id: str
+    connection_id: str
+    rule_id: str
+    value: str | None = None
+    revision: int
+    phase: Phase = "quiet"
+    marks: tuple[Mark, ...] = ()
+    firing_since: Instant | None = None
+    incident_id: str | None = None
+    opened: int = Field(default=0, description="Incidents opened so far; the next one's id is derived from it.")
+    resolved_at: Instant | None = None
+    snoozed_until: Instant | None = None
+    last: LastVerdict | None = None
+    due_at: Instant | None = Field(default=None, description="When time alone may change the verdict.")
+
+
+class Step(Part):
+    """One line of an incident's timeline. `by` is a key's id, a channel's name, or empty for Hedgerow itself."""
+
+    at: Instant
+    kind: StepKind
+    sentence: str
+    by: str = ""
+
+
+class Incident(Record):
+    """The stretch from first firing to resolved. Kept 400 days."""
+
+    collection = "incidents"
+    indexes = (
+        Index("tenant_id", "-opened_at"),
+        Index("tenant_id", "state", "-opened_at"),
+        Index("connection_id", "-opened_at"),
+        Index("rule_id", "-opened_at"),
+        Index("opened_at"),
+    )
+
+    tenant_id: str
+    connection_id: str
+    rule_id: str
+    rule_name: str
+    connection_name: str
+    value: str | None = None
+    state: IncidentState = "open"
+    severity: Severity
+    since: Instant = Field(description="Begin of the first firing bucket.")
+    opened_at: Instant
+    resolved_at: Instant | None = None
+    acknowledged_at: Instant | None = None
+    acknowledged_by: str | None = None
+    snoozed_until: Instant | None = None
+    sentence: str = Field(description="What is wrong, at its newest.")
+    bucket: int | None = None
+    observed: float | None = None
+    low: float | None = None
+    high: float | None = None
+    peak: float | None = None
+    sureness: float = 1.0
+    on_incomplete: bool = Field(default=False, description="It was opened by data that was not complete.")
+    was_corrected: bool = Field(default=False, description="It closed because late data moved the number.")
+    channels: tuple[str, ...] = Field(default=(), description="Where it was told when it opened.")
+    timeline: tuple[Step, ...] = Field(default=(), max_length=200)
+
+
+class Notification(Record):
+    """One thing to tell one channel (or webhook), written with the change it tells of, then claimed and sent.
+
+    Its id is derived from what is told and to whom. `subject_id` is the incident, the
+    activity, the digest or the test. Kept 30 days.
+    """
+
+    collection = "notifications"
+    indexes = (
+        Index("due_at"),
+        Index("subject_id"),
+        Index("connection_id"),
+        Index("channel_id", "-created_at"),
+        Index("created_at"),
+    )
+
+    tenant_id: str
+    connection_id: str | None = None
+    channel_id: str
+    subject_id: str
+    rule_id: str | None = None
+    step: int = Field(default=0, description="Of the incident: which line of its timeline.")
+    kind: NotificationKind
+    severity: Severity = "warning"
+    state: NotificationState = "pending"
+    created_at: Instant
+    due_at: Instant | None = Field(default=None, description="Pending: when to send. Sending: when its claim ends.")
+    claimed_by: str | None = None
+    attempts: int = 0
+    sent_at: Instant | None = None
+    trouble: Trouble | None = None
+
+
+class Thread(Record):
+    """Where an incident's message is in a channel, for editing and replying. Its id is derived from both."""
+
+    collection = "chat_threads"
+    indexes = (Index("connection_id"),)
+
+    connection_id: str
+    reference: dict[str, str] = Field(description="The service's own: a `ts`, a message id, a thread's name.")
+    told_at: Instant
+
+
+class Channel(Record):
+    """Where people are told. Its address and secrets are in the vault, as one JSON object."""
+
+    collection = "channels"
+    indexes = (Index("tenant_id", "name"),)
+
+    tenant_id: str
+    name: str
+    kind: ChannelKind
+    secret_ref: str
+    shown: str = Field(description="What may be shown of the address: the host.")
+    slack_channel: str | None = None
+    weekly_budget: int | None = Field(default=None, ge=1, description="Messages a week; above it comes a digest.")
+    disabled_at: Instant | None = None
+    trouble: Trouble | None = None
+    created_at: Instant
+
+
+class Webhook(Record):
+    """Who is told what happens, by Standard Webhooks. `tenant_id` is `all` for the operator's own."""
+
+    collection = "webhooks"
+    indexes = (Index("tenant_id", "-created_at"),)
+
+    tenant_id: str
+    kinds: tuple[ActivityKind, ...] = Field(default=(), description="Empty: every kind.")
+    secret_ref: str
+    shown: str
+    disabled_at: Instant | None = None
+    trouble: Trouble | None = None
+    created_at: Instant
