@@ -156,7 +156,9 @@ class Notification(Record):
         Index("due_at"),
         Index("subject_id"),
         Index("connection_id"),
+        Index("connection_id", "due_at"),
         Index("channel_id", "-created_at"),
+        Index("channel_id", "due_at"),
         Index("created_at"),
     )
 
@@ -173,6 +175,7 @@ class Notification(Record):
     due_at: Instant | None = Field(default=None, description="Pending: when to send. Sending: when its claim ends.")
     claimed_by: str | None = None
     attempts: int = 0
+    members: tuple[str, ...] = Field(default=(), description="Notifications folded into this one's message.")
     sent_at: Instant | None = None
     trouble: Trouble | None = None
 
@@ -185,6 +188,7 @@ class Thread(Record):
 
     connection_id: str
     reference: dict[str, str] = Field(description="The service's own: a `ts`, a message id, a thread's name.")
+    incident_ids: tuple[str, ...] = Field(default=(), description="Every incident the message tells of, in its order.")
     told_at: Instant
 
 
