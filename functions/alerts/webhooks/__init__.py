@@ -1,0 +1,1 @@
+"""Webhooks: what happens in Hedgerow, told to the product around it."""
