@@ -1,0 +1,1 @@
+"""What people open from chat without a key: signed pages and charts."""
