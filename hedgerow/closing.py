@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hedgerow import disconnection
+from hedgerow import alert_traces, disconnection
 from hedgerow.app import App
 from hedgerow.disconnection import receipt_id
 from hedgerow.errors import ConflictError, HedgerowError
@@ -58,7 +58,7 @@ async def settle(app: App, tenant_id: str) -> PurgeReceipt | None:
         if tenant.closing_since is None or await app.store.count(Connection, Where("tenant_id", "==", tenant_id)):
             return None
         try:
-            if not await _drop_keys(app, tenant):
+            if not await _drop_keys(app, tenant) and not await _drop_addresses(app, tenant):
                 await _fold(app, tenant)
         except ConflictError:
             continue  # Another call settles too.
@@ -86,6 +86,19 @@ async def _drop_keys(app: App, tenant: Tenant) -> bool:
     counted = {**own.removed, ApiKey.collection: own.removed.get(ApiKey.collection, 0) + len(page.items)}
     own = own.model_copy(update={"removed": counted})
     await app.store.commit(_write(own), *(Delete(ApiKey, key.id) for key in page.items))
+    return True
+
+
+async def _drop_addresses(app: App, tenant: Tenant) -> bool:
+    """Remove a page of the tenant's channels and webhooks, their secrets first, and count them; False when none was left."""
+    gone = await alert_traces.addresses(app, tenant.id)
+    if not gone:
+        return False
+    own = await _own(app, tenant)
+    counted = Counter(own.removed) + Counter(change.kind.collection for change in gone)
+    for change in gone:
+        await app.vault.destroy(change.id)
+    await app.store.commit(_write(own.model_copy(update={"removed": dict(counted)})), *gone)
     return True
 
 

@@ -33,7 +33,7 @@ class Record(BaseModel):
     collection: ClassVar[str]
     indexes: ClassVar[tuple[Index, ...]] = ()
     partial: ClassVar[bool] = False
-    """Fewer fields of another class's records, for readers of many: found, never written."""
+    """Fewer fields of another class's records, for readers of many: found, perhaps deleted, never written."""
 
     leaves_no_trace: ClassVar[bool] = False
     """A deletion takes the bytes off the disk too, where the store is a file of ours."""

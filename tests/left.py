@@ -6,6 +6,9 @@ from datetime import date, timedelta
 
 from pydantic import SecretStr
 
+from functions.alerts.conditions.kinds import Threshold
+from functions.alerts.records import AlertRule, Incident, Notification, RuleState, Thread
+from functions.alerts.spec import MetricSeries
 from hedgerow.adapters.sealed import SealedSecret
 from hedgerow.capture_rules import CaptureRules, CatalogRules, CatalogVersion, hash_key_name
 from hedgerow.deliveries import Delivery, DeliveryChunk, chunk_id, hour_of
@@ -40,6 +43,11 @@ LEAVINGS: tuple[type[Record], ...] = (
     CaptureRules,
     CatalogVersion,
     LastAnswer,
+    AlertRule,
+    RuleState,
+    Incident,
+    Notification,
+    Thread,
 )
 
 
@@ -96,6 +104,37 @@ async def captured(stage: Stage, connection: Connection) -> None:
     await stage.store.commit(Add(waits), Add(rest), Add(count), Add(rules), Add(version), Add(answer))
 
 
+async def told(stage: Stage, connection: Connection) -> None:
+    """One of everything alerts keep of a connection."""
+    now, whose = stage.clock(), {"tenant_id": connection.tenant_id, "connection_id": connection.id}
+    rule = AlertRule(
+        id=new_id("rul"),
+        name="DAU drop",
+        series=MetricSeries(name="posthog_dau"),
+        condition=Threshold(below=1),
+        created_at=now,
+        updated_at=now,
+        **whose,
+    )
+    incident = Incident(
+        id=new_id("inc"),
+        rule_id=rule.id,
+        rule_name=rule.name,
+        connection_name=connection.name,
+        severity="warning",
+        since=now,
+        opened_at=now,
+        sentence="DAU 0, below 1.",
+        **whose,
+    )
+    state = RuleState(id=new_id("rst"), rule_id=rule.id, revision=1, phase="open", incident_id=incident.id, **whose)
+    told = Notification(
+        id=new_id("ntf"), channel_id="chn_1", subject_id=incident.id, kind="opened", created_at=now, **whose
+    )
+    thread = Thread(id=new_id("thr"), connection_id=connection.id, reference={"ts": "1"}, told_at=now)
+    await stage.store.commit(Add(rule), Add(incident), Add(state), Add(told), Add(thread))
+
+
 async def lived_in(stage: Stage, tenant: Tenant, runs: int = 3, token: str = TOKEN) -> Connection:
     """A connection that has synced two months, been changed, captured events, and whose token is claimed."""
     connection = await stage.connection(tenant, token=token)
@@ -105,6 +144,7 @@ async def lived_in(stage: Stage, tenant: Tenant, runs: int = 3, token: str = TOK
     await stage.store.commit(Add(text), Add(claim), Add(change_of(stage, connection, TODAY)))
     await stage.store.commit(Add(run_of(stage, connection, "pending")), Add(run_of(stage, connection, "running")))
     await captured(stage, connection)
+    await told(stage, connection)
     for begin in range(0, runs, 200):
         await stage.store.commit(*(Add(run_of(stage, connection)) for _ in range(min(200, runs - begin))))
     return connection

@@ -25,7 +25,7 @@ def check_changes(changes: Sequence[Change]) -> None:
     seen: set[tuple[str, str]] = set()
     for change in changes:
         kind, id = subject(change)
-        if kind.partial:
+        if kind.partial and not isinstance(change, Delete):
             raise ValueError(f"{kind.__name__} is a partial view of {kind.collection}: it is read, never written")
         if not is_possible_id(id):
             raise ValueError(f"{kind.__name__} cannot have the id {id!r}")

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from functions.alerts import records as alert_records
 from functions.sync.ticking import DueConnection
+from hedgerow import alert_traces
 from hedgerow.models import Connection
 from hedgerow.ports import Add, Delete, Store, Swap, Where
 from hedgerow.records import Record
@@ -45,15 +47,24 @@ async def test_a_view_finds_what_the_whole_class_wrote(store: Store) -> None:
 async def test_a_view_is_never_written(store: Store) -> None:
     await store.commit(Add(connection(1, NOW)))
     view = (await store.find(DueConnection, Where("tier", "==", "pro"))).items[0]
-    for change in (Add(view), Swap(view), Delete(DueConnection, view.id)):
+    for change in (Add(view), Swap(view)):
         with pytest.raises(ValueError, match="never written"):
             await store.commit(change)
+
+
+async def test_a_view_is_enough_to_delete_by(store: Store) -> None:
+    await store.commit(Add(connection(1, NOW)), Add(connection(2, NOW)))
+    view = (await store.find(DueConnection, Where("tier", "==", "pro"), limit=1)).items[0]
+    await store.commit(Delete(DueConnection, view.id, view.version))
+    assert await store.get(Connection, view.id) is None
+    assert await store.get(Connection, "con_2") is not None
 
 
 def test_every_view_is_served_by_an_index_of_the_class_it_looks_at() -> None:
     whole = {kind.collection: kind for kind in Record.__subclasses__() if not kind.partial}
     views = [kind for kind in Record.__subclasses__() if kind.partial]
-    assert views
+    assert set(alert_traces.OF_A_CONNECTION) <= set(views)
+    assert alert_records.AlertRule.collection in whole
     for view in views:
         assert set(view.indexes) <= set(whole[view.collection].indexes)
         assert view.model_fields.keys() <= whole[view.collection].model_fields.keys()

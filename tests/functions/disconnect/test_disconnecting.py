@@ -53,7 +53,8 @@ async def test_the_credential_goes_and_history_stays(stage: Stage) -> None:
     left = await left_of(stage, connection.id)
     capture = ("deliveries", "delivery_chunks", "capture_counts", "capture_rules", "catalog_versions", "last_answers")
     synced = {"sync_runs": 5, "metric_months": 2, "query_texts": 1, "change_sets": 1, "connections": 1}
-    assert left == {**synced, **dict.fromkeys(capture, 1), "sealed_secrets": 1}
+    alerts = ("alert_rules", "rule_states", "incidents", "notifications", "chat_threads")
+    assert left == {**synced, **dict.fromkeys((*capture, *alerts), 1), "sealed_secrets": 1}
     assert await stage.store.get(TokenClaim, claim_id(TOKEN)) is not None, "traffic passes straight through"
     runs = (await stage.store.find(SyncRun, Where("connection_id", "==", connection.id))).items
     assert {run.error.code for run in runs if run.state == "failed" and run.error} == {"disconnected"}
@@ -128,6 +129,11 @@ async def test_a_purge_removes_everything_against_a_receipt(stage: Stage) -> Non
         "capture_rules": 1,
         "catalog_versions": 1,
         "last_answers": 1,
+        "alert_rules": 1,
+        "rule_states": 1,
+        "incidents": 1,
+        "notifications": 1,
+        "chat_threads": 1,
         "token_claims": 1,
         "connections": 1,
     }
@@ -213,6 +219,11 @@ async def test_deleting_a_tenant_purges_all_it_has_against_one_receipt(stage: St
         "capture_rules": 3,
         "catalog_versions": 3,
         "last_answers": 3,
+        "alert_rules": 3,
+        "rule_states": 3,
+        "incidents": 3,
+        "notifications": 3,
+        "chat_threads": 3,
         "token_claims": 3,
         "connections": 3,
         "tenants": 1,
