@@ -41,22 +41,11 @@ class SyncRequested(Message):
         return self.run_id or f"{self.connection_id}@{self.due_at.isoformat() if self.due_at else ''}"
 
 
-class PointsStored(Message):
-    """A run stored points that were new or had moved. Key: the run, which stores once."""
-
-    topic = "points-stored"
-
-    connection_id: str
-    run_id: str
-
-    @property
-    def key(self) -> str:
-        """The run."""
-        return self.run_id
-
-
 class RunEnded(Message):
-    """A run of a connection ended, with or without points: its alert rules are looked at. Key: the run, which ends once."""
+    """A run of a connection ended with something to look at: points, a failure, the end of failures, or rules that want every success.
+
+    Key: the run, which ends once.
+    """
 
     topic = "run-ended"
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functions.sync import outcomes
 from hedgerow.app import App
-from hedgerow.messages import Message, PointsStored, SyncRequested
-from hedgerow.models import SyncRun
+from hedgerow.messages import Message, RunEnded, SyncRequested
+from hedgerow.models import Connection, SyncRun
 from hedgerow.ports import Change, Swap
 
 
 async def end(app: App, run: SyncRun) -> None:
     """Announce and commit a run that ends without its connection being written."""
-    await app.queue.publish(*following(run))
+    await app.queue.publish(*following(run, is_news=True))
     await app.store.commit(Swap(run), *await whole_of(app, run))
 
 
@@ -25,12 +25,20 @@ async def whole_of(app: App, run: SyncRun) -> list[Change]:
     return [Swap(outcomes.whole_after(whole, run, app.now()))]
 
 
-def following(run: SyncRun) -> list[Message]:
-    """What a run's end announces: its points, the next part, and the runs that waited for it."""
+def following(run: SyncRun, *, is_news: bool) -> list[Message]:
+    """What a run's end announces: the next part, the runs that waited for it, and the end itself where it `is_news`."""
     if run.state not in ("succeeded", "failed"):
         return []
     after = ((run.next_part_id,) if run.next_part_id else ()) + run.waiting
     messages: list[Message] = [SyncRequested(connection_id=run.connection_id, run_id=run_id) for run_id in after]
-    if run.points:
-        messages.append(PointsStored(connection_id=run.connection_id, run_id=run.id))
+    if is_news:
+        messages.append(RunEnded(connection_id=run.connection_id, run_id=run.id))
     return messages
+
+
+def is_news(run: SyncRun, before: Connection) -> bool:
+    """Is there something to look at? A quiet sync of a connection nobody watches says nothing.
+
+    `before` is the connection as the run found it: a success may have ended its failures.
+    """
+    return run.state == "failed" or run.points > 0 or before.is_watched or before.trouble is not None

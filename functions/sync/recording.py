@@ -54,7 +54,8 @@ async def finish(visit: Visit, outcome: Asked | HedgerowError, active: int | Non
             ended = outcomes.failed(run, connection, visit.held.slot, outcome, rules, app.now())
         else:
             ended = outcomes.succeeded(run, connection, visit.ask, outcome, rules, app.now())
-        await app.queue.publish(*ends.following(ended.run))
+        is_news = ends.is_news(ended.run, visit.connection)
+        await app.queue.publish(*ends.following(ended.run, is_news=is_news))
         changes: list[Change] = [Swap(ended.run), Swap(ended.connection)]
         if ended.slot is not None:
             changes.append(Swap(ended.slot))

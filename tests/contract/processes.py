@@ -18,7 +18,7 @@ from hedgerow.adapters.embedded import EmbeddedQueue
 from hedgerow.adapters.google import PubSubQueue
 from hedgerow.adapters.sqlite import SqliteStore
 from hedgerow.errors import ConflictError
-from hedgerow.messages import PointsStored
+from hedgerow.messages import RunEnded
 from hedgerow.ports import Add, Swap
 from tests.contract.specimens import Leaf
 
@@ -51,7 +51,7 @@ def kill_after(word: str, *words: str) -> None:
 
 
 async def _publish(queue: Queue, number: int) -> None:
-    await queue.publish(*(PointsStored(connection_id="con_1", run_id=f"run_{each}") for each in range(number)))
+    await queue.publish(*(RunEnded(connection_id="con_1", run_id=f"run_{each}") for each in range(number)))
     await _stay("published")
 
 
@@ -70,7 +70,7 @@ async def _deliver(path: str) -> None:
         await asyncio.sleep(60)
         return 200
 
-    await Courier(EmbeddedQueue(path), deliver, [PointsStored.topic]).run()
+    await Courier(EmbeddedQueue(path), deliver, [RunEnded.topic]).run()
 
 
 async def _count_to(path: str, number: int, name: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hedgerow.adapters.courier import LOOK_SECONDS, Courier
 from hedgerow.adapters.embedded import EmbeddedQueue
 from hedgerow.errors import TransientError
-from hedgerow.messages import PointsStored, PurgeRequested
+from hedgerow.messages import PurgeRequested, RunEnded
 from tests.contract.posts import Letterbox
 from tests.contract.processes import kill_after, process
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-TOPIC = PointsStored.topic
+TOPIC = RunEnded.topic
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ async def queue(tmp_path: Path) -> AsyncIterator[EmbeddedQueue]:
     await opened.close()
 
 
-def points(*names: object) -> list[PointsStored]:
-    return [PointsStored(connection_id="con_1", run_id=f"run_{name}") for name in names]
+def points(*names: object) -> list[RunEnded]:
+    return [RunEnded(connection_id="con_1", run_id=f"run_{name}") for name in names]
 
 
 async def test_drain_delivers_until_nothing_waits(queue: EmbeddedQueue) -> None:

@@ -14,7 +14,7 @@ from hedgerow.adapters.firestore import FirestoreStore
 from hedgerow.adapters.google import PubSubQueue, _chunks
 from hedgerow.adapters.google_clients import google_errors
 from hedgerow.errors import TransientError
-from hedgerow.messages import PointsStored
+from hedgerow.messages import RunEnded
 from hedgerow.parts import Part
 from hedgerow.ports import Add
 from hedgerow.records import Record
@@ -99,7 +99,7 @@ async def test_a_topic_that_is_not_there_is_worth_another_try(pubsub_host: str, 
     queue = PubSubQueue(project, emulator_host=pubsub_host)
 
     with pytest.raises(TransientError, match="no topic"):
-        await queue.publish(PointsStored(connection_id="con_1", run_id="run_1"))
+        await queue.publish(RunEnded(connection_id="con_1", run_id="run_1"))
     await queue.close()
 
 
@@ -107,8 +107,8 @@ def test_no_request_is_larger_than_pubsub_takes() -> None:
     """The emulator takes any size; the service takes 1,000 messages and 10 MB."""
     from google.pubsub_v1.types import PublishRequest
 
-    large = [PointsStored(connection_id="c" * (number * 10_000), run_id="run_1") for number in range(60)]
-    small = [PointsStored(connection_id="con_1", run_id=f"run_{number}") for number in range(2_500)]
+    large = [RunEnded(connection_id="c" * (number * 10_000), run_id="run_1") for number in range(60)]
+    small = [RunEnded(connection_id="con_1", run_id=f"run_{number}") for number in range(2_500)]
 
     requests = [PublishRequest.pb()(topic="t" * 300, messages=chunk) for chunk in _chunks([*large, *small])]
 
@@ -121,11 +121,11 @@ def test_no_request_is_larger_than_pubsub_takes() -> None:
 async def test_a_push_subscription_follows_its_server(pubsub_host: str, project: str) -> None:
     """The second server of the same project takes over from the first, as after a restart on another port."""
     letterbox = Letterbox()
-    async with PubSubPost(project, pubsub_host).open("points-stored") as first:
+    async with PubSubPost(project, pubsub_host).open("run-ended") as first:
         await first.queue.close()
-    async with PubSubPost(project, pubsub_host).open("points-stored") as second:
+    async with PubSubPost(project, pubsub_host).open("run-ended") as second:
         async with second.delivering(letterbox):
-            await second.queue.publish(PointsStored(connection_id="con_1", run_id="run_1"))
+            await second.queue.publish(RunEnded(connection_id="con_1", run_id="run_1"))
             await letterbox.until(lambda: bool(letterbox.envelopes))
         await second.queue.close()
 

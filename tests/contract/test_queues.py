@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hedgerow.messages import PointsStored, PurgeRequested, SyncRequested
+from hedgerow.messages import PurgeRequested, RunEnded, SyncRequested
 from tests.contract.posts import EmbeddedPost, Letterbox, Post, PubSubPost
 from tests.contract.specimens import NOON
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-TOPICS = (PointsStored.topic, PurgeRequested.topic, SyncRequested.topic)
+TOPICS = (RunEnded.topic, PurgeRequested.topic, SyncRequested.topic)
 
 
 @pytest.fixture(params=["embedded", "pubsub"])
@@ -31,8 +31,8 @@ async def post(request: pytest.FixtureRequest, project: str, tmp_path: Path) -> 
     await opened.queue.close()
 
 
-def points(*names: object) -> list[PointsStored]:
-    return [PointsStored(connection_id="con_1", run_id=f"run_{name}") for name in names]
+def points(*names: object) -> list[RunEnded]:
+    return [RunEnded(connection_id="con_1", run_id=f"run_{name}") for name in names]
 
 
 async def test_a_message_arrives_in_an_envelope_of_pubsubs(post: Post) -> None:
@@ -61,7 +61,7 @@ async def test_every_message_of_every_topic_arrives(post: Post) -> None:
         await letterbox.until(lambda: len(letterbox.envelopes) >= 42)
 
     assert {
-        letterbox.body(envelope).get("run_id") for topic, envelope in letterbox.envelopes if topic == "points-stored"
+        letterbox.body(envelope).get("run_id") for topic, envelope in letterbox.envelopes if topic == "run-ended"
     } == {
         *(f"run_{number}" for number in range(40)),
         "run_last",
@@ -134,7 +134,7 @@ async def test_more_messages_than_one_request_takes(post: Post) -> None:
 
 
 async def test_more_bytes_than_one_request_takes(post: Post) -> None:
-    large = [PointsStored(connection_id="c" * 900_000, run_id=f"run_{number}") for number in range(12)]
+    large = [RunEnded(connection_id="c" * 900_000, run_id=f"run_{number}") for number in range(12)]
     letterbox = Letterbox()
 
     async with post.delivering(letterbox, *TOPICS):
