@@ -207,6 +207,7 @@ class Channel(Record):
     weekly_budget: int | None = Field(default=None, ge=1, description="Messages a week; above it comes a digest.")
     disabled_at: Instant | None = None
     trouble: Trouble | None = None
+    rotated_at: Instant | None = Field(default=None, description="The signing secret before signs too for a day.")
     created_at: Instant
 
 
@@ -222,4 +223,5 @@ class Webhook(Record):
     shown: str
     disabled_at: Instant | None = None
     trouble: Trouble | None = None
+    rotated_at: Instant | None = Field(default=None, description="The signing secret before signs too for a day.")
     created_at: Instant
