@@ -34,6 +34,9 @@ class Series:
     unit: Unit = "count"
     value: str | None = None
     """Of a breakdown: the property's value this series is of."""
+    silent: Sequence[int] = ()
+    """Beginnings of buckets that were measured but hold too little to speak, such as a ratio
+    below its minimum: they have no point, and are not missing either."""
 
 
 @dataclass(frozen=True, slots=True)

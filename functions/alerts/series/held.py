@@ -1,0 +1,77 @@
+"""What is known of one plain series: its buckets by value of the breakdown, and where nothing means zero. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from functions.alerts.series.sources import Source
+from hedgerow.measures import MOST_VALUES
+
+MOST_READ = 200
+"""Values of a breakdown at once: the tops of a window change, and a property may have any number."""
+
+_NEVER = 2**62
+
+
+class Bucket(NamedTuple):
+    """A value and the share of it that had arrived, 0 to 1."""
+
+    value: float
+    arrived: float
+
+
+Buckets = Mapping[int, Bucket]
+"""By the epoch second each begins at."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """The buckets of a source, by value; by None where there is no breakdown."""
+
+    source: Source
+    by_value: Mapping[str | None, Buckets]
+
+    def values(self) -> list[str | None]:
+        """The values, those of the newest bucket and the largest first, at most `MOST_READ`."""
+
+        def weight(value: str | None) -> tuple[int, float]:
+            buckets = self.by_value[value]
+            return (max(buckets), sum(bucket.value for bucket in buckets.values())) if buckets else (0, 0.0)
+
+        return sorted(self.by_value, key=weight, reverse=True)[:MOST_READ]
+
+    def begins(self) -> set[int]:
+        """Every bucket that was measured for any value."""
+        return set(self._seen)
+
+    def first(self, value: str | None) -> int:
+        """Where the value was first seen: before, it may not have existed. Far in the future where it never was."""
+        return min(self.by_value.get(value, {}), default=_NEVER)
+
+    def at(self, value: str | None, begin: int) -> Bucket | None:
+        """The bucket; None where it is not known.
+
+        Of a breakdown only the most frequent values are measured. A value missing from a
+        bucket in which fewer were seen did not occur; in a full one nobody knows.
+        """
+        found = self.by_value.get(value, {}).get(begin)
+        if found is not None or not self.source.has_values or not self.source.is_additive:
+            return found
+        seen = self._seen.get(begin, 0)
+        return Bucket(0.0, self._arrived[begin]) if 0 < seen < MOST_VALUES else None
+
+    @cached_property
+    def _seen(self) -> Counter[int]:
+        return Counter(begin for buckets in self.by_value.values() for begin in buckets)
+
+    @cached_property
+    def _arrived(self) -> dict[int, float]:
+        least: dict[int, float] = {}
+        for buckets in self.by_value.values():
+            for begin, bucket in buckets.items():
+                least[begin] = min(bucket.arrived, least.get(begin, 1.0))
+        return least
