@@ -1,0 +1,38 @@
+"""What a missing newest point means, as the rule's policy says. Pure.
+
+A point is missing when its bucket has ended and a sync has asked since; before that it is
+only late, and late is not missing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from functions.alerts.conditions.kinds import NewValue, NoData, StaleFlag
+from functions.alerts.conditions.series import DAY, HOUR, Series, Verdict
+from functions.alerts.records import AlertRule
+
+
+def missing_bucket(series: Series, asked_at: datetime | None) -> int | None:
+    """Begin of the newest bucket that should have a point and has none; None when nothing is missing."""
+    if not series.begins or asked_at is None:
+        return None
+    known_until = min(series.until, int(asked_at.timestamp()))
+    # A local day may be an hour longer than it should be.
+    slack = HOUR if series.seconds == DAY else 0
+    whole = (known_until - slack - series.begins[-1]) // series.seconds - 1
+    return series.begins[-1] + whole * series.seconds if whole >= 1 else None
+
+
+def with_policy(verdict: Verdict, rule: AlertRule, series: Series, asked_at: datetime | None) -> Verdict:
+    """The verdict, or what the policy says instead of it when the newest point is missing."""
+    if rule.policy.no_data == "keep" or isinstance(rule.condition, NoData | NewValue | StaleFlag):
+        return verdict
+    bucket = missing_bucket(series, asked_at)
+    if bucket is None:
+        return verdict
+    since = datetime.fromtimestamp(bucket, UTC)
+    sentence = f"{series.name} has no point for {since:%Y-%m-%d %H:%M} UTC."
+    if rule.policy.no_data == "firing":
+        return Verdict("firing", "no_data", sentence, bucket)
+    return Verdict("not_firing", "no_data", f"{sentence} This rule takes that for well.", bucket, recovered=True)
