@@ -33,7 +33,7 @@ from hedgerow import runs, tiers
 from hedgerow.app import App
 from hedgerow.entrypoint import api, app_of, needs, needs_admin
 from hedgerow.keys import Caller
-from hedgerow.models import ApiKey, Connection, Tenant
+from hedgerow.models import ApiKey, Connection, Tenant, Trouble
 from hedgerow.ownership import connection_of
 from hedgerow.ports import Where
 
@@ -62,8 +62,9 @@ class KeyPage(BaseModel):
 
 
 class ConnectionPage(BaseModel):
-    """Connections, newest first."""
+    """Connections, newest first. `first`: what is to be known before any of them, null where nothing is."""
 
+    first: Trouble | None
     items: list[ConnectionView]
     next_cursor: str | None
 
@@ -137,7 +138,8 @@ async def list_connections(caller: Reader, app: Current, limit: Limit = 100, cur
     page = await app.store.find(Connection, Where("tenant_id", "==", caller.tenant_id), limit=limit, cursor=cursor)
     rules = tiers.load(app.settings.tiers_file)
     items = [connection_view(one, looking.from_afar(app, one), rules) for one in page.items]
-    return ConnectionPage(items=items, next_cursor=page.next_cursor)
+    first = await looking.nobody_told(app, caller.tenant_id) if items else None
+    return ConnectionPage(first=first, items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/v1/connections/{connection_id}")

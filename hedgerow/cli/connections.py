@@ -40,9 +40,13 @@ def list_connections(as_json: JsonOption = False) -> None:
 
     With why there is no data, or why it is old.
     """
-    items = tenant_server().pages("/v1/connections")
+    server = tenant_server()
+    items = server.pages("/v1/connections")
+    first = server.get("/v1/connections", limit=1).get("first")
     if as_json:
-        return screen.say_json({"items": items, "next_cursor": None})
+        return screen.say_json({"first": first, "items": items, "next_cursor": None})
+    if first:
+        screen.say(f"{first['detail']} → {first['hint']}")
     made = screen.table("connection", "name", "state", "project", "host", "diagnosis", fluid=("name", "diagnosis"))
     for each in items:
         screen.row(

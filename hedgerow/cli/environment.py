@@ -17,6 +17,7 @@ class Environment:
     admin_key: str = field(repr=False)
     personal_api_key: str = field(repr=False)
     project_token: str = field(repr=False)
+    channel_url: str = field(repr=False)
     no_color: bool
 
 
@@ -28,5 +29,11 @@ def environment() -> Environment:
         admin_key=os.environ.get("HEDGEROW_ADMIN_KEY", "").strip(),
         personal_api_key=os.environ.get("HEDGEROW_POSTHOG_PERSONAL_API_KEY", "").strip(),
         project_token=os.environ.get("HEDGEROW_POSTHOG_PROJECT_TOKEN", "").strip(),
+        channel_url=os.environ.get("HEDGEROW_CHANNEL_URL", "").strip(),
         no_color=bool(os.environ.get("NO_COLOR", "")),
     )
+
+
+def variable(name: str) -> str:
+    """One variable that a file of the user's names for a secret; empty where it is unset."""
+    return os.environ.get(name, "").strip()

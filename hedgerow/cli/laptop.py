@@ -36,7 +36,8 @@ def dev(
     With ticks and messages; prints `ready URL` when it is.
     """
     starts_at = _instant(now)
-    from local.server import CannotStartError, Options, serve
+    from local.dev_settings import CannotStartError, Options
+    from local.server import serve
 
     try:
         serve(Options(port=port, data=data, now=starts_at, emulators=emulators))

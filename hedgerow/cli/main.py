@@ -9,12 +9,15 @@ import typer
 
 from hedgerow import __version__
 from hedgerow.cli import screen
+from hedgerow.cli.apply import apply, export, plan, schema
 from hedgerow.cli.books import event, reconcile
 from hedgerow.cli.catalog import catalog
+from hedgerow.cli.channels import channels
 from hedgerow.cli.connect import connect
 from hedgerow.cli.connections import connections
 from hedgerow.cli.disconnect import disconnect
 from hedgerow.cli.guards import guards
+from hedgerow.cli.incidents import incidents
 from hedgerow.cli.keys import refuse_on_command_line
 from hedgerow.cli.laptop import dev, posthog
 from hedgerow.cli.metrics import metrics
@@ -24,6 +27,7 @@ from hedgerow.cli.runs import runs, sync
 from hedgerow.cli.screen import accept_any_encoding, complain
 from hedgerow.cli.stops import Stop
 from hedgerow.cli.trust import changes, explain, prove
+from hedgerow.cli.webhooks import activity, webhooks
 
 HELP = """PostHog wired into everything else a company runs.
 
@@ -32,7 +36,26 @@ tick and tenants with HEDGEROW_ADMIN_KEY. Keys are never arguments.
 
 Exit codes: 0 done, 1 the thing failed, 2 wrong usage, 3 cannot reach the server, 4 refused."""
 
-COMMANDS = (dev, posthog, tick, connect, sync, metrics, runs, changes, prove, explain, event, reconcile, disconnect)
+COMMANDS = (
+    dev,
+    posthog,
+    tick,
+    connect,
+    sync,
+    metrics,
+    runs,
+    changes,
+    prove,
+    explain,
+    event,
+    reconcile,
+    activity,
+    plan,
+    apply,
+    export,
+    schema,
+    disconnect,
+)
 
 
 def _say_version(wanted: bool) -> None:
@@ -65,6 +88,9 @@ def command() -> typer.Typer:
         made.command()(verb)
     made.add_typer(tenants, name="tenants")
     made.add_typer(connections, name="connections")
+    made.add_typer(incidents, name="incidents")
+    made.add_typer(channels, name="channels")
+    made.add_typer(webhooks, name="webhooks")
     made.add_typer(catalog, name="catalog")
     made.add_typer(guards, name="guards")
     made.add_typer(outbox, name="outbox")

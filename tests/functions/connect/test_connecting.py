@@ -94,7 +94,7 @@ async def test_keys_that_fail_their_test_leave_nothing_behind(room: Room) -> Non
     assert (answer.status_code, answer.json()["code"]) == (422, "connection_test_failed")
     assert {one["name"] for one in answer.json()["capabilities"] if one["code"] == "key_refused"} == {"authenticate"}
     assert "phx_0123456789abcdef" not in answer.text
-    assert listed.json() == {"items": [], "next_cursor": None}
+    assert listed.json() == {"first": None, "items": [], "next_cursor": None}
     assert (await room.stage.store.find(SealedSecret)).items == ()
 
 

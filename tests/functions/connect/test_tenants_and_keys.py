@@ -40,7 +40,7 @@ async def test_a_tenant_comes_with_a_key_that_works_and_is_kept_hashed(room: Roo
     assert kept is not None
     assert tenant["api_key"].rsplit("_", 1)[-1] not in kept.model_dump_json()
     async with room.stage.calling(connect, tenant["api_key"]) as client:
-        assert (await client.get("/v1/connections")).json() == {"items": [], "next_cursor": None}
+        assert (await client.get("/v1/connections")).json() == {"first": None, "items": [], "next_cursor": None}
 
 
 async def test_a_key_is_seen_in_use_and_gone_when_revoked(room: Room) -> None:
@@ -259,3 +259,13 @@ async def test_a_call_that_is_none_is_a_problem_too(room: Room) -> None:
         assert (await client.put("/v1/connections")).status_code == 405
         answer = await client.get("/v1/connectionz")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_a_list_of_connections_says_first_that_nobody_would_be_told(room: Room) -> None:
+    async with room.tenant() as (tenant, client):
+        await room.stage.connection(tenant)
+        first = (await client.get("/v1/connections")).json()["first"]
+        assert first["code"] == "nobody_told"
+        assert "channels add" in first["hint"]
+        await room.stage.store.commit(Swap(tenant.model_copy(update={"default_channel_id": "chn_1"})))
+        assert (await client.get("/v1/connections")).json()["first"] is None

@@ -1,0 +1,1 @@
+"""Rules: their forms checked, kept, listed, foretold; the templates."""
