@@ -141,6 +141,8 @@ class Incident(Record):
     on_incomplete: bool = Field(default=False, description="It was opened by data that was not complete.")
     was_corrected: bool = Field(default=False, description="It closed because late data moved the number.")
     channels: tuple[str, ...] = Field(default=(), description="Where it was told when it opened.")
+    rated_useful: bool | None = Field(default=None, description="Whether somebody said that it was worth telling.")
+    rated_by: str | None = None
     timeline: tuple[Step, ...] = Field(default=(), max_length=200)
 
 
@@ -158,7 +160,7 @@ class Notification(Record):
         Index("connection_id"),
         Index("connection_id", "due_at"),
         Index("channel_id", "-created_at"),
-        Index("channel_id", "due_at"),
+        Index("channel_id", "state", "created_at"),
         Index("created_at"),
     )
 
@@ -215,7 +217,7 @@ class Webhook(Record):
     """Who is told what happens, by Standard Webhooks. `tenant_id` is `all` for the operator's own."""
 
     collection = "webhooks"
-    indexes = (Index("tenant_id", "-created_at"),)
+    indexes = (Index("tenant_id", "-created_at"), Index("due_at"))
 
     tenant_id: str
     kinds: tuple[ActivityKind, ...] = Field(default=(), description="Empty: every kind.")
@@ -225,3 +227,6 @@ class Webhook(Record):
     trouble: Trouble | None = None
     rotated_at: Instant | None = Field(default=None, description="The signing secret before signs too for a day.")
     created_at: Instant
+    due_at: Instant | None = Field(default=None, description="When to go on with its queue, or when its claim ends.")
+    claimed_by: str | None = None
+    queued: int = Field(default=0, description="Entries queued so far: whoever lets go sees that one came meanwhile.")

@@ -34,7 +34,7 @@ async def _end(visit: Visit, state: RuleState, rule: AlertRule | None, sentence:
     quiet = machine.closed(state, visit.now) if state.phase == "open" else _at_rest(state)
     if incident is not None and incident.state == "open":
         over = chronicle.resolved(incident, sentence, visit.now)
-        spoken = rule or _remains(incident)
+        spoken = rule or remains(incident)
         written = await write(
             visit, spoken, quiet, over, tell="resolved" if tell else None, happened="incident.resolved"
         )
@@ -50,7 +50,7 @@ def _at_rest(state: RuleState) -> RuleState:
     return state.model_copy(update={"phase": "quiet", "firing_since": None, "due_at": None})
 
 
-def _remains(incident: Incident) -> AlertRule:
+def remains(incident: Incident) -> AlertRule:
     """As much of a deleted rule as it takes to tell its channels that the incident is over."""
     return AlertRule(
         id=incident.rule_id,

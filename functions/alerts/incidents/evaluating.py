@@ -14,6 +14,7 @@ from functions.alerts.conditions.series import Verdict
 from functions.alerts.incidents import chronicle, ending, health, looking, machine
 from functions.alerts.incidents.committing import Visit, Written, announce, write
 from functions.alerts.incidents.looking import Look
+from functions.alerts.incidents.waking import OF_CONNECTION
 from functions.alerts.records import AlertRule, Incident, RuleState
 from hedgerow.app import App
 from hedgerow.errors import ConflictError
@@ -94,7 +95,7 @@ async def _looks(visit: Visit, rule: AlertRule, states: dict[str | None, RuleSta
     """A look at each value there is, and at those that were there and are no more."""
     connection = visit.connection
     if connection.state != "connected" and not _is_of_health(rule):
-        waiting = Verdict("waiting", f"connection_{connection.state}", f"{connection.name} is {connection.state}.")
+        waiting = Verdict("waiting", f"{OF_CONNECTION}{connection.state}", f"{connection.name} is {connection.state}.")
         return [looking.steady(value, waiting) for value in (states or (None,))]
     looks = await looking.look(visit.app, connection, rule, visit.now)
     seen = {look.value for look in looks}

@@ -9,10 +9,13 @@ from functions.alerts.records import AlertRule, Incident, RuleState
 from functions.alerts.spec import BacklogSeries, DifferenceSeries, FlagSeries, RatioSeries, SeriesSpec, SyncSeries
 
 BACKLOG = timedelta(minutes=5)
-WAITING = timedelta(minutes=15)
+WAITING = timedelta(minutes=30)
 # An open incident's connection or rule may go without a run telling of it.
 OPEN = timedelta(minutes=30)
 OPEN_INSTANT = timedelta(minutes=5)
+
+OF_CONNECTION = "connection_"
+"""How the reason begins when a rule waits for its connection: only a run ends that, not time."""
 
 
 def due(
@@ -22,7 +25,7 @@ def due(
     candidates: list[datetime] = []
     if isinstance(rule.series, BacklogSeries):
         candidates.append(now + BACKLOG)
-    if verdict.state == "waiting":
+    if verdict.state == "waiting" and not verdict.reason.startswith(OF_CONNECTION):
         candidates.append(now + WAITING)
     if state.phase == "open":
         candidates.append(now + (OPEN if grain_of(rule.series) else OPEN_INSTANT))

@@ -1,0 +1,169 @@
+"""The alerts' tick, every minute: what only time decides, what a crash left, connections in trouble, what is too old.
+
+Each part does a bounded piece and costs one question when nothing is due; the next tick
+goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable
+from datetime import timedelta
+
+from functions.alerts.incidents import evaluating, health, machine, retiring
+from functions.alerts.notifying import notifying
+from functions.alerts.records import RuleState
+from hedgerow import tiers
+from hedgerow.app import App
+from hedgerow.errors import ConflictError, HedgerowError, InvalidError
+from hedgerow.logs import log
+from hedgerow.models import Connection, ConnectionState, RetentionWalk, Tier
+from hedgerow.ports import Add, Delete, Page, Swap, Where
+from hedgerow.records import Index, Instant, Record
+
+PAGE = 100
+MOST_PAGES = 5
+OVERDUE = 2
+"""Intervals that a connection's due time lies in the past when nothing syncs it any more."""
+
+WALK = "alerts:needs_attention"
+
+
+class TroubledConnection(Record):
+    """What the tick reads of a connection that needs attention."""
+
+    collection = Connection.collection
+    indexes = (Index("state", "-created_at"),)
+    partial = True
+
+    state: ConnectionState
+    created_at: Instant
+
+
+class OverdueConnection(Record):
+    """What the tick reads of a connection that nothing syncs."""
+
+    collection = Connection.collection
+    indexes = (Index("tier", "due_at"),)
+    partial = True
+
+    tier: Tier
+    due_at: Instant | None = None
+
+
+async def tick(app: App) -> dict[str, int]:
+    """What was done, counted. A part that fails is logged, and stops no other."""
+    done: Counter[str] = Counter()
+    for part in (_due, _troubled, _overdue, retiring.retire, notifying.sweep):
+        done.update(await _bounded(part(app)))
+    log().info("alerts.ticked", **done)
+    return dict(done)
+
+
+async def _bounded(part: Awaitable[dict[str, int]]) -> dict[str, int]:
+    try:
+        return await part
+    except HedgerowError as error:
+        log().warning("alerts.tick_unfinished", code=error.code, detail=error.detail)
+        return {"unfinished": 1}
+
+
+async def _due(app: App) -> dict[str, int]:
+    """Rules whose time has come: cool-downs and snoozes that ended, data that may have arrived, backlogs."""
+    done: Counter[str] = Counter()
+    page = await app.store.find(RuleState, Where("due_at", "<=", app.now()), limit=PAGE * MOST_PAGES)
+    rules: dict[str, set[str]] = {}
+    for state in page.items:
+        rules.setdefault(state.connection_id, set()).add(state.rule_id)
+    for connection_id, only in rules.items():
+        connection = await app.store.get(Connection, connection_id)
+        if connection is not None:
+            done["judged"] += len(only)
+            done.update(await _judged(app, connection, only))
+    orphans = [state for state in page.items if await _is_orphan(app, state)]
+    for state in orphans:
+        await app.store.commit(Delete(RuleState, state.id))
+    done["states"] += len(orphans)
+    return done
+
+
+async def _is_orphan(app: App, state: RuleState) -> bool:
+    """Its connection was purged while a rule of it was judged."""
+    return await app.store.get(Connection, state.connection_id) is None
+
+
+async def _judged(app: App, connection: Connection, only: set[str]) -> dict[str, int]:
+    """Judge these rules; an error of one connection is told and does not stop the others."""
+    try:
+        return await evaluating.evaluate_connection(app, connection, only)
+    except HedgerowError as error:
+        log().warning("alerts.unjudged", connection_id=connection.id, code=error.code, detail=error.detail)
+        return {"failed": 1}
+
+
+async def _troubled(app: App) -> dict[str, int]:
+    """A page of the connections that need attention, from where the last tick stopped: each is told of once."""
+    walk = await app.store.get(RetentionWalk, WALK)
+    page = await _page(app, walk.cursor if walk is not None else None)
+    done = await _unwell(app, [found.id for found in page.items])
+    await _remember(app, walk, page.next_cursor)
+    return done
+
+
+async def _overdue(app: App) -> dict[str, int]:
+    """Connections that should have been synced two intervals ago, longest ago first."""
+    done: Counter[str] = Counter()
+    for tier, rules in tiers.load(app.settings.tiers_file).items():
+        if rules.every is None:
+            continue
+        before = app.now() - OVERDUE * rules.every
+        where = (Where("tier", "==", tier), Where("due_at", "<=", before))
+        cursor: str | None = None
+        for _ in range(MOST_PAGES):
+            page = await app.store.find(OverdueConnection, *where, limit=PAGE, cursor=cursor)
+            done.update(await _unwell(app, [found.id for found in page.items]))
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    return done
+
+
+async def _unwell(app: App, connection_ids: list[str]) -> dict[str, int]:
+    """Judge the health of those of which no incident is open yet."""
+    done: Counter[str] = Counter()
+    if not connection_ids:
+        return done
+    rule_ids = [health.rule_id(connection_id) for connection_id in connection_ids]
+    states = await app.store.get_many(RuleState, [machine.state_id(rule_id, None) for rule_id in rule_ids])
+    for connection_id, rule_id, state in zip(connection_ids, rule_ids, states, strict=True):
+        if state is not None and (state.phase != "quiet" or _was_just_told(app, state)):
+            continue
+        connection = await app.store.get(Connection, connection_id)
+        if connection is not None:
+            done["unwell"] += 1
+            done.update(await _judged(app, connection, {rule_id}))
+    return done
+
+
+def _was_just_told(app: App, state: RuleState) -> bool:
+    return state.resolved_at is not None and app.now() - state.resolved_at < timedelta(minutes=1)
+
+
+async def _page(app: App, cursor: str | None) -> Page[TroubledConnection]:
+    where = Where("state", "==", "needs_attention")
+    try:
+        return await app.store.find(TroubledConnection, where, limit=PAGE, cursor=cursor)
+    except InvalidError:  # A cursor of an older revision's index.
+        return await app.store.find(TroubledConnection, where, limit=PAGE)
+
+
+async def _remember(app: App, walk: RetentionWalk | None, cursor: str | None) -> None:
+    try:
+        if cursor is None and walk is not None:
+            await app.store.commit(Delete(RetentionWalk, WALK, walk.version))
+        elif cursor is not None and walk is None:
+            await app.store.commit(Add(RetentionWalk(id=WALK, cursor=cursor)))
+        elif cursor is not None and walk is not None:
+            await app.store.commit(Swap(walk.model_copy(update={"cursor": cursor})))
+    except ConflictError:
+        return  # Another tick walks too; either place is good.
