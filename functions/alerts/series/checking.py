@@ -18,6 +18,7 @@ from functions.alerts.spec import (
 )
 from hedgerow.catalogue import EVENT_PREFIX, FLAG_PREFIX, METRICS, metric_of
 from hedgerow.errors import InvalidError
+from hedgerow.measures import MEASURE_PREFIX
 
 FIXED = tuple(metric.name for metric in METRICS if "<" not in metric.name)
 _LEAST_LIKENESS = 70
@@ -98,7 +99,7 @@ def _mismatch(spec: SeriesSpec, condition: Condition) -> tuple[str, str] | None:
 
 
 def _check_metric(plain: MetricSeries) -> None:
-    if metric_of(plain.name) is None:
+    if metric_of(plain.name) is None or plain.name.startswith(MEASURE_PREFIX):
         raise _unknown(plain.name)
     if plain.grain == "day" or measure_of(plain) is not None:
         return

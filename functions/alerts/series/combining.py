@@ -23,10 +23,11 @@ def combined(spec: Combined, held: Sequence[Held], *, zone: str, until: int) -> 
     breakdown exactly one, which may be empty.
     """
     values = dict.fromkeys(value for part in held for value in part.values())
-    shown = sorted(list(values)[:MOST_READ], key=lambda value: value or "")
     if not any(part.source.has_values for part in held):
-        shown = [None]
-    return [_series(spec, held, value, zone, until) for value in shown]
+        return [_series(spec, held, None, zone, until)]
+    shown = sorted(list(values)[:MOST_READ], key=lambda value: value or "")
+    made = [_series(spec, held, value, zone, until) for value in shown]
+    return [series for series in made if series.begins or series.silent]
 
 
 def _series(spec: Combined, held: Sequence[Held], value: str | None, zone: str, until: int) -> Series:
@@ -43,10 +44,10 @@ def _series(spec: Combined, held: Sequence[Held], value: str | None, zone: str, 
             silent.append(begin)
         else:
             points[begin] = Bucket(number, min(bucket.arrived for bucket in known))
-    return made(name_of(spec, value), points, spec, zone=zone, until=until, value=value, silent=silent)
+    return series_of(name_of(spec, value), points, spec, zone=zone, until=until, value=value, silent=silent)
 
 
-def made(
+def series_of(
     name: str,
     points: Mapping[int, Bucket],
     spec: SeriesSpec,

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from functions.alerts.conditions.series import Series
 from functions.alerts.series import stored
-from functions.alerts.series.combining import made
+from functions.alerts.series.combining import series_of
 from functions.alerts.series.held import Bucket
 from functions.alerts.series.naming import flag_name
 from functions.alerts.spec import FlagSeries
@@ -42,7 +42,7 @@ async def read(app: App, connection: Connection, spec: FlagSeries, span: stored.
     for name in sorted(name for name in found if name != SYNCED and name.startswith(prefix)):
         key, variant = _key_of(name), name.removeprefix(FLAG_PREFIX).partition(":")[2]
         points = _with_zeros(found[name], quiet)
-        grouped[key][variant] = made(
+        grouped[key][variant] = series_of(
             flag_name(key, variant),
             points,
             spec,

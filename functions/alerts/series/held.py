@@ -49,8 +49,10 @@ class Held:
         return set(self._seen)
 
     def first(self, value: str | None) -> int:
-        """Where the value was first seen: before, it may not have existed. Far in the future where it never was."""
-        return min(self.by_value.get(value, {}), default=_NEVER)
+        """Where the series begins: of a breakdown with the first bucket in which the value occurred, before which it was not there."""
+        buckets = self.by_value.get(value, {})
+        counts = self.source.has_values and self.source.is_additive
+        return min((begin for begin, bucket in buckets.items() if bucket.value or not counts), default=_NEVER)
 
     def at(self, value: str | None, begin: int) -> Bucket | None:
         """The bucket; None where it is not known.
