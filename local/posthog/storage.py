@@ -34,9 +34,16 @@ class Storage:
         self.has_moved_ids = False
         self._read_ledger()
 
-    def store(self, arrivals: Iterable[Arrival], now: datetime) -> int:
-        """Store a batch together and answer how many events it left; no limit of size."""
-        lines = [line for arrival in arrivals if (line := row(arrival, self.ledger, now))]
+    def store(self, arrivals: Iterable[Arrival], now: datetime, *, in_time: bool = False) -> int:
+        """Store a batch together and answer how many events it left; no limit of size.
+
+        `in_time`: each came when it happened, as a history that was always here.
+        """
+        lines = [
+            line
+            for arrival in arrivals
+            if (line := row(arrival, self.ledger, min(arrival.timestamp, now) if in_time else now))
+        ]
         self._write_changes()
         self._engine.insert(f"{self.database}.events", tables.EVENT_COLUMNS, lines)
         return len(lines)
@@ -45,7 +52,7 @@ class Storage:
         """Store a stream in large parts, then merge them, so that reading is fast at once."""
         stream, stored = iter(arrivals), 0
         while batch := list(islice(stream, BULK_ROWS)):
-            stored += self.store(batch, now)
+            stored += self.store(batch, now, in_time=True)
         self.compact()
         return stored
 
