@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hedgerow.errors import OutboundError
 
 NAME = "Slack"
-HEADER, TITLE, LABEL, FACT, BUTTON, ALT, FALLBACK, URL = 150, 1_500, 80, 300, 75, 1_000, 1_000, 3_000
+HEADER, TITLE, LABEL, FACT, BUTTON, ALT, FALLBACK, URL = 150, 1_000, 80, 300, 75, 200, 500, 3_000
 # Slack's own sum over all blocks, near 13,200, is written nowhere: github.com/slackapi/bolt-js/issues/2509.
 MOST_BYTES = 10_000
 FIELDS_A_SECTION = 10
