@@ -1,0 +1,116 @@
+"""A rule tried on the past: its condition judges every bucket with what was before it, its policy makes incidents. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
+
+from functions.alerts.backtest.files import Label
+from functions.alerts.backtest.histories import Judged, judged
+from functions.alerts.backtest.marking import marks_of
+from functions.alerts.backtest.reports import PastIncident, Report
+from functions.alerts.backtest.scoring import Span, meets, score
+from functions.alerts.backtest.walking import Stretch, walk
+from functions.alerts.conditions.kinds import Condition
+from functions.alerts.conditions.series import Series
+from functions.alerts.spec import Policy
+
+# A sentence costs a verdict of its own, and nobody reads a thousand.
+MOST_SENTENCES = 200
+
+
+def backtest(
+    condition: Condition,
+    policy: Policy,
+    series: Series,
+    *,
+    labels: Sequence[Label] = (),
+    begin: int | None = None,
+    to: int | None = None,
+) -> Report:
+    """What the rule would have told between two instants in epoch seconds, both included.
+
+    What lies before `begin` is history to judge by; it opens nothing. Labels outside of the
+    time tried are left out, and that is remarked.
+    """
+    history = judged(condition, series)
+    return in_words(history, walked(history, policy, labels=labels, begin=begin, to=to))
+
+
+def walked(
+    history: Judged,
+    policy: Policy,
+    *,
+    labels: Sequence[Label] = (),
+    begin: int | None = None,
+    to: int | None = None,
+) -> Report:
+    """The report of a judged history under a policy, its incidents not yet in words."""
+    begins = history.begins
+    first = bisect_left(begins, begin) if begin is not None else 0
+    last = (bisect_right(begins, to) if to is not None else len(begins)) - 1
+    series = history.series
+    is_empty = last < first
+    tried = Span(begin or 0, begin or 0) if is_empty else Span(begins[first], begins[last])
+    stretches = [] if is_empty else walk(policy, marks_of(history, policy, last), tried.begin)
+    incidents = tuple(_incident(history, stretch) for stretch in stretches)
+    within = [] if is_empty else [each for each in labels if each.begin < history.ends[last] and each.to >= tried.begin]
+    spans = [Span(each.begin, _last_second(history, each.to)) for each in incidents]
+    return Report(
+        name=series.name,
+        value=series.value,
+        unit=series.unit,
+        zone=series.zone,
+        grain=series.seconds,
+        begin=tried.begin,
+        to=tried.to,
+        buckets=max(0, last + 1 - first),
+        judged=max(0, bisect_right(history.places, last) - bisect_left(history.places, first)),
+        condition=history.condition,
+        policy=policy,
+        incidents=incidents,
+        labels=score(spans, within),
+        right=frozenset(span.begin for span in spans if meets(span, within)),
+        remarks=(*history.remarks, *_left_out(len(labels) - len(within))),
+    )
+
+
+def in_words(history: Judged, report: Report) -> Report:
+    """The report with reason and sentence of each incident, as the rule would have said them."""
+    told = []
+    for number, incident in enumerate(report.incidents):
+        reason, sentence = (
+            history.told(bisect_left(history.begins, incident.begin)) if number < MOST_SENTENCES else ("", "")
+        )
+        told.append(replace(incident, reason=reason or history.condition.kind, sentence=sentence))
+    return replace(report, incidents=tuple(told))
+
+
+def _incident(history: Judged, stretch: Stretch) -> PastIncident:
+    """Its peak is the number farthest outside of what was expected."""
+    places = [place for place in range(stretch.since, stretch.last + 1) if history.firing[place]]
+    worst = max(places, key=lambda place: abs(history.scores[place] or 0.0), default=stretch.opened)
+    return PastIncident(
+        since=history.begins[stretch.since],
+        begin=history.begins[stretch.opened],
+        to=history.begins[stretch.last],
+        told_at=stretch.opened_at,
+        peak=history.values[worst],
+        score=history.scores[worst],
+        reason=history.condition.kind,
+        sentence="",
+        buckets=stretch.last + 1 - stretch.opened,
+        is_open=stretch.is_open,
+    )
+
+
+def _last_second(history: Judged, begin: int) -> int:
+    """A label may begin within a bucket, which then overlaps it."""
+    return history.ends[bisect_left(history.begins, begin)] - 1
+
+
+def _left_out(labels: int) -> tuple[str, ...]:
+    if not labels:
+        return ()
+    return (f"{labels} label{'' if labels == 1 else 's'} outside of the time tried: left out.",)

@@ -1,0 +1,160 @@
+"""What to expect of a rule, in the user's words, from what it would have told of the past. Pure.
+
+An estimate, and said to be one: the past is one sample, and whether a firing was false is
+known only where labels or people's ratings say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from functions.alerts.backtest.files import Label
+from functions.alerts.backtest.holidays import holiday
+from functions.alerts.backtest.reports import PastIncident, Report
+from functions.alerts.conditions.series import DAY, HOUR
+
+MONTH = 30.44 * DAY
+# What ends by itself so soon was nothing to get up for.
+BRIEF_BUCKETS = 2
+# So many ratings say more about a rule than how long its incidents last.
+ENOUGH_RATINGS = 3
+MOST_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """`words` is for people. `basis` says what the expectation of false alarms rests on.
+
+    `expected_false_a_month` is None where too little was tried to say.
+    """
+
+    words: str
+    firings: int
+    days: float
+    on_holidays: int
+    expected_false_a_month: float | None
+    basis: str
+
+
+def forecast(report: Report, *, labels: Sequence[Label] = (), useful: int = 0, useless: int = 0) -> Forecast:
+    """The forecast of a rule from its back-test. `useful` and `useless` are what people said of its incidents so far."""
+    days = report.seconds / DAY
+    firings = len(report.incidents)
+    names = [_holiday_of(each, report.zone) for each in report.incidents]
+    on_holidays = sum(name is not None for name in names)
+    false, basis = _false(report, names, has_labels=report.labels is not None, useful=useful, useless=useless)
+    rate = false * MONTH / report.seconds if report.judged else None
+    said = [_told(report, firings, on_holidays, days)]
+    if rate is not None:
+        said.append(_expected(rate, false, report.seconds))
+    said.append(_seen(report, labels))
+    words = "; ".join(part for part in said if part)
+    return Forecast(f"{words}.", firings, round(days, 2), on_holidays, None if rate is None else round(rate, 2), basis)
+
+
+def span(seconds: float) -> str:
+    """A length of time as people say it: 25 min, 2 h, 3 days."""
+    if seconds < 1.5 * HOUR and seconds != HOUR:
+        return f"{max(1, round(seconds / 60))} min"
+    if seconds < 2 * DAY:
+        return f"{round(seconds / HOUR)} h"
+    return f"{round(seconds / DAY)} days"
+
+
+def day_of(instant: int, zone: str) -> str:
+    """The local day of an instant: 12 March 2026."""
+    local = _local(instant, zone)
+    return f"{local.day} {local:%B %Y}"
+
+
+def _told(report: Report, firings: int, on_holidays: int, days: float) -> str:
+    span_said = f"{round(days)} days" if days >= 1.5 else span(report.seconds)
+    if not report.judged:
+        return f"nothing could be judged in {span_said}: the history is too short for this condition"
+    said = f"{firings or 'no'} firing{'' if firings == 1 else 's'} in {span_said}"
+    if report.is_stuck:
+        said = f"{said}, open {report.share_firing:.0%} of the time, so it tells little"
+    if not on_holidays:
+        return said
+    if firings == 1:
+        return f"{said}, on a public holiday"
+    holidays = "a public holiday" if on_holidays == 1 else "public holidays"
+    return f"{said}, {'all' if on_holidays == firings else on_holidays} of them {holidays}"
+
+
+def _expected(rate: float, false: float, seconds: int) -> str:
+    if false:
+        return (
+            f"expect {rate:.1f} false alarms a month" if rate >= 0.05 else "expect a false alarm in years, not months"
+        )
+    # Nothing in so long: the rule of three, with 95 % certainty.
+    return f"expect no false alarms, at most {3 * MONTH / seconds:.1f} a month"
+
+
+def _false(
+    report: Report, holidays: Sequence[str | None], *, has_labels: bool, useful: int, useless: int
+) -> tuple[float, str]:
+    """How many of the firings were false alarms, and how that is known."""
+    firings = len(report.incidents)
+    if has_labels:
+        return sum(each.begin not in report.right for each in report.incidents), "firings that meet no label"
+    if useful + useless >= ENOUGH_RATINGS:
+        share = useless / (useful + useless)
+        return firings * share, f"{useless} of {useful + useless} incidents of this rule were rated useless"
+    brief = sum(
+        name is not None or (not each.is_open and each.buckets <= BRIEF_BUCKETS)
+        for each, name in zip(report.incidents, holidays, strict=True)
+    )
+    return (
+        brief,
+        f"an estimate: firings on public holidays, and those that ended by themselves within {BRIEF_BUCKETS} buckets",
+    )
+
+
+def _seen(report: Report, labels: Sequence[Label]) -> str:
+    """What it would have seen: the labelled spans, or without labels the greatest firing."""
+    if not labels:
+        return _greatest(report)
+    seen: list[str] = []
+    missed: list[str] = []
+    for label in labels:
+        day = day_of(label.begin, report.zone)
+        first = next((each for each in report.incidents if each.begin <= label.to and each.to >= label.begin), None)
+        if first is None:
+            missed.append(day)
+        else:
+            seen.append(f"that of {day} after {span(max(report.grain, first.told_at - label.begin))}")
+    parts = []
+    if seen:
+        parts.append(f"would have seen {_few(seen)}")
+    if missed:
+        parts.append(f"would have missed {_few([f'that of {day}' for day in missed])}")
+    return " and ".join(parts)
+
+
+def _greatest(report: Report) -> str:
+    rated = [each for each in report.incidents if each.score is not None]
+    if not rated:
+        return ""
+    most = max(rated, key=lambda each: abs(each.score or 0.0))
+    what = {"below": "drop", "drop": "drop", "above": "rise", "rise": "rise", "no": "silence", "new": "new value"}
+    word = next((said for part, said in what.items() if part in most.reason.split("_")), "incident")
+    return f"would have seen the {word} of {day_of(most.since, report.zone)} after {span(most.told_at - most.since)}"
+
+
+def _few(said: list[str]) -> str:
+    shown = said[:MOST_NAMED]
+    if len(said) > MOST_NAMED:
+        return f"{', '.join(shown)} and {len(said) - MOST_NAMED} more"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
+
+
+def _holiday_of(incident: PastIncident, zone: str) -> str | None:
+    return holiday(_local(incident.begin, zone), zone)
+
+
+def _local(instant: int, zone: str) -> date:
+    return datetime.fromtimestamp(instant, UTC).astimezone(ZoneInfo(zone)).date()

@@ -1,0 +1,178 @@
+"""Every bucket of a history with what a condition said of it: the conditions' own judging, brought to one form.
+
+Adds what only a back-test has: thresholds that nobody set, and values seen for the first time.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isnan
+
+from functions.alerts.backtest import newcomers, thresholds
+from functions.alerts.conditions.kinds import Condition, NewValue, StaleFlag, Threshold
+from functions.alerts.conditions.series import Series
+from hedgerow.errors import InvalidError
+
+# More values than this, and as many as half of the times there are: they are measurements.
+MANY_VALUES, MOSTLY = 100, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A judged history. The sequences are of one length, a bucket each; `places` are those that could be judged.
+
+    `values` and `scores` are None where there is none. `told` gives reason and sentence of a
+    bucket, by its place.
+    """
+
+    series: Series
+    condition: Condition
+    begins: Sequence[int]
+    ends: Sequence[int]
+    values: Sequence[float | None]
+    firing: Sequence[bool]
+    recovered: Sequence[bool]
+    scores: Sequence[float | None]
+    places: Sequence[int]
+    told: Callable[[int], tuple[str, str]]
+    remarks: tuple[str, ...] = ()
+
+
+def judged(condition: Condition, series: Series) -> Judged:
+    """The history of a condition over a series."""
+    if isinstance(condition, NewValue | StaleFlag):
+        raise InvalidError(f"{condition.kind} looks at values, not at one series.", hint="Give a series with `by`.")
+    if isinstance(condition, Threshold) and thresholds.is_unset(condition):
+        return _by_own_threshold(condition, series)
+    from functions.alerts.conditions import judging
+
+    history = judging.judge_history(condition, series)
+    begins = [int(begin) for begin in history.begins]
+    by_begin = dict(zip(series.begins, series.values, strict=True))
+    ends = ends_of(begins, series.seconds)
+
+    def told(place: int) -> tuple[str, str]:
+        verdict = judging.judge(condition, as_of(series, ends[place]))
+        return verdict.reason, verdict.sentence
+
+    return Judged(
+        series,
+        condition,
+        begins,
+        ends,
+        [by_begin.get(begin) for begin in begins],
+        history.firing.tolist(),
+        history.recovered.tolist(),
+        [None if isnan(score) else score for score in history.score.tolist()],
+        [place for place, could in enumerate(history.judged.tolist()) if could],
+        told,
+    )
+
+
+def judged_values(condition: NewValue, seen: Mapping[str, Sequence[int]], series: Series) -> Judged:
+    """The history of values as they came. `series` has every instant; a peak is how many were new at once."""
+    new = newcomers.newcomers(seen, condition.days)
+    begins = series.begins
+    usual_until = begins[0] + newcomers.warm_up(seen, condition.days) if begins else 0
+    firing = [begin in new for begin in begins]
+    news = [float(len(new[begin])) if begin in new else None for begin in begins]
+
+    def told(place: int) -> tuple[str, str]:
+        return "new_value", newcomers.sentence(new[begins[place]], condition.days)
+
+    return Judged(
+        series,
+        condition,
+        begins,
+        ends_of(begins, series.seconds),
+        news,
+        firing,
+        [not fires for fires in firing],
+        news,
+        [place for place, begin in enumerate(begins) if begin >= usual_until],
+        told,
+        (_different(len(seen), len(begins)),),
+    )
+
+
+def as_of(series: Series, until: int) -> Series:
+    """The series as it was at the end of a bucket: what begins then or later is not known yet."""
+    last = bisect_left(series.begins, until)
+    return replace(
+        series,
+        begins=series.begins[:last],
+        values=series.values[:last],
+        arrived=None,
+        until=until,
+    )
+
+
+def ends_of(begins: Sequence[int], grain: int) -> list[int]:
+    """Where each bucket ends: a grain after its begin, or where the next begins if that is sooner."""
+    following = [*begins[1:], None]
+    return [
+        begin + grain if after is None else min(begin + grain, after)
+        for begin, after in zip(begins, following, strict=True)
+    ]
+
+
+def _different(values: int, buckets: int) -> str:
+    if values > MANY_VALUES and values > buckets * MOSTLY:
+        return f"{values:,} different values at {buckets:,} times: new_value is for names, not for measurements."
+    return f"{values:,} different value{'' if values == 1 else 's'}."
+
+
+def _by_own_threshold(condition: Threshold, series: Series) -> Judged:
+    import numpy as np
+
+    values = np.asarray(series.values, dtype=np.float64)
+    bands = thresholds.bands(series)
+    count = len(values)
+    above, below = np.full(count, np.inf), np.full(count, -np.inf)
+    for band in bands:
+        above[band.first :] = band.above
+        below[band.first :] = -np.inf if band.below is None else band.below
+    firing = (values > above) | (values < below)
+    excess = np.maximum(values - above, below - values)
+    first = bands[0].first if bands else count
+
+    def told(place: int) -> tuple[str, str]:
+        value = float(values[place])
+        side, number = ("above", above[place]) if value > above[place] else ("below", below[place])
+        sentence = f"{shown(value)}, {side} {shown(float(number))}, which was chosen from the four weeks before."
+        return f"{side}_threshold", sentence
+
+    return Judged(
+        series,
+        condition,
+        series.begins,
+        ends_of(series.begins, series.seconds),
+        series.values,
+        firing.tolist(),
+        (~firing).tolist(),
+        [float(far) if fires else None for far, fires in zip(excess, firing, strict=True)],
+        range(first, count),
+        told,
+        (_chosen(bands[-1]) if bands else _too_short(),),
+    )
+
+
+def _chosen(band: thresholds.Band) -> str:
+    numbers = thresholds.fixed(band)
+    below = f", or below {shown(numbers.below)}" if numbers.below is not None else ""
+    return (
+        f"No threshold was set: it was chosen each day from the four weeks before it; the newest is above "
+        f"{shown(numbers.above or 0.0)}{below}."
+    )
+
+
+def _too_short() -> str:
+    return f"No threshold was set, and {thresholds.LEAST_POINTS} points and two days are needed to choose one from."
+
+
+def shown(number: float) -> str:
+    """A number as people read it: four figures, thousands grouped."""
+    rounded = thresholds.rounded(number)
+    return f"{rounded:,.0f}" if rounded == int(rounded) else f"{rounded:,}"

@@ -1,0 +1,146 @@
+"""Settings around a rule's own, each tried on the same history, so that one is chosen and not guessed. Pure.
+
+A setting is the condition with its number moved, and N of M beside it; a condition's
+history is judged once and walked with every policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from functions.alerts.backtest.backtesting import walked
+from functions.alerts.backtest.files import Label
+from functions.alerts.backtest.forecasting import forecast
+from functions.alerts.backtest.histories import Judged
+from functions.alerts.backtest.reports import Report
+from functions.alerts.backtest.varying import Variant, variants
+from functions.alerts.conditions.kinds import Condition
+from functions.alerts.conditions.series import Series
+from functions.alerts.spec import Policy
+
+N_OF_M = ((1, 1), (2, 2), (2, 3), (3, 3), (3, 5))
+MOST_SETTINGS = 50
+# One false alarm a month is still read; at ten a channel is muted.
+BEARABLE_A_MONTH = 1.0
+
+Judging = Callable[[Condition], Judged]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One setting: its words, what it would have told, the false alarms to expect a month, the steps from the own one."""
+
+    words: str
+    report: Report
+    expected_false_a_month: float | None
+    distance: int
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the rule as it was asked about."""
+        return self.distance == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """Every setting tried, the own one first; the one to choose, and why in a sentence."""
+
+    trials: tuple[Trial, ...]
+    chosen: Trial
+    why: str
+
+
+def nearby(
+    condition: Condition,
+    policy: Policy,
+    series: Series,
+    judging: Judging,
+    *,
+    labels: Sequence[Label] = (),
+    begin: int | None = None,
+    to: int | None = None,
+    most: int = MOST_SETTINGS,
+) -> Nearby:
+    """Try up to `most` settings; `judging` gives the history of a condition over the series."""
+    policies = _policies(policy)
+    trials: list[Trial] = []
+    for variant in islice(variants(condition, series), max(1, most // len(policies))):
+        history = judging(variant.condition)
+        for number, each in enumerate(policies):
+            report = walked(history, each, labels=labels, begin=begin, to=to)
+            trials.append(_trial(variant, number, report))
+    chosen = _chosen(trials)
+    return Nearby(tuple(trials), chosen, _why(chosen, trials[0]))
+
+
+def _policies(policy: Policy) -> list[Policy]:
+    """The rule's own N of M first."""
+    own = (policy.fire_after, policy.out_of)
+    others = [each for each in N_OF_M if each != own][: len(N_OF_M) - 1]
+    return [policy.model_copy(update={"fire_after": least, "out_of": of}) for least, of in (own, *others)]
+
+
+def _trial(variant: Variant, number: int, report: Report) -> Trial:
+    policy = report.policy
+    words = f"{variant.words}, {policy.fire_after} of {policy.out_of}"
+    return Trial(words, report, forecast(report).expected_false_a_month, variant.distance + number)
+
+
+def _chosen(trials: Sequence[Trial]) -> Trial:
+    """With labels the best F1; without, the own setting or the nearest whose false alarms are bearable."""
+    own = trials[0]
+    if own.report.labels is not None:
+        return min(trials, key=lambda trial: (-_f1(trial), len(trial.report.incidents), trial.distance))
+    judged = [trial for trial in trials if trial.expected_false_a_month is not None]
+    if not judged:
+        return own
+    bearable = [trial for trial in judged if _is_bearable(trial)]
+    if bearable:
+        return min(bearable, key=lambda trial: (trial.distance, -len(trial.report.incidents)))
+    return min(judged, key=lambda trial: (trial.report.is_stuck, _false(trial), trial.distance))
+
+
+def _why(chosen: Trial, own: Trial) -> str:
+    if own.report.labels is not None:
+        return _why_by_labels(chosen, own)
+    if chosen.expected_false_a_month is None:
+        return "Nothing could be judged: no setting can be told from another on so short a history."
+    false = f"about {chosen.expected_false_a_month:.1f} false alarms a month"
+    if chosen.report.is_stuck:
+        return f"None: whatever is tried is open {chosen.report.share_firing:.0%} of the time; another condition may suit better."
+    if _is_bearable(chosen) and chosen.is_own:
+        return f"Keep it as it is: {false}, which people bear (up to {BEARABLE_A_MONTH:.0f})."
+    if _is_bearable(chosen) and own.report.is_stuck:
+        return f"{chosen.words}: {false}; as it is, it would be open {own.report.share_firing:.0%} of the time."
+    if _is_bearable(chosen):
+        return (
+            f"{chosen.words}: the nearest with at most {BEARABLE_A_MONTH:.0f} false alarm a month, "
+            f"{false} instead of {own.expected_false_a_month:.1f}."
+        )
+    return (
+        f"{chosen.words}: the fewest false alarms of all tried, and still {false}; another condition may suit better."
+    )
+
+
+def _why_by_labels(chosen: Trial, own: Trial) -> str:
+    scores = chosen.report.labels
+    if scores is None or not scores.found:
+        return "No setting tried finds a labelled incident; another condition may suit better."
+    best = f"finds {scores.found} of {scores.labels} labels, {scores.precision:.0%} of its incidents are right (F1 {scores.f1:.2f})"
+    if chosen.is_own:
+        return f"Keep it as it is: it {best}, the best of all tried."
+    return f"{chosen.words}: {best}, against F1 {_f1(own):.2f} as it is."
+
+
+def _is_bearable(trial: Trial) -> bool:
+    return _false(trial) <= BEARABLE_A_MONTH and not trial.report.is_stuck
+
+
+def _f1(trial: Trial) -> float:
+    return trial.report.labels.f1 if trial.report.labels is not None else 0.0
+
+
+def _false(trial: Trial) -> float:
+    return trial.expected_false_a_month or 0.0
