@@ -127,6 +127,8 @@ async def _carry(visit: Visit, rule: AlertRule, look: Look, state: RuleState | N
     app, now = visit.app, visit.now
     stored = state
     state = state or machine.fresh(rule, look.value)
+    # Told before seeding: what is seeded has been judged already.
+    verdicts = look.verdicts(state)
     for seed in look.seed(state):
         state = machine.remembering(state, rule, seed)
     incident = await app.store.get(Incident, state.incident_id) if state.incident_id else None
@@ -134,7 +136,7 @@ async def _carry(visit: Visit, rule: AlertRule, look: Look, state: RuleState | N
     if state.phase == "open" and (incident is None or incident.state != "open"):
         state = machine.closed(state, now)
         incident = before = None
-    for verdict in look.verdicts(state):
+    for verdict in verdicts:
         step = machine.after(state, rule, verdict, now, incident)
         state = step.state
         if step.effect == "open":

@@ -167,7 +167,7 @@ def test_waiting_and_errored_change_nothing_but_are_shown() -> None:
     room.say("F", 0)
     marks = room.state.marks if room.state else ()
     for said in ("W", "E"):
-        assert room.say(said, 1).effect is None  # type: ignore[arg-type]
+        assert room.say(said, 1).effect is None
         assert room.state is not None
         assert (room.state.marks, room.state.phase) == (marks, "open")
         assert room.state.last is not None
