@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 
 from hedgerow.wiring import utc_now
-from local import dataset, demo_capture
+from local import dataset, demo_alerts, demo_capture
 from local.environment import wants_to_stay
 from local.stage import Stage, StepError
 
@@ -82,6 +82,7 @@ def _tell(stage: Stage) -> None:
     stage.run("changes")
     _say("\n── A second count, by a query of another shape, against what is stored.")
     stage.run("prove")
+    demo_alerts.tell(stage, posthog)
     demo_capture.tell(stage, posthog)
 
     _say("\n── The tenant leaves. The credential is destroyed; the history stays as long as the tier keeps it.")
@@ -94,9 +95,11 @@ def _tell(stage: Stage) -> None:
 
 def _start_posthog(stage: Stage) -> dict[str, str]:
     events = stage.folder / "events.jsonl"
-    count = dataset.write(events, utc_now())
+    now = utc_now()
+    count = dataset.write(events, now)
     _say(
-        f"{count:,} events of a web log, a CD shop and a generated shop (local/data/README.md), moved in time to end now."
+        f"{count:,} events of a web log, a CD shop and a generated shop (local/data/README.md), moved in time to end now; "
+        f"{demo_alerts.plant(events, now):,} checkouts of an invented till."
     )
     _say("Starting a PostHog for this machine: ClickHouse and PostHog's own query parser, holding these events.")
     first = stage.serve(

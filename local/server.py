@@ -8,30 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import signal
 import socket
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import uvicorn
-from pydantic import SecretStr, ValidationError
 from starlette.requests import Request
 
 from functions.api.routes import function, targets
 from hedgerow import messages, wiring
 from hedgerow.errors import TransientError
 from hedgerow.outbound import GuardedOutbound
-from hedgerow.settings import Settings
 from local import restart
-from local.admin_key import kept_admin_key
+from local.chat import ChatServices
+from local.dev_settings import CannotStartError, Options, at_home, clock_from, settings_of
 from local.private import REDELIVERY, PrivateTargets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -48,30 +45,23 @@ LOOK_SECONDS = 1.0
 REDELIVER_SECONDS = 3.0
 
 
-class CannotStartError(Exception):
-    """The server cannot start; the message is one line for the person at the terminal."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What `hedgerow dev` was asked for."""
-
-    port: int
-    data: Path
-    now: datetime | None = None
-    emulators: bool = False
-
-
 class Doors:
-    """ASGI: the public API under /v1, the SDKs' host on every other path, pushes by their secret one."""
+    """ASGI: the public API under /v1, the chat of this machine under /inbox, the SDKs' host on every other path.
+
+    Pushes come in by their secret path.
+    """
 
     def __init__(self, app: App, private: PrivateTargets) -> None:
         self._app = app
         self._private = private
+        self._chat = ChatServices()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http" or await self._private.push(scope, receive, send):
+            return
+        if f"{scope['path']}/".startswith("/inbox/"):
+            await self._chat(scope, receive, send)
             return
         # An SDK knows one host and its own paths on it; the API has its version before every path of its own.
         name = "api" if f"{scope['path']}/".startswith("/v1/") else "capture"
@@ -100,8 +90,8 @@ def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT. `CannotStartError` when the port, the folder or an emulator is not to be had."""
     with _listen(options.port) as listener:
         _own(options.data)
-        settings = _settings(options)
-        app = wiring.build(settings, _clock(options.now))
+        settings = at_home(settings_of(options), f"127.0.0.1:{listener.getsockname()[1]}")
+        app = wiring.build(settings, clock_from(options.now))
         asyncio.run(_serve(app, listener))
 
 
@@ -130,6 +120,7 @@ async def _serve(app: App, listener: socket.socket) -> None:
         await _carrier(app, private, address),
     ]
     working = [part for part in parts if part is not None]
+    print(f"chat {address}/inbox", flush=True)
     print(f"ready {address}", flush=True)
     try:
         # The clock or the courier only end by a bug; without them the server would lie about working.
@@ -239,47 +230,3 @@ def _own(data: Path) -> None:
         ) from error
     except OSError as error:
         raise CannotStartError(f"The folder {data} cannot be used: {error.strerror}.") from error
-
-
-def _settings(options: Options) -> Settings:
-    try:
-        asked = Settings()
-    except ValidationError as error:
-        # Pydantic's own words leave the refused value out: it may be a key.
-        wrong = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ').rstrip('.')}"
-            for each in error.errors()
-        )
-        raise CannotStartError(f"A setting cannot be used ({wrong}); docs/settings.md describes them.") from error
-    invoker = SecretStr(secrets.token_urlsafe(32))
-    update: dict[str, object] = {
-        "data": options.data,
-        "invoker": invoker,
-        "vault": "sealed",
-        "store": "sqlite",
-        "queue": "embedded",
-    }
-    if options.emulators:
-        if not asked.firestore_emulator or not asked.pubsub_emulator:
-            raise CannotStartError(
-                "--emulators needs FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST, each the host:port of a running "
-                "emulator: gcloud emulators firestore start, gcloud beta emulators pubsub start."
-            )
-        update |= {"store": "firestore", "queue": "pubsub", "project": asked.project or "hedgerow-local"}
-    if not asked.admin_key:  # An empty variable is none: nobody may be the operator without a key.
-        update["admin_key"] = SecretStr(_admin_key(options.data))
-    return asked.model_copy(update=update)
-
-
-def _admin_key(data: Path) -> str:
-    """The key made for this folder, printed at every start."""
-    key = kept_admin_key(data)
-    print(f"HEDGEROW_ADMIN_KEY={key}", flush=True)
-    return key
-
-
-def _clock(starts_at: datetime | None) -> Callable[[], datetime]:
-    if starts_at is None:
-        return wiring.utc_now
-    offset = starts_at - wiring.utc_now()
-    return lambda: wiring.utc_now() + offset

@@ -30,6 +30,7 @@ Read by `hedgerow` and by `make`, at each call. Keys that are unset are asked fo
 | `HEDGEROW_ADMIN_KEY` |  | The operator's key, for `hedgerow tenants` and `hedgerow tick`: the one the server has. |
 | `HEDGEROW_POSTHOG_PERSONAL_API_KEY` |  | PostHog's `phx_…`, for `hedgerow connect` and `hedgerow connections rotate`. |
 | `HEDGEROW_POSTHOG_PROJECT_TOKEN` |  | PostHog's `phc_…`, for the same two. With either of them set, neither is asked for. |
+| `HEDGEROW_CHANNEL_URL` |  | A chat's webhook address, or a Slack bot token, for `hedgerow channels add`. Unset, it is asked for. |
 | `NO_COLOR` |  | Anything: no colours, no bold. |
 | `SERVE` |  | `SERVE=1 make demo` leaves both servers running, connected, and prints how to use and stop them. |
 | `REQUIRE_EMULATORS` |  | `REQUIRE_EMULATORS=1 make test` fails where Google's emulators are missing. |

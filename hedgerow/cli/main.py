@@ -9,6 +9,7 @@ import typer
 
 from hedgerow import __version__
 from hedgerow.cli import screen
+from hedgerow.cli.alerts import alerts
 from hedgerow.cli.apply import apply, export, plan, schema
 from hedgerow.cli.books import event, reconcile
 from hedgerow.cli.catalog import catalog
@@ -88,6 +89,7 @@ def command() -> typer.Typer:
         made.command()(verb)
     made.add_typer(tenants, name="tenants")
     made.add_typer(connections, name="connections")
+    made.add_typer(alerts, name="alerts")
     made.add_typer(incidents, name="incidents")
     made.add_typer(channels, name="channels")
     made.add_typer(webhooks, name="webhooks")

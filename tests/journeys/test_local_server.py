@@ -43,7 +43,7 @@ def test_it_says_ready_once_and_keeps_the_key_it_made(tmp_path: Path) -> None:
 
 def test_a_key_from_the_environment_is_not_printed(tmp_path: Path) -> None:
     with dev(tmp_path / "data", HEDGEROW_ADMIN_KEY=ADMIN) as served:
-        assert served.lines == [f"ready {served.url}"]
+        assert served.lines == [f"chat {served.url}/inbox", f"ready {served.url}"]
         assert _call(served, "GET", "/v1/tenants", ADMIN).status_code == 200
     assert not (tmp_path / "data" / "admin.key").exists()
 
