@@ -31,7 +31,10 @@ def combined(spec: Combined, held: Sequence[Held], *, zone: str, until: int) -> 
 
 
 def _series(spec: Combined, held: Sequence[Held], value: str | None, zone: str, until: int) -> Series:
-    points: dict[int, Bucket] = {}
+    if isinstance(spec, MetricSeries | EventSeries):
+        points = held[0].filled(value)
+        return series_of(name_of(spec, value), points, spec, zone=zone, until=until, value=value)
+    points = {}
     silent: list[int] = []
     since = min(part.first(value) for part in held)
     for begin in sorted(set[int]().union(*(part.begins() for part in held))):
@@ -80,12 +83,10 @@ def grain_of(spec: SeriesSpec) -> str:
     return spec.of.grain if isinstance(spec, RatioSeries | DifferenceSeries) else "day"
 
 
-def _value(spec: Combined, numbers: Sequence[float]) -> float | None:
+def _value(spec: RatioSeries | DifferenceSeries, numbers: Sequence[float]) -> float | None:
     """The bucket's number; None where there is too little of it to speak."""
     if isinstance(spec, RatioSeries):
         of, total = numbers[0], sum(numbers[1:])
         return 100 * of / total if total >= spec.minimum and total > 0 else None
-    if isinstance(spec, DifferenceSeries):
-        of, less = numbers
-        return of - less if of + less >= spec.minimum else None
-    return numbers[0]
+    of, less = numbers
+    return of - less if of + less >= spec.minimum else None

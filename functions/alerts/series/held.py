@@ -66,6 +66,16 @@ class Held:
         seen = self._seen.get(begin, 0)
         return Bucket(0.0, self._arrived[begin]) if 0 < seen < MOST_VALUES else None
 
+    def filled(self, value: str | None) -> dict[int, Bucket]:
+        """Every bucket of a value that is known, from the first on."""
+        first = self.first(value)
+        known = {begin: bucket for begin, bucket in self.by_value.get(value, {}).items() if begin >= first}
+        for begin in self._seen.keys() - known.keys():
+            zero = self.at(value, begin) if begin > first else None
+            if zero is not None:
+                known[begin] = zero
+        return known
+
     @cached_property
     def _seen(self) -> Counter[int]:
         return Counter(begin for buckets in self.by_value.values() for begin in buckets)

@@ -34,7 +34,7 @@ def so_far(hours: Series, zone: str, now: datetime) -> Series:
         begins=tuple(parts),
         values=tuple(value for value, _ in parts.values()),
         arrived=tuple(share for _, share in parts.values()),
-        until=_begin(today, zone) + DAY,
+        until=int(days.ends(today, zone).timestamp()),
         zone=zone,
         silent=(),
     )

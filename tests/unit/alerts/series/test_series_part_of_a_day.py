@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from functions.alerts.conditions.series import DAY, HOUR, Series
+from functions.alerts.conditions.series import HOUR, Series
 from functions.alerts.series.partial import so_far
 
 
@@ -42,7 +42,9 @@ def test_each_day_is_summed_up_to_the_same_time_of_day(
     series = so_far(hours, zone, now)
     assert list(series.values) == parts
     assert [datetime.fromtimestamp(at, ZoneInfo(zone)).hour for at in series.begins] in ([0, 0, 0], [0, 1, 0])
-    assert series.begins[-1] + DAY == series.until
+    assert series.until == int(
+        (local(zone, *today) + timedelta(hours=30)).astimezone(ZoneInfo(zone)).replace(hour=0, minute=0).timestamp()
+    )
 
 
 def test_a_day_of_which_an_hour_is_missing_is_left_out_rather_than_low() -> None:
