@@ -42,7 +42,7 @@ def plan(server: Server, file: Path, *, prune: bool) -> Plan:
     found = differing.channels(wanted.channels, there, _same_secrets(server, wanted, there, file.parent))
     if not wanted.channels:
         found = []
-    found += _default_channel(server, wanted, names)
+    found += _default_channel(server, wanted)
     connections = {}
     every = [each for each in server.pages("/v1/connections") if each["state"] not in {"disconnecting", "disconnected"}]
     for name, one in wanted.connections.items():
@@ -124,11 +124,11 @@ def _same_secrets(server: Server, wanted: Stated, there: list[Shown], folder: Pa
     }
 
 
-def _default_channel(server: Server, wanted: Stated, names: dict[str, str]) -> list[Difference]:
+def _default_channel(server: Server, wanted: Stated) -> list[Difference]:
     if wanted.default_channel is None:
         return []
     now = server.get("/v1/tenants/mine/default-channel")["channel"]
-    before = names.get(now or "", now)
+    before = now["name"] if now else None
     if before == wanted.default_channel:
         return []
     sign: differing.Sign = "~" if before else "+"

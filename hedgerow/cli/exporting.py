@@ -23,7 +23,7 @@ def export(server: Server) -> Shown:
     if channels:
         document["channels"] = {each["name"]: _channel(each) for each in channels}
     if default:
-        document["default_channel"] = names.get(default, default)
+        document["default_channel"] = default["name"]
     document["connections"] = {
         each["name"]: _connection(server, each, names)
         for each in server.pages("/v1/connections")

@@ -12,7 +12,7 @@ from hedgerow.cli.options import JsonOption, VerbByDefault
 from hedgerow.cli.stops import FAILED, Stop
 
 if TYPE_CHECKING:
-    from hedgerow.cli.calls import Shown
+    from hedgerow.cli.calls import Server, Shown
 
 NEWEST = 50
 
@@ -32,7 +32,7 @@ WebhookArgument = Annotated[str, typer.Argument(metavar="WEBHOOK", help="The web
 @webhooks.command("list")
 def list_webhooks(as_json: JsonOption = False) -> None:
     """Every webhook, and whether it works."""
-    items = tenant_server().pages("/v1/webhooks")
+    items = tenant_server().get("/v1/webhooks")["items"]
     if as_json:
         return screen.say_json({"items": items, "next_cursor": None})
     if not items:
@@ -107,15 +107,28 @@ def activity(
 
     The newest 50 of the last 90 days, oldest first.
     """
-    server = tenant_server()
-    items = server.pages("/v1/activity", kind=kind)
+    items = _everything(tenant_server(), kind)[-NEWEST:]
     if as_json:
         return screen.say_json({"items": items, "next_cursor": None})
+    if not items:
+        screen.say("Nothing yet. An entry shows ten seconds after it happened.")
+        return None
     made = screen.table("when (UTC)", "what", "of", "", fluid=("",))
-    for each in items[-NEWEST:]:
-        told = ", ".join(f"{name} {_short(value)}" for name, value in each["fields"].items() if value is not None)
-        screen.row(made, screen.instant(each["at"]), each["kind"], each["connection_id"], told)
+    for each in items:
+        told = ", ".join(f"{name} {_short(value)}" for name, value in each["data"].items() if value is not None)
+        screen.row(made, screen.instant(each["at"]), each["type"], each["connection_id"], told)
     return screen.show(made)
+
+
+def _everything(server: Server, kind: str | None) -> list[Shown]:
+    items: list[Shown] = []
+    cursor: str | None = None
+    while True:
+        page = server.get("/v1/activity", kind=kind, limit=1000, cursor=cursor)
+        items += page["items"]
+        cursor = page["next_cursor"]
+        if not page["has_more"]:
+            return items
 
 
 def _short(value: object) -> str:
