@@ -106,14 +106,8 @@ async def rekey(app: App, record: R, settings: ChannelSettings, fields: Mapping[
 
 async def rotate(app: App, record: R) -> tuple[R, SecretStr]:
     """A new signing secret, to be shown once; for a day the old one signs too."""
-    place = await places.opened(app, record)
-    signed = place.settings if isinstance(place.settings, WebhookSettings) else None
-    if signed is None:
-        raise StateConflictError(
-            "Only a webhook has a signing secret.", code="not_signed", hint="Chats know their own address."
-        )
     secret = new_signing_secret()
-    both = signed.model_copy(update={"secrets": (secret, *signed.secrets[:1])})
+    both = _signed_too((await places.opened(app, record)).settings, secret)
     return await rekey(app, record, both, {"rotated_at": app.now()}), secret
 
 
@@ -132,6 +126,15 @@ def checked(app: App, settings: ChannelSettings) -> ChannelSettings:
 def busy() -> StateConflictError:
     """Too many changes at the same moment."""
     return StateConflictError("Others change this at the same moment.", code="busy", hint="Send the call again.")
+
+
+def _signed_too(settings: ChannelSettings, secret: SecretStr) -> ChannelSettings:
+    """With a new secret before the newest one there is."""
+    if not isinstance(settings, WebhookSettings):
+        raise StateConflictError(
+            "Only a webhook has a signing secret.", code="not_signed", hint="Chats know their own address."
+        )
+    return settings.model_copy(update={"secrets": (secret, *settings.secrets[:1])})
 
 
 async def _current(app: App, record: R) -> R:

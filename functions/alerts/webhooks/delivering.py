@@ -84,7 +84,7 @@ async def _turn(app: App, webhook: Webhook) -> Turn:
         if trouble.code in GONE:
             await _close(app, webhook, trouble)
             return Turn(None)
-        again_at = min(again_at, due) if again_at and due else again_at or due
+        again_at = again_at or due
         if due is not None and (entry.attempts + 1 < HELD_FOR or failures == MOST_FAILURES):
             return Turn(again_at)
     more = page.next_cursor is not None
