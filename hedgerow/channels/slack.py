@@ -132,7 +132,7 @@ async def send(app: App, settings: SlackSettings, notice: Notice, earlier: Refer
         if answer.status != 200 or answer.text != "ok":
             raise _webhook_refusal(answer)
         return {"key": identity(notice.key)}
-    if earlier is None or "ts" not in earlier:
+    if earlier is None or not {"channel", "ts"} <= earlier.keys():
         return await _first(app, settings, notice)
     place = {"channel": earlier["channel"], "ts": earlier["ts"]}
     changed, _ = await _call(app, settings, "chat.update", {**render(notice, None), **place}, also=_LOST)
@@ -167,7 +167,7 @@ async def _call(
         {"authorization": f"Bearer {token}"},
     )
     told = answer.members()
-    if answer.status == 200 and (told.get("ok") is True or told.get("error") in also):
+    if answer.status == 200 and (told.get("ok") is True or _word(told.get("error")) in also):
         return told, answer
     raise _api_refusal(answer, told)
 

@@ -52,6 +52,21 @@ async def test_a_bots_message_deleted_by_hand_is_posted_anew() -> None:
     assert "thread_ts" not in service.asked[1].form
 
 
+async def test_a_reference_of_the_channels_former_way_begins_anew() -> None:
+    for kind in ("bot", "discord", "google_chat"):
+        async with speaking(ARRIVED[kind]) as (app, service, url):
+            await sending.send(app, of(kind, url), LATER, {"key": "ntf_drop-1", "ts": "17.5"})
+        assert [asked.method for asked in service.asked] == ["POST"]
+
+
+async def test_an_edit_answered_with_nonsense_is_tried_again_later() -> None:
+    for error in ({"deep": []}, [1], None, 7):
+        async with speaking(told({"ok": False, "error": error})) as (app, _, url):
+            with pytest.raises(OutboundError) as caught:
+                await sending.send(app, of("bot", url), LATER, {"channel": "C01", "ts": "17.5"})
+        assert caught.value.code == "channel_unreachable"
+
+
 async def test_discord_edits_in_place_and_keeps_a_thread_of_its_address() -> None:
     async with speaking(ARRIVED["discord"]) as (app, service, url):
         settings = DiscordSettings(url=SecretStr(f"{url}?thread_id=9"))
