@@ -60,7 +60,8 @@ async def test_a_reference_of_the_channels_former_way_begins_anew() -> None:
 
 
 async def test_an_edit_answered_with_nonsense_is_tried_again_later() -> None:
-    for error in ({"deep": []}, [1], None, 7):
+    nonsense: list[object] = [{"deep": []}, [1], None, 7]
+    for error in nonsense:
         async with speaking(told({"ok": False, "error": error})) as (app, _, url):
             with pytest.raises(OutboundError) as caught:
                 await sending.send(app, of("bot", url), LATER, {"channel": "C01", "ts": "17.5"})
