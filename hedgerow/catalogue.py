@@ -7,6 +7,7 @@ trailing   distinct persons over `trailing_days` local days ending with the day
 new_users  persons without an event in the span before the day
 event      one series for each event name; the row is its pattern
 flag       one series for each flag and variant; the row is its pattern
+measure    what an alert rule asks for beside these (hedgerow/measures.py); the row is its pattern
 listing    counted from PostHog's list of feature flags, not from events
 """
 
@@ -15,8 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Family = Literal["day", "session", "trailing", "new_users", "event", "flag", "listing"]
-Unit = Literal["count", "seconds"]
+from hedgerow.measures import MEASURE_PREFIX
+
+Family = Literal["day", "session", "trailing", "new_users", "event", "flag", "measure", "listing"]
+Unit = Literal["count", "seconds", "number"]
 
 TOP_EVENTS = 100
 TOP_FLAGS = 50
@@ -138,6 +141,13 @@ METRICS: tuple[Metric, ...] = (
         "Persons by flag variant",
         f"Distinct persons on the local day with a `$feature_flag_called` of this flag and response; for the {TOP_FLAGS} most called flags.",
     ),
+    Metric(
+        "measure:<id>",
+        "number",
+        "measure",
+        "A measure of an alert rule",
+        "What a rule counts, adds up or averages of an event on the local day, by the values of a property where it says so; GET /v1/metrics/explain shows the query.",
+    ),
 )
 
 
@@ -150,6 +160,8 @@ def metric_of(name: str) -> Metric | None:
         return next(metric for metric in METRICS if metric.family == "event")
     if name.startswith(FLAG_PREFIX) and name.count(":") >= 2:
         return next(metric for metric in METRICS if metric.family == "flag")
+    if name.startswith(MEASURE_PREFIX) and len(name) > len(MEASURE_PREFIX):
+        return next(metric for metric in METRICS if metric.family == "measure")
     return None
 
 

@@ -70,6 +70,10 @@ class Month:
         """Set a point."""
         self.series.setdefault(name, {})[day.day] = point
 
+    def drop(self, name: str, day: date) -> None:
+        """Forget a point."""
+        self.series.get(name, {}).pop(day.day, None)
+
     def queries(self) -> set[str]:
         """The ids of the query texts that wrote points of this month."""
         return {point.write.query for points in self.series.values() for point in points.values()}

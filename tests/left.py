@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from pydantic import SecretStr
 
 from functions.alerts.conditions.kinds import Threshold
 from functions.alerts.records import AlertRule, Incident, Notification, RuleState, Thread
 from functions.alerts.spec import MetricSeries
+from hedgerow import hours
 from hedgerow.adapters.sealed import SealedSecret
 from hedgerow.capture_rules import CaptureRules, CatalogRules, CatalogVersion, hash_key_name
 from hedgerow.deliveries import Delivery, DeliveryChunk, chunk_id, hour_of
+from hedgerow.hours import HOUR, HourMonth, HourPoint, Hours
 from hedgerow.last_answers import LastAnswer
 from hedgerow.models import (
     ChangeSet,
@@ -35,6 +37,7 @@ TOKEN = "phc_of_the_shop"
 LEAVINGS: tuple[type[Record], ...] = (
     SyncRun,
     MetricMonth,
+    HourMonth,
     QueryText,
     ChangeSet,
     Delivery,
@@ -73,6 +76,29 @@ def change_of(stage: Stage, connection: Connection, *changed: date, age: timedel
     changes = tuple(ValueChange(metric="posthog_dau", day=day, old=1, new=2) for day in changed)
     return ChangeSet(
         id=new_id("chg"), connection_id=connection.id, run_id="run_x", at=stage.clock() - age, changes=changes
+    )
+
+
+async def hourly(stage: Stage, connection: Connection, days: int = 40) -> None:
+    """An hourly series of the connection over the days up to today, whole UTC days."""
+    end = int(datetime.combine(TODAY + timedelta(days=1), time(), UTC).timestamp())
+    by_month: dict[str, Hours] = {}
+    for hour in range(end - days * 24 * HOUR, end, HOUR):
+        month = by_month.setdefault(hours.month_of(hour), Hours(hours.month_of(hour)))
+        month.series.setdefault("measure:msr_x", {})[hour] = HourPoint(1, stage.clock())
+    await stage.store.commit(
+        *(
+            Add(
+                HourMonth(
+                    id=hours.record_id(connection.id, month.month),
+                    connection_id=connection.id,
+                    month=month.month,
+                    packed=hours.pack(month),
+                    updated_at=stage.clock(),
+                )
+            )
+            for month in by_month.values()
+        )
     )
 
 
@@ -143,6 +169,7 @@ async def lived_in(stage: Stage, tenant: Tenant, runs: int = 3, token: str = TOK
     claim = TokenClaim(id=claim_id(token), connection_id=connection.id, proved=True)
     await stage.store.commit(Add(text), Add(claim), Add(change_of(stage, connection, TODAY)))
     await stage.store.commit(Add(run_of(stage, connection, "pending")), Add(run_of(stage, connection, "running")))
+    await hourly(stage, connection)
     await captured(stage, connection)
     await told(stage, connection)
     for begin in range(0, runs, 200):

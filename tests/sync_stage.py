@@ -14,16 +14,19 @@ import httpx
 from pydantic import SecretStr
 
 from functions.sync import refreshing, syncing, ticking
-from hedgerow import months, runs, tiers
+from hedgerow import hours, months, runs, tiers
+from hedgerow.activity import Activity
 from hedgerow.adapters.embedded import EmbeddedQueue, Wanted
 from hedgerow.adapters.sealed import SealedSecret, SealedVault
 from hedgerow.adapters.sqlite import SqliteStore
 from hedgerow.app import App
 from hedgerow.days import today
+from hedgerow.hours import HourMonth, HourPoint
+from hedgerow.measures import Measure
 from hedgerow.messages import SyncRequested
 from hedgerow.models import ChangeSet, Connection, MetricMonth, ProjectSlot, QueryText, SyncRun, Tenant, Tier
 from hedgerow.months import Point
-from hedgerow.ports import Add, Where
+from hedgerow.ports import Add, Swap, Where
 from hedgerow.records import new_id
 from hedgerow.settings import Settings
 from local.posthog import LocalPostHog
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from hedgerow.ports import Store
 
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
-KINDS = (Tenant, Connection, SealedSecret, SyncRun, ProjectSlot, MetricMonth, QueryText, ChangeSet)
+KINDS = (Tenant, Connection, SealedSecret, SyncRun, ProjectSlot, MetricMonth, HourMonth, QueryText, ChangeSet, Activity)
 
 
 @dataclass
@@ -89,6 +92,25 @@ class SyncStage:
             for name, points in month.series.items()
             for day, point in points.items()
         }
+
+    async def hours(self) -> dict[tuple[str, int], HourPoint]:
+        """Every stored hourly point by series and the epoch second of its hour."""
+        page = await self.store.find(HourMonth, Where("connection_id", "==", self.connection_id), limit=1000)
+        return {
+            (name, hour): point
+            for record in page.items
+            for name, points in hours.unpack(record.month, record.packed).series.items()
+            for hour, point in points.items()
+        }
+
+    async def measure(self, *measures: Measure) -> None:
+        """Ask for these measures from the next sync on."""
+        await self.store.commit(Swap((await self.connection()).model_copy(update={"measures": measures})))
+
+    async def activity(self) -> list[Activity]:
+        """What was told, oldest first."""
+        page = await self.store.find(Activity, Where("tenant_id", "==", self.tenant.id), limit=1000)
+        return list(page.items)
 
     async def changes(self) -> list[ChangeSet]:
         """What changed, newest first."""

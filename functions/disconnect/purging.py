@@ -13,6 +13,7 @@ from hedgerow.capture_rules import CaptureRules, CatalogVersion
 from hedgerow.deliveries import Delivery, DeliveryChunk
 from hedgerow.disconnection import receipt_id
 from hedgerow.errors import ConflictError
+from hedgerow.hours import HourMonth
 from hedgerow.last_answers import LastAnswer
 from hedgerow.logs import log
 from hedgerow.models import ChangeSet, Connection, MetricMonth, PurgeReceipt, QueryText, SyncRun
@@ -26,6 +27,7 @@ _TRIES = 20
 KINDS: tuple[type[Record], ...] = (
     SyncRun,
     MetricMonth,
+    HourMonth,
     QueryText,
     ChangeSet,
     Delivery,
@@ -37,7 +39,7 @@ KINDS: tuple[type[Record], ...] = (
     *alert_traces.OF_A_CONNECTION,
 )
 # Each of these may weigh as much as a document can.
-HEAVY: tuple[type[Record], ...] = (Delivery, DeliveryChunk, LastAnswer)
+HEAVY: tuple[type[Record], ...] = (Delivery, DeliveryChunk, LastAnswer, HourMonth)
 HEAVY_PAGE = 40
 
 

@@ -132,6 +132,8 @@ def _nothing(app: App, connection: Connection, name: str, day: date) -> MissingE
         why = "no sync has succeeded yet"
     elif metric is not None and metric.family in ("event", "flag"):
         why = "no sync of that day measured it: it was not seen, not among the most frequent, and not pinned"
+    elif metric is not None and metric.family == "measure":
+        why = "no sync of that day measured it: no alert rule asked for it then, or there was nothing to average"
     elif metric is not None and metric.family == "listing":
         why = "the feature flags were not listed on that day"
     else:

@@ -24,7 +24,7 @@ class CatalogPage(BaseModel):
 
 
 def catalog(new_users_days: int) -> CatalogPage:
-    """Every metric, in the catalogue's order."""
+    """Every metric, in the catalogue's order; measures are alert rules' own, and shown with them."""
     return CatalogPage(
         items=[
             CatalogEntry(
@@ -34,5 +34,6 @@ def catalog(new_users_days: int) -> CatalogPage:
                 definition=definition(metric, new_users_days),
             )
             for metric in METRICS
+            if metric.family != "measure"
         ]
     )

@@ -14,6 +14,7 @@ from functions.metrics.names import FIXED, shown_in_order
 from functions.metrics.window import Window
 from hedgerow import days, months
 from hedgerow.app import App
+from hedgerow.measures import MEASURE_PREFIX
 from hedgerow.models import Connection, MetricMonth
 from hedgerow.months import Packed, Value
 
@@ -39,7 +40,10 @@ class Reading:
 
 
 async def read(app: App, connection: Connection, window: Window, names: Sequence[str]) -> Reading:
-    """The named series over the window's days; without names the fixed metrics and every series with a point."""
+    """The named series over the window's days; without names the fixed metrics and every event and flag with a point.
+
+    Measures are alert rules' own and are shown by name only.
+    """
     asked = days.months_between(window.first, window.last) if window.length else []
     held = await app.store.get_many(MetricMonth, [months.record_id(connection.id, month) for month in asked])
     return reading(window, names, [month for month in held if month is not None])
@@ -80,7 +84,7 @@ def _take(
     if low >= high:
         return
     held = packed["s"]
-    chosen = held if everything else {name: held[name] for name in read.series if name in held}
+    chosen = {name: held[name] for name in (_shown(held) if everything else read.series) if name in held}
     days_in = range(low, high)
     texts = [f"{month}-{at + 1:02d}" for at in days_in]
     seen: set[tuple[int, int | None]] = set()
@@ -98,6 +102,10 @@ def _take(
     for at, ref in seen:
         if ref is not None:
             zoned.setdefault(packed["w"][ref][2], set()).add(begin + timedelta(days=at))
+
+
+def _shown(names: Iterable[str]) -> list[str]:
+    return [name for name in names if not name.startswith(MEASURE_PREFIX)]
 
 
 def _closed(packed: Packed, ref: int, begin: date) -> int:

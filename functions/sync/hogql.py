@@ -1,41 +1,41 @@
 """The combined query: every metric and day a run needs in one answer of day, metric, value. Pure.
 
-The text depends only on which families are asked; days, zone and names are values, so
-that `explain` can show a text kept once. Two kinds of row are not points: the ranking
-of event and flag names (day `RANK_DAY`), and the last row (`END_DAY`), without which
-an answer is not whole.
+The text depends only on which families and measures are asked; days, zone and names are
+values, so that `explain` can show a text kept once. Rows of three days are not points of
+a day: the rankings and how late events come (`RANK_DAY`), points of hours (`HOUR_DAY`),
+and the last row (`END_DAY`), without which an answer is not whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
+from functions.sync import arriving, measuring
+from functions.sync.when import END_DAY, END_METRIC, IN_DAYS, IN_RANK, LIMIT, LOCAL_DAY, RANK_DAY
 from functions.sync.windows import Span
 from hedgerow import days
 from hedgerow.catalogue import EVENT_PREFIX, FLAG_PREFIX, TOP_EVENTS, TOP_FLAGS, Family, Metric, fixed, metric_of
+from hedgerow.hours import HOUR
+from hedgerow.measures import Measure
 from hedgerow.months import QueryValue
 
-LIMIT = 50_000
-RANK_DAY = date(2099, 12, 30)
-END_DAY = date(2099, 12, 31)
-END_METRIC = "~end"
 # PostHog ends a session after 24 hours; two days also cover a day of 23 hours.
 SESSION_DAYS = timedelta(days=2)
 
+Part = Family | Literal["arrivals"]
+"""One part of the combined query: a family of metrics, or how late events come."""
+
 LIGHT: tuple[Family, ...] = ("day", "session", "event", "flag")
 HEAVY: tuple[Family, ...] = ("trailing", "new_users")
+# Asked beside the catalogue's numbers, which never wait for them.
+BESIDE: tuple[Part, ...] = ("measure", "arrivals")
 
-_DAY = "toDate(toTimeZone(timestamp, {zone}))"
-_IN_DAYS = (
-    "(timestamp >= fromUnixTimestamp({from}) and timestamp < fromUnixTimestamp({to})"
-    " or timestamp >= fromUnixTimestamp({again_from}) and timestamp < fromUnixTimestamp({again_to}))"
-)
-_IN_RANK = "timestamp >= fromUnixTimestamp({rank_from}) and timestamp < fromUnixTimestamp({rank_to})"
-_KEY = "ifNull(toString(properties.$feature_flag), '')"
+FLAG_KEY = "ifNull(toString(properties.$feature_flag), '')"
 # PostHog's flag keys hold no colon; one that an event made up would run into its variant.
-_CALLED = f"event = '$feature_flag_called' and {_KEY} != '' and {_KEY} not like '%:%'"
+CALLED = f"event = '$feature_flag_called' and {FLAG_KEY} != '' and {FLAG_KEY} not like '%:%'"
 _VARIANT = "ifNull(toString(properties.$feature_flag_response), 'null')"
 
 
@@ -43,11 +43,12 @@ _VARIANT = "ifNull(toString(properties.$feature_flag_response), 'null')"
 class Question:
     """One HogQL query to be: its families and the days they are asked about.
 
-    `window` and `again` are the light families' days, `heavy` the others'. `names` and
-    `flags` are measured besides the ranked ones; `rank` False leaves the ranking out.
+    `window` and `again` are the light families' days, `heavy` the others'. `names`, `flags`
+    and by measure id `parts`, the values of a breakdown, are measured besides the ranked
+    ones; `rank` False leaves the ranking out.
     """
 
-    families: tuple[Family, ...]
+    families: tuple[Part, ...]
     zone: str
     window: Span
     again: Span | None
@@ -57,22 +58,42 @@ class Question:
     flags: tuple[str, ...] = ()
     rank: bool = True
     new_users_days: int = 365
+    measures: tuple[Measure, ...] = ()
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    asked_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+
+    @property
+    def measured(self) -> tuple[Measure, ...]:
+        """The measures this question asks for."""
+        return self.measures if "measure" in self.families else ()
+
+    def light_spans(self) -> tuple[Span, ...]:
+        """The days of the light families and of measures."""
+        return (self.window,) if self.again is None else (self.again, self.window)
+
+    def hours(self) -> list[int]:
+        """Every UTC hour that touches those days and has begun, as the epoch second of its begin."""
+        edges = [_whole_hours(span, self.zone) for span in self.light_spans()]
+        now = int(self.asked_at.timestamp())
+        return sorted({hour for first, end in edges for hour in range(first, min(end, now + 1), HOUR)})
 
     def covers(self, name: str, day: date) -> bool:
         """Does the answer to this question say what this metric was on this day?"""
         metric = metric_of(name)
         if metric is None or metric.family not in self.families:
             return False
+        if metric.family == "measure" and measuring.id_of(name) not in {measure.id for measure in self.measures}:
+            return False
         spans = [self.heavy] if metric.family in HEAVY else [self.window, self.again]
         return any(span is not None and span.first <= day <= span.last for span in spans)
 
-    def only(self, *families: Family) -> Question:
+    def only(self, *families: Part) -> Question:
         """The same question for some of its families."""
         return replace(self, families=families)
 
 
 def text_of(question: Question) -> str:
-    """The HogQL of a question; the same text for the same families."""
+    """The HogQL of a question; the same text for the same families and measures."""
     arms = [arm for family in question.families for arm in _ARMS[family](question)]
     arms.append(f"select toDate('{END_DAY}') as day, '{END_METRIC}' as metric, toFloat(0) as value")
     # PostHog puts a LIMIT of 100 on an arm that has none, so every arm has one.
@@ -84,11 +105,16 @@ def values_of(question: Question) -> dict[str, QueryValue]:
     """The placeholders' values: the zone, days as epoch seconds of their local midnights, names."""
     zone = question.zone
     heavy = question.heavy or question.window
-    again = _epochs(question.again, zone) if question.again else (0, 0)
-    window, ranked = _epochs(question.window, zone), _epochs(question.ranked, zone)
+    again = epochs(question.again, zone) if question.again else (0, 0)
+    window, ranked = epochs(question.window, zone), epochs(question.ranked, zone)
     day, last = question.window.first, question.window.last
+    hours, hours_again = (_whole_hours(span, zone) if span else (0, 0) for span in (question.window, question.again))
     everything: dict[str, QueryValue] = {
         "zone": zone,
+        "hour_from": hours[0],
+        "hour_to": hours[1],
+        "hour_again_from": hours_again[0],
+        "hour_again_to": hours_again[1],
         "from": window[0],
         "to": window[1],
         "again_from": again[0],
@@ -113,30 +139,22 @@ def values_of(question: Question) -> dict[str, QueryValue]:
         "earlier_from": _epoch(heavy.first - timedelta(days=question.new_users_days), zone),
         "heavy_to": _epoch(heavy.last + timedelta(days=1), zone),
         "new_users_days": question.new_users_days,
+        **measuring.values(question.measures, question.parts),
+        **arriving.values(question.asked_at),
     }
     text = text_of(question)
     return {name: value for name, value in everything.items() if f"{{{name}}}" in text}
 
 
-def rank_text(family: Family) -> str:
-    """The ranking alone, for when the combined query is too heavy: name, how often, most frequent first."""
-    name, condition = ("event", "event != ''") if family == "event" else (_KEY, _CALLED)
-    return (
-        "select name, times from (\n"
-        f"select {name} as name, count() as times from events where {_IN_RANK} and {condition} group by name limit {LIMIT}\n"
-        f"union all\nselect '{END_METRIC}' as name, 0 as times limit {LIMIT}\n"
-        f") order by times desc, name asc limit {LIMIT}"
-    )
-
-
-def rank_values(span: Span, zone: str) -> Mapping[str, QueryValue]:
-    """The values of `rank_text` for a span of days."""
-    begin, end = _epochs(span, zone)
-    return {"rank_from": begin, "rank_to": end}
-
-
-def _epochs(span: Span, zone: str) -> tuple[int, int]:
+def epochs(span: Span, zone: str) -> tuple[int, int]:
+    """The epoch seconds at which a span of local days begins and ends."""
     return _epoch(span.first, zone), _epoch(span.last + timedelta(days=1), zone)
+
+
+def _whole_hours(span: Span, zone: str) -> tuple[int, int]:
+    """The span widened to whole UTC hours: where midnight falls inside one, the hour is counted whole."""
+    begin, end = epochs(span, zone)
+    return begin // HOUR * HOUR, -(-end // HOUR) * HOUR
 
 
 def _epoch(day: date, zone: str) -> int:
@@ -158,13 +176,13 @@ def _long(metrics: tuple[Metric, ...], wide: str) -> str:
 
 def _day(_: Question) -> list[str]:
     metrics = fixed("day")
-    wide = f"  select {_DAY} as day,\n    {_aggregates(metrics)}\n  from events where {_IN_DAYS} group by day"
+    wide = f"  select {LOCAL_DAY} as day,\n    {_aggregates(metrics)}\n  from events where {IN_DAYS} group by day"
     return [_long(metrics, wide)]
 
 
 def _session(_: Question) -> list[str]:
     metrics = fixed("session")
-    widened = _IN_DAYS.replace("{", "{session_")
+    widened = IN_DAYS.replace("{", "{session_")
     wide = (
         f"  select toDate(toTimeZone(began, {{zone}})) as day,\n    {_aggregates(metrics)}\n  from (\n"
         "    select $session_id as session, min(timestamp) as began, max(timestamp) as ended,\n"
@@ -180,11 +198,11 @@ def _session(_: Question) -> list[str]:
 
 
 def _event(question: Question) -> list[str]:
-    counted = f"select event, count() as times from events where {_IN_RANK} and event != '' group by event order by times desc, event asc limit {TOP_EVENTS}"
+    counted = f"select event, count() as times from events where {IN_RANK} and event != '' group by event order by times desc, event asc limit {TOP_EVENTS}"
     ranked = f" or event in (select event from ({counted}))" if question.rank else ""
     arm = (
-        f"select {_DAY} as day, concat('{EVENT_PREFIX}', event) as metric, toFloat(count()) as value\n"
-        f"from events where {_IN_DAYS} and event != '' and (event in {{names}}{ranked}) group by day, metric"
+        f"select {LOCAL_DAY} as day, concat('{EVENT_PREFIX}', event) as metric, toFloat(count()) as value\n"
+        f"from events where {IN_DAYS} and event != '' and (event in {{names}}{ranked}) group by day, metric"
     )
     listed = f"select toDate('{RANK_DAY}') as day, concat('{EVENT_PREFIX}', event) as metric, toFloat(times) as value from (\n  {counted})"
     return [arm, listed] if question.rank else [arm]
@@ -192,14 +210,14 @@ def _event(question: Question) -> list[str]:
 
 def _flag(question: Question) -> list[str]:
     counted = (
-        f"select {_KEY} as flag, count() as times from events where {_IN_RANK} and {_CALLED}\n"
+        f"select {FLAG_KEY} as flag, count() as times from events where {IN_RANK} and {CALLED}\n"
         f"  group by flag order by times desc, flag asc limit {TOP_FLAGS}"
     )
     ranked = f" or flag in (select flag from ({counted}))" if question.rank else ""
     arm = (
         f"select day, concat('{FLAG_PREFIX}', flag, ':', variant) as metric, toFloat(uniqExact(person)) as value from (\n"
-        f"  select {_DAY} as day, {_KEY} as flag, {_VARIANT} as variant, person_id as person\n"
-        f"  from events where {_IN_DAYS} and {_CALLED})\n"
+        f"  select {LOCAL_DAY} as day, {FLAG_KEY} as flag, {_VARIANT} as variant, person_id as person\n"
+        f"  from events where {IN_DAYS} and {CALLED})\n"
         f"where (flag in {{flags}}{ranked}) group by day, metric"
     )
     listed = f"select toDate('{RANK_DAY}') as day, concat('{FLAG_PREFIX}', flag) as metric, toFloat(times) as value from (\n  {counted})"
@@ -214,7 +232,7 @@ def _trailing(_: Question) -> list[str]:
     wide = (
         f"  select addDays(active, ahead) as day,\n    {counts}\n  from (\n"
         f"    select active, person, arrayJoin(range({_LONGEST_TRAIL})) as ahead from (\n"
-        f"      select distinct {_DAY} as active, person_id as person from events\n"
+        f"      select distinct {LOCAL_DAY} as active, person_id as person from events\n"
         "      where timestamp >= fromUnixTimestamp({trailing_from}) and timestamp < fromUnixTimestamp({heavy_to})))\n"
         "  where day >= toDate({heavy_first_day}) and day <= toDate({heavy_last_day}) group by day"
     )
@@ -228,7 +246,7 @@ def _new_users(_: Question) -> list[str]:
         "  select arrayJoin(arrayFilter((d, i) -> i = 1 or dateDiff('day', active[i - 1], d) > {new_users_days},\n"
         "    active, arrayEnumerate(active))) as day from (\n"
         f"    select person, arraySort(groupUniqArray(seen)) as active from (\n"
-        f"      select person_id as person, {_DAY} as seen from events\n"
+        f"      select person_id as person, {LOCAL_DAY} as seen from events\n"
         "      where timestamp >= fromUnixTimestamp({earlier_from}) and timestamp < fromUnixTimestamp({heavy_to}))\n"
         "    group by person))\n"
         "where day >= toDate({heavy_first_day}) and day <= toDate({heavy_last_day}) group by day"
@@ -237,11 +255,13 @@ def _new_users(_: Question) -> list[str]:
 
 
 _LONGEST_TRAIL = max(metric.trailing_days for metric in fixed("trailing"))
-_ARMS: dict[Family, Callable[[Question], list[str]]] = {
+_ARMS: dict[Part, Callable[[Question], list[str]]] = {
     "day": _day,
     "session": _session,
     "event": _event,
     "flag": _flag,
     "trailing": _trailing,
     "new_users": _new_users,
+    "measure": lambda question: measuring.arms(question.measures, rank=question.rank),
+    "arrivals": lambda _: [arriving.arm()],
 }

@@ -9,7 +9,7 @@ from functions.sync.asking import Asked
 from functions.sync.windows import Ask
 from hedgerow import days, slots, tiers
 from hedgerow.errors import HedgerowError, OutboundError
-from hedgerow.models import Connection, ProjectSlot, SyncRun, Tier, Trouble
+from hedgerow.models import Connection, ProjectSlot, SyncProgress, SyncRun, Tier, Trouble
 from hedgerow.tiers import TierRules
 
 # These end every attempt until a person acts: the key, the project or its permissions are wrong.
@@ -45,6 +45,7 @@ def succeeded(
             "failures": 0,
             "by_family": asked.by_family,
             "days_per_query": asked.days_per_query,
+            **_lateness(connection.progress, asked, began),
             **({"heavy_at": began} if ask.heavy is not None and ask.heavy.last >= today else {}),
             **({"recheck_day": today, "rechecked": ask.rechecked} if run.kind == "scheduled" else {}),
         }
@@ -152,6 +153,24 @@ def whole_after(whole: SyncRun, part: SyncRun, now: datetime) -> SyncRun:
             "next_due_at": part.next_due_at,
         }
     )
+
+
+def _lateness(known: SyncProgress, asked: Asked, began: datetime) -> dict[str, object]:
+    """How far PostHog was and how late events come to it.
+
+    Where it holds no event of the last days, what was known stays; where it refuses to
+    say, nothing is known, and an instant without arrivals remembers that.
+    """
+    question, late = asked.asked_late, asked.facts.late
+    if not asked.questions:
+        return {}
+    if question is None:
+        return {"asked_at": known.asked_at or began, "newest_event_at": None, "arrivals": ()}
+    return {
+        "asked_at": question.asked_at,
+        "newest_event_at": late.newest_event_at or known.newest_event_at,
+        "arrivals": late.arrivals or known.arrivals,
+    }
 
 
 def _over(run: SyncRun, trouble: Trouble, next_due: datetime | None, now: datetime) -> SyncRun:

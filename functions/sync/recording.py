@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
-from functions.sync import ends, outcomes, storing
+from functions.sync import ends, measured, outcomes, storing
 from functions.sync.asking import Asked
 from functions.sync.hogql import Question, text_of, values_of
 from functions.sync.storing import Stored
 from functions.sync.visit import TRIES, Visit
-from hedgerow import days, months, tiers
+from hedgerow import days, hours, months, tiers
 from hedgerow.errors import ConflictError, HedgerowError
+from hedgerow.hours import HourMonth, Hours
 from hedgerow.logs import log
 from hedgerow.models import ChangeSet, Connection, MetricMonth, QueryText, SyncRun
-from hedgerow.months import Month, Write
+from hedgerow.months import Month, Value, Write
 from hedgerow.ports import Add, Change, Swap
 from hedgerow.records import derived_id
 
@@ -81,13 +82,19 @@ async def _changes(visit: Visit, asked: Asked, active: int | None) -> tuple[Stor
     def write_of(name: str, day: date) -> Write:
         return next((write for question, write in writes if question.covers(name, day)), listing)
 
-    points = storing.wanted(visit.ask, asked.facts, held, connection.events)
+    points: dict[tuple[str, date], Value | None] = {
+        **storing.wanted(visit.ask, asked.facts, held, connection.events),
+        **measured.daily(asked.questions, asked.facts, held),
+    }
     today = days.today(began, visit.ask.zone)
     if visit.ask.window.last >= today:
         points.update(storing.flags_points(active, today, held))
     stored = storing.merge(held, points, write_of)
     changes: list[Change] = [_month_change(visit, held[name]) for name in sorted(stored.months)]
-    if changes:
+    hourly, moved = _hour_changes(visit, asked, began)
+    stored.points += moved
+    changes += hourly
+    if stored.months:
         changes += await _texts(visit, writes, known)
         changes += _change_sets(visit, stored)
     return stored, changes
@@ -140,6 +147,30 @@ def _month_change(visit: Visit, month: Month) -> Change:
     return Add(
         MetricMonth(
             id=months.record_id(connection_id, month.month),
+            connection_id=connection_id,
+            month=month.month,
+            packed=packed,
+            updated_at=now,
+        )
+    )
+
+
+def _hour_changes(visit: Visit, asked: Asked, began: datetime) -> tuple[list[Change], int]:
+    """The months of hours in which something is new, and how many hours are new or have moved."""
+    held = visit.hours()
+    moved = measured.merge_hours(held, measured.hourly(asked.questions, asked.facts, held), began)
+    return [_hours_change(visit, held[month]) for month in sorted(moved)], sum(moved.values())
+
+
+def _hours_change(visit: Visit, month: Hours) -> Change:
+    packed, now = hours.pack(month), visit.app.now()
+    record = visit.hour_records.get(month.month)
+    if record is not None:
+        return Swap(record.model_copy(update={"packed": packed, "updated_at": now}))
+    connection_id = visit.connection.id
+    return Add(
+        HourMonth(
+            id=hours.record_id(connection_id, month.month),
             connection_id=connection_id,
             month=month.month,
             packed=packed,

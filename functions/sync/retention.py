@@ -14,9 +14,10 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from functions.sync import outbox_retention
-from hedgerow import closing, days, disconnection, months, tiers
+from hedgerow import closing, days, disconnection, hours, months, tiers
 from hedgerow.app import App
 from hedgerow.errors import ConflictError, InvalidError
+from hedgerow.hours import HOUR, HourMonth
 from hedgerow.last_answers import LastAnswer
 from hedgerow.models import (
     ChangeSet,
@@ -33,7 +34,7 @@ from hedgerow.ports import Add, Change, Delete, Page, Swap, Where
 from hedgerow.records import Record
 from hedgerow.tallies import CaptureCount
 
-M = TypeVar("M", MetricMonth, ChangeSet)
+M = TypeVar("M", MetricMonth, HourMonth, ChangeSet)
 
 PAGE = 200
 MOST_PAGES = 60
@@ -166,8 +167,9 @@ async def _trim(app: App, connection: Connection) -> Counter[str]:
     if oldest is None:
         return removed
     held = await _until(app, MetricMonth, connection, oldest)
+    hourly = await _until(app, HourMonth, connection, oldest)
     sets = await _until(app, ChangeSet, connection, oldest)
-    if not held and not sets:
+    if not held and not hourly and not sets:
         return removed
     tenant = await app.store.get(Tenant, connection.tenant_id)
     oldest = _oldest(app, connection, tenant or connection)
@@ -178,6 +180,10 @@ async def _trim(app: App, connection: Connection) -> Counter[str]:
         removed[MetricMonth.collection] += len(changes)
         await app.store.commit(*changes)
         removed += await _drop_texts(app, connection)
+    first = int(days.begins(oldest, connection.timezone).timestamp()) // HOUR * HOUR
+    changes = [change for each in hourly if (change := _cut_hours(each, first)) is not None]
+    await app.store.commit(*changes)
+    removed[HourMonth.collection] += len(changes)
     changes = [change for each in sets if (change := _cut_changes(each, oldest)) is not None]
     await app.store.commit(*changes)
     removed[ChangeSet.collection] += len(changes)
@@ -202,6 +208,15 @@ def _cut_month(record: MetricMonth, oldest: date) -> Change | None:
     if not month.series:
         return Delete(MetricMonth, record.id, record.version)
     return Swap(record.model_copy(update={"packed": months.pack(month)}))
+
+
+def _cut_hours(record: HourMonth, first: int) -> Change | None:
+    month = hours.unpack(record.month, record.packed)
+    if not month.drop_before(first):
+        return None if month.series else Delete(HourMonth, record.id, record.version)
+    if not month.series:
+        return Delete(HourMonth, record.id, record.version)
+    return Swap(record.model_copy(update={"packed": hours.pack(month)}))
 
 
 def _cut_changes(record: ChangeSet, oldest: date) -> Change | None:

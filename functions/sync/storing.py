@@ -77,15 +77,22 @@ def wanted(ask: Ask, facts: Facts, months: Mapping[str, Month], pinned: Iterable
 
 def merge(
     months: dict[str, Month],
-    points: Mapping[tuple[str, date], Value],
+    points: Mapping[tuple[str, date], Value | None],
     write_of: Callable[[str, date], Write],
 ) -> Stored:
-    """Put the points that are new, have moved, changed zone or became complete; tell what changed."""
+    """Put the points that are new, have moved, changed zone or became complete; tell what changed.
+
+    None takes the point away: there is nothing any more of which it could be the mean.
+    """
     stored = Stored()
     for (name, day), value in points.items():
         write = write_of(name, day)
         month = months.setdefault(days.month_of(day), Month(days.month_of(day)))
         old = month.point(name, day)
+        if value is None:
+            if old is not None:
+                _drop(stored, month, name, day, old)
+            continue
         if old is not None and old.value == value and old.write.zone == write.zone:
             if old.write.completes(day) or not write.completes(day):
                 continue
@@ -97,6 +104,14 @@ def merge(
         month.put(name, day, Point(value, write))
         stored.months.add(month.month)
     return stored
+
+
+def _drop(stored: Stored, month: Month, name: str, day: date, old: Point) -> None:
+    month.drop(name, day)
+    stored.months.add(month.month)
+    stored.points += 1
+    if old.write.completes(day):
+        stored.changes[month.month].append(ValueChange(metric=name, day=day, old=old.value, new=None))
 
 
 def flags_points(active: int | None, today: date, months: Mapping[str, Month]) -> dict[tuple[str, date], Value]:

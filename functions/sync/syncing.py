@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from functions.sync import asking, claiming, recording, rezoning, storing
+from functions.sync import asking, claiming, measured, measuring, recording, rezoning, storing
 from functions.sync.answers import Facts
-from functions.sync.asking import Answer, Asked
+from functions.sync.asking import Answer, Asked, Names
 from functions.sync.visit import LostError, Visit
 from functions.sync.windows import ask_of
 from hedgerow import days, tiers
@@ -20,6 +20,7 @@ from hedgerow.app import App
 from hedgerow.catalogue import EVENT_PREFIX, FLAG_PREFIX
 from hedgerow.errors import ConflictError, HedgerowError, OutboundError, SecretGoneError
 from hedgerow.logs import log
+from hedgerow.measures import MEASURE_PREFIX
 from hedgerow.messages import SyncRequested
 from hedgerow.posthog.client import PostHog
 
@@ -106,11 +107,16 @@ async def _answers(visit: Visit, posthog: PostHog) -> Asked | None:
 
 
 async def _ask(visit: Visit, posthog: PostHog) -> Asked:
-    connection, held = visit.connection, visit.months()
-    spans = [span for span in (visit.ask.window, visit.ask.again) if span is not None]
-    names = dict.fromkeys((*connection.events, *storing.tracked(held, spans, EVENT_PREFIX)))
-    flags = storing.flag_keys(storing.tracked(held, spans, FLAG_PREFIX))
-    question = asking.question_of(visit.ask, tuple(names), flags, visit.app.settings.new_users_days)
+    connection, progress = visit.connection, visit.connection.progress
+    # PostHog refused to say how late events come: that is tried again now and then, with the heavy families.
+    refused = progress.asked_at is not None and not progress.arrivals
+    question = asking.question_of(
+        visit.ask,
+        _names(visit),
+        visit.app.settings.new_users_days,
+        visit.app.now(),
+        arrivals=not refused or visit.ask.heavy is not None,
+    )
 
     async def send(hogql: str, values: Mapping[str, object], /) -> Answer:
         return await posthog.query(connection.project_id or "", hogql, values, name=asking.QUERY_NAME)
@@ -121,7 +127,17 @@ async def _ask(visit: Visit, posthog: PostHog) -> Asked:
         except ConflictError as conflict:
             await visit.still_ours(conflict)
 
-    progress = connection.progress
     return await asking.ask_all(
         send, question, renew, by_family=progress.by_family, days_per_query=progress.days_per_query
     )
+
+
+def _names(visit: Visit) -> Names:
+    """What has points already in the days asked about is measured again, ranked or not."""
+    connection, held = visit.connection, visit.months()
+    spans = [span for span in (visit.ask.window, visit.ask.again) if span is not None]
+    events = dict.fromkeys((*connection.events, *storing.tracked(held, spans, EVENT_PREFIX)))
+    flags = storing.flag_keys(storing.tracked(held, spans, FLAG_PREFIX))
+    measures = measuring.each_once(connection.measures)
+    known = [MEASURE_PREFIX + name for name in storing.tracked(held, spans, MEASURE_PREFIX)] if measures else []
+    return Names(tuple(events), flags, measures, measured.parts_of(measures, known))

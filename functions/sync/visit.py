@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from functions.sync import claiming, ends, outcomes
 from functions.sync.claiming import Held
 from functions.sync.windows import Ask
-from hedgerow import months, tiers
+from hedgerow import hours, months, tiers
 from hedgerow.app import App
 from hedgerow.errors import ConflictError, HedgerowError
+from hedgerow.hours import HourMonth, Hours
 from hedgerow.models import Connection, MetricMonth, SyncRun
 from hedgerow.months import Month
 
@@ -24,7 +25,7 @@ class LostError(HedgerowError):
 
 @dataclass(slots=True)
 class Visit:
-    """One attempt at a run. `records` are the months it may write, as they were read.
+    """One attempt at a run. `records` and `hour_records` are the months it may write, as they were read.
 
     `listing_refused`: the key may not list feature flags, so that is not tried at every sync.
     """
@@ -33,6 +34,7 @@ class Visit:
     held: Held
     ask: Ask
     records: dict[str, MetricMonth] = field(default_factory=dict)
+    hour_records: dict[str, HourMonth] = field(default_factory=dict)
     requests: int = 0
     listing_refused: bool = False
 
@@ -50,11 +52,19 @@ class Visit:
         """The months read, unpacked anew: merging changes them in place."""
         return {name: months.unpack(name, record.packed) for name, record in self.records.items()}
 
+    def hours(self) -> dict[str, Hours]:
+        """The months of hours read, unpacked anew."""
+        return {name: hours.unpack(name, record.packed) for name, record in self.hour_records.items()}
+
     async def read_months(self) -> None:
-        """Read every month the ask may touch, in one round trip."""
+        """Read every month the ask may touch; those of hours only for a connection that has any."""
         ids = [months.record_id(self.connection.id, month) for month in self.ask.months()]
         found = await self.app.store.get_many(MetricMonth, ids)
         self.records = {record.month: record for record in found if record is not None}
+        if any(measure.hourly for measure in self.connection.measures):
+            ids = [hours.record_id(self.connection.id, month) for month in self.ask.utc_months()]
+            hourly = await self.app.store.get_many(HourMonth, ids)
+            self.hour_records = {record.month: record for record in hourly if record is not None}
 
     async def still_ours(self, conflict: ConflictError) -> None:
         """Read again what a conflict moved; `LostError` when the run may not go on."""

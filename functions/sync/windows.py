@@ -59,6 +59,13 @@ class Ask:
         spans = [span for span in (self.again, self.heavy, self.window) if span is not None]
         return sorted({month for span in spans for month in days.months_between(span.first, span.last)})
 
+    def utc_months(self) -> list[str]:
+        """Every UTC month an hour of those days may fall into, oldest first."""
+        spans = [span for span in (self.again, self.window) if span is not None]
+        return sorted(
+            {month for span in spans for month in days.months_between(span.first - days.DAY, span.last + days.DAY)}
+        )
+
 
 def scheduled_window(connection: Connection, now: datetime) -> Span:
     """From the last success with a look-back for late events, up to today; 30 days when there was none."""

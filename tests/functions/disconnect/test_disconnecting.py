@@ -52,7 +52,14 @@ async def test_the_credential_goes_and_history_stays(stage: Stage) -> None:
     assert (after.state, after.secret_ref, after.due_at) == ("disconnected", None, None)
     left = await left_of(stage, connection.id)
     capture = ("deliveries", "delivery_chunks", "capture_counts", "capture_rules", "catalog_versions", "last_answers")
-    synced = {"sync_runs": 5, "metric_months": 2, "query_texts": 1, "change_sets": 1, "connections": 1}
+    synced = {
+        "sync_runs": 5,
+        "metric_months": 2,
+        "hour_months": 2,
+        "query_texts": 1,
+        "change_sets": 1,
+        "connections": 1,
+    }
     alerts = ("alert_rules", "rule_states", "incidents", "notifications", "chat_threads")
     assert left == {**synced, **dict.fromkeys((*capture, *alerts), 1), "sealed_secrets": 1}
     assert await stage.store.get(TokenClaim, claim_id(TOKEN)) is not None, "traffic passes straight through"
@@ -121,6 +128,7 @@ async def test_a_purge_removes_everything_against_a_receipt(stage: Stage) -> Non
     assert done["receipt"]["removed"] == {
         "sync_runs": 452,
         "metric_months": 2,
+        "hour_months": 2,
         "query_texts": 1,
         "change_sets": 1,
         "deliveries": 1,
@@ -211,6 +219,7 @@ async def test_deleting_a_tenant_purges_all_it_has_against_one_receipt(stage: St
         "api_keys": 2,
         "sync_runs": 15,
         "metric_months": 6,
+        "hour_months": 6,
         "query_texts": 3,
         "change_sets": 3,
         "deliveries": 3,

@@ -262,3 +262,29 @@ async def test_two_years_of_twelve_series_read_one_document_a_month(stage: Stage
     series = answer.json()["series"]
     assert [len(each["points"]) for each in series] == [730] * 12
     assert all(point["complete"] for each in series for point in each["points"])
+
+
+async def test_measures_are_read_by_name_only(stage: Stage) -> None:
+    """They are alert rules' own: no list, file or scrape shows them unasked; asked for they read and explain as others."""
+    tenant = await stage.tenant()
+    connection = await stage.connection(tenant)
+    key, name = await stage.key(tenant, "read"), "measure:msr_1:a, b"
+    await stage.points(connection, {(name, TODAY - timedelta(days=1)): -2.5, ("posthog_dau", TODAY): 1})
+    path = f"/v1/connections/{connection.id}"
+    async with stage.calling(metrics, key) as client:
+        everything = (await client.get(f"{path}/metrics")).json()["series"]
+        named = (await client.get(f"{path}/metrics", params={"name": name})).json()["series"]
+        table = (await client.get(f"{path}/metrics", params={"name": name}, headers={"Accept": "text/csv"})).text
+        told = (await client.get(f"{path}/explain", params={"name": name, "date": "2026-11-19"})).json()
+        nothing = (await client.get(f"{path}/explain", params={"name": name, "date": "2026-11-18"})).json()
+        catalog = (await client.get("/v1/metrics/catalog")).json()["items"]
+        scraped = (await client.get("/v1/metrics/prometheus")).text
+    assert name not in {each["name"] for each in everything}
+    assert named == [
+        {"name": name, "unit": "number", "points": [{"date": "2026-11-19", "value": -2.5, "complete": True}]}
+    ]
+    assert list(csv.reader(io.StringIO(table)))[1] == ["2026-11-19", name, "number", "-2.5", "true"]
+    assert (told["value"], told["unit"]) == (-2.5, "number")
+    assert "no alert rule asked for it" in nothing["detail"]
+    assert not [each for each in catalog if each["name"].startswith("measure")]
+    assert "measure:" not in scraped

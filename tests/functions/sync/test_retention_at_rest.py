@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
 import pytest
 
 from functions.sync import retention
-from hedgerow import closing, days, disconnection, months
+from hedgerow import closing, days, disconnection, hours, months
 from hedgerow.app import App
 from hedgerow.deliveries import Delivery, DeliveryChunk, chunk_id
+from hedgerow.hours import HourMonth
 from hedgerow.last_answers import LastAnswer
 from hedgerow.models import (
     ChangeSet,
@@ -33,7 +34,7 @@ from hedgerow.posthog.keys import claim_id
 from hedgerow.records import Record, new_id
 from hedgerow.tallies import CaptureCount
 from tests.crash import CrashingStore, Fuse
-from tests.left import TOKEN, captured, change_of, run_of
+from tests.left import TOKEN, captured, change_of, hourly, run_of
 from tests.stage import NOW, Stage, staged
 
 R = TypeVar("R", bound=Record)
@@ -55,6 +56,23 @@ async def with_history(stage: Stage, tenant: Tenant, number: int = 100) -> Conne
     history = days.span(TODAY - timedelta(days=number - 1), TODAY)
     await stage.points(connection, {("posthog_dau", day): 1 for day in history}, write)
     return connection
+
+
+@pytest.mark.parametrize(("tier", "kept"), [("starter", 4), ("basic", 31), ("pro", 40)])
+async def test_hours_go_with_their_days(stage: Stage, tier: Tier, kept: int) -> None:
+    connection = await stage.connection(await stage.tenant(tier))
+    await hourly(stage, connection)
+    await retention.retain(stage.app)
+    page = await stage.store.find(HourMonth, Where("connection_id", "==", connection.id))
+    left = [
+        hour
+        for record in page.items
+        for points in hours.unpack(record.month, record.packed).series.values()
+        for hour in points
+    ]
+    assert len(left) == kept * 24
+    assert max(left) == int(datetime(2026, 11, 20, 23, tzinfo=UTC).timestamp())
+    assert not any((await retention.retain(stage.app)).values())
 
 
 async def days_at_rest(stage: Stage, connection: Connection) -> list[date]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,9 +12,11 @@ import pytest
 
 from functions.sync.answers import AnswerCutError, AnswerMalformedError, read
 from functions.sync.asking import Answer, Asked, ask_all
-from functions.sync.hogql import HEAVY, LIGHT, LIMIT, Question
+from functions.sync.hogql import BESIDE, HEAVY, LIGHT, Question
+from functions.sync.when import HOUR_DAY, LIMIT
 from functions.sync.windows import Span
 from hedgerow.errors import OutboundError
+from hedgerow.measures import Measure
 
 COLUMNS = ("day", "metric", "value")
 END = ["2099-12-31", "~end", 0.0]
@@ -102,6 +105,9 @@ class SmallPostHog:
         self.asked.append((hogql, values))
         if "select event as name" in hogql:
             return Told(("name", "times"), [["a", 2], ["b", 1], ["~end", 0]])
+        if "select name, times" in hogql and "measure:" in hogql:
+            series: list[str] = re.findall(r"concat\('(measure:[^']+)'", hogql)
+            return Told(("name", "times"), [[f"{name}pro", 2] for name in series] + [["~end", 0]])
         if "as name, count() as times" in hogql:
             return Told(("name", "times"), [["new-checkout", 2], ["~end", 0]])
         days = max(self._days(values, *names) for names in (("from", "to"), ("again_from", "again_to")))
@@ -188,3 +194,79 @@ async def test_other_refusals_are_not_split() -> None:
     with pytest.raises(OutboundError):
         await ask(posthog, question())
     assert len(posthog.asked) == 1
+
+
+class PickyPostHog(SmallPostHog):
+    """Refuses, as an old PostHog or a property of another kind makes it, whatever text holds one of these words."""
+
+    def __init__(self, *refused: str, code: str = "query_invalid") -> None:
+        super().__init__(most_days=30)
+        self.refused = refused
+        self.refusal = code
+
+    async def __call__(self, hogql: str, values: Mapping[str, object], /) -> Answer:
+        if any(word in hogql for word in self.refused):
+            self.asked.append((hogql, values))
+            raise OutboundError("refused", code=self.refusal, transient=False)
+        return await super().__call__(hogql, values)
+
+
+MEASURES = tuple(Measure(event=name, by="plan") for name in "abcd")
+
+
+@pytest.mark.parametrize("code", ["query_invalid", "query_too_heavy"])
+async def test_what_posthog_refuses_beside_the_catalogue_is_left_out(code: str) -> None:
+    everything = question(families=(*LIGHT, *HEAVY, *BESIDE), measures=MEASURES)
+    bad = MEASURES[2]
+    asked = await ask(PickyPostHog("created_at", bad.id, code=code), everything)
+    assert covered(asked) == dict.fromkeys(covered(asked), MONTH.days())
+    assert asked.asked_late is None
+    measured = {measure.id for piece in asked.questions for measure in piece.measured}
+    assert measured == {measure.id for measure in MEASURES} - {bad.id}
+    assert not any(piece.covers(bad.series("pro"), MONTH.first) for piece in asked.questions)
+
+
+async def test_a_refusal_of_the_catalogue_itself_stays_one() -> None:
+    everything = question(families=(*LIGHT, *HEAVY, *BESIDE), measures=MEASURES)
+    with pytest.raises(OutboundError, match="refused"):
+        await ask(PickyPostHog("uniqExact(person_id)"), everything)
+
+
+async def test_measures_cover_their_days_when_asked_in_pieces() -> None:
+    everything = question(families=(*LIGHT, *HEAVY, *BESIDE), measures=MEASURES[:1])
+    asked = await ask(SmallPostHog(most_days=7, one_family=True), everything)
+    assert set(asked.facts.parts) == {MEASURES[0].series("pro")}
+    name = MEASURES[0].series("pro")
+    assert [day for piece in asked.questions for day in MONTH.days() if piece.covers(name, day)] == MONTH.days()
+    assert asked.asked_late is not None
+
+
+@pytest.mark.parametrize(
+    ("told", "value", "kept"),
+    [
+        ("measure:msr_1", -3.0, -3),
+        ("measure:msr_1:a:b", 0.1 + 0.2, 0.3),
+        ("measure:msr_1", 123456789.123456789, 123456789.123),
+        ("measure:msr_1", 1e25, 1e25),
+    ],
+)
+def test_a_measure_may_be_below_zero_and_keeps_what_is_certain(told: str, value: float, kept: float) -> None:
+    day, hour = date(2026, 10, 1), 1_790_000_000 // 3_600 * 3_600
+    rows = [[str(day), told, value], [str(HOUR_DAY), f"hour:{hour}:{told}", value], ["2099-12-30", told, 7.0], END]
+    facts = read(COLUMNS, rows, has_more=False)
+    assert (facts.values, facts.hours, facts.parts) == ({(told, day): kept}, {(told, hour): kept}, {told: 7})
+
+
+def test_a_value_that_is_no_text_spoils_only_its_own_series() -> None:
+    rows = [["2026-10-01", "measure:msr_1:\ud800", 1.0], ["2026-10-01", "posthog_dau", 1.0], END]
+    assert set(read(COLUMNS, rows, has_more=False).values) == {("posthog_dau", date(2026, 10, 1))}
+    with pytest.raises(AnswerMalformedError):
+        read(COLUMNS, [["2026-10-01", "event:\ud800", 1.0], END], has_more=False)
+
+
+@pytest.mark.parametrize(
+    "row", [["hour:x:measure:m", 1.0], ["hour:3600:posthog_dau", 1.0], ["hour:3600:measure:m", None]]
+)
+def test_an_hour_nobody_asked_for_is_not_believed(row: list[object]) -> None:
+    with pytest.raises(AnswerMalformedError):
+        read(COLUMNS, [[str(HOUR_DAY), *row], END], has_more=False)

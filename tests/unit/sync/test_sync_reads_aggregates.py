@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from typing import get_args
 
 import pytest
 
-from functions.sync import hogql, rezoning
+from functions.sync import hogql, ranking, rezoning
 from functions.sync.hogql import HEAVY, LIGHT, Question
 from functions.sync.windows import Span
 from hedgerow.catalogue import METRICS
+from hedgerow.measures import Filter, Math, Measure
 from local.posthog import hogql_parse
 
 TABLES = {"events"}
@@ -21,16 +23,30 @@ COLUMNS = {
     "$session_id",
     "properties.$feature_flag",
     "properties.$feature_flag_response",
+    # For measures alone: the properties their rules name, as numbers, filters and breakdowns.
+    "properties",
+    # For lateness alone.
+    "created_at",
 }
 FUNCTIONS = {
     *("toDate", "toTimeZone", "toFloat", "toString", "fromUnixTimestamp", "addDays", "dateDiff", "range", "concat"),
     *("count", "countIf", "uniqExact", "uniqExactIf", "min", "max", "sum", "groupUniqArray"),
     *("arrayJoin", "arrayFilter", "arraySort", "arrayEnumerate", "tuple", "ifNull"),
+    *("intDiv", "toUnixTimestamp", "length", "abs", "avg", "quantile", "greatest"),
 }
 # Names the queries give themselves; none is a column of PostHog's.
 ALIASES = {"day", "metric", "value", "pair", "session", "began", "lasted", "times", "flag", "variant", "person"}
 ALIASES |= {"ahead", "active", "d", "i", "name", "events", "first", "ended", "seen", "pair.1", "pair.2"}
+ALIASES |= {"place", "part", "number", "at", "late", "newest", *(f"late{place}" for place in range(4))}
 ALIASES |= {metric.name for metric in METRICS}
+MEASURES = tuple(
+    Measure(event=event, where=where, math=math, of=None if math in ("count", "persons") else "n", by=by, hourly=True)
+    for math in get_args(Math)
+    for event, by, where in (
+        (None, None, ()),
+        ("paid", "currency", (Filter(property="plan", values=("pro", 2, 2.5, True)),)),
+    )
+)
 SPAN = Span(date(2026, 10, 1), date(2026, 10, 30))
 
 
@@ -40,8 +56,11 @@ def every_query() -> Iterator[str]:
     for families in (*alone, LIGHT, LIGHT + HEAVY):
         for rank in (True, False):
             yield hogql.text_of(Question(families, "UTC", SPAN, SPAN, SPAN, SPAN, rank=rank))
-    yield hogql.rank_text("event")
-    yield hogql.rank_text("flag")
+    for rank in (True, False):
+        yield hogql.text_of(Question(("measure",), "UTC", SPAN, SPAN, SPAN, SPAN, rank=rank, measures=MEASURES))
+    yield hogql.text_of(Question(("arrivals",), "UTC", SPAN, None, None, SPAN))
+    for family in ("event", "flag", "measure"):
+        yield ranking.text_of(family, Question((), "UTC", SPAN, None, None, SPAN, measures=MEASURES))
     yield rezoning.FIRST_EVENT
 
 
