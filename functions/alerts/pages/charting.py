@@ -1,0 +1,82 @@
+"""An incident's chart: which stretch of which series, and the range its rule expected. Reads the store, asks nobody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from functions.alerts.conditions.kinds import Anomaly, Change, Threshold
+from functions.alerts.conditions.series import DAY, HOUR, Series
+from functions.alerts.incidents import health, looking, waking
+from functions.alerts.records import AlertRule, Incident
+from functions.alerts.series import reading
+from hedgerow.models import Connection
+
+if TYPE_CHECKING:
+    from functions.alerts.pages.charts import Band, Theme
+    from hedgerow.app import App
+
+# How much is shown: enough weekdays to see what is usual, few enough buckets to see one on a phone.
+SHOWN_DAYS = {DAY: 56, HOUR: 8}
+MOST_DAYS = 120
+
+
+async def chart_of(app: App, incident: Incident, theme: Theme) -> bytes:
+    """The PNG. Without a connection, rule or point it says that there is nothing to show."""
+    from functions.alerts.pages import charts
+
+    series, band = await _series_of(app, incident)
+    return charts.png(series, incident, band, theme)
+
+
+async def _series_of(app: App, incident: Incident) -> tuple[Series, Band | None]:
+    connection = await app.store.get(Connection, incident.connection_id)
+    rule = await app.store.get(AlertRule, incident.rule_id)
+    nothing = Series(incident.rule_name, DAY, (), (), int(app.now().timestamp()))
+    if connection is None:
+        return nothing, None
+    if rule is None:
+        if incident.rule_id != health.rule_id(connection.id):
+            return nothing, None
+        rule = health.health_rule(connection)
+    grain = waking.grain_of(rule.series) or DAY
+    until = _until(incident, grain, app.now())
+    shown = _shown_days(incident, grain, until)
+    days = min(MOST_DAYS, shown) + looking.days_of(rule)
+    found = await reading.read(app, connection, rule.series, days=days, now=until)
+    series = next((each for each in found if each.value == incident.value), None)
+    if series is None:
+        return nothing, None
+    return _cut(series, _band(rule, series), int((until - timedelta(days=shown)).timestamp()))
+
+
+def _until(incident: Incident, grain: int, now: datetime) -> datetime:
+    """A resolved incident is shown with some buckets of what came after it."""
+    if incident.resolved_at is None:
+        return now
+    return min(now, incident.resolved_at + timedelta(seconds=6 * grain))
+
+
+def _shown_days(incident: Incident, grain: int, until: datetime) -> int:
+    """The usual stretch; of a long incident, it and half as much before."""
+    usual = SHOWN_DAYS.get(grain, SHOWN_DAYS[DAY])
+    return min(MOST_DAYS, max(usual, round((until - incident.since).days * 1.5)))
+
+
+def _band(rule: AlertRule, series: Series) -> Band | None:
+    """What the rule expected of each bucket as of its own end; None for conditions that expect no range."""
+    if not isinstance(rule.condition, Threshold | Change | Anomaly) or not series.begins:
+        return None
+    from functions.alerts.conditions import judging
+
+    history = judging.judge_history(rule.condition, series)
+    return list(zip(history.low.tolist(), history.high.tolist(), strict=True))
+
+
+def _cut(series: Series, band: Band | None, begin: int) -> tuple[Series, Band | None]:
+    """From `begin` on: what came before was only needed for judging."""
+    first = next((place for place, at in enumerate(series.begins) if at >= begin), len(series.begins))
+    arrived = None if series.arrived is None else series.arrived[first:]
+    shown = replace(series, begins=series.begins[first:], values=series.values[first:], arrived=arrived)
+    return shown, None if band is None else band[first:]

@@ -1,0 +1,198 @@
+"""Charts: PNGs of the size and speed that chat needs, whatever the series, the band and the names."""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from PIL import Image
+
+from functions.alerts.conditions.series import DAY, HOUR, Series, Unit
+from functions.alerts.pages import charts
+from functions.alerts.pages.scales import time_ticks, value_label, value_scale
+from functions.alerts.records import Incident
+
+BEGAN = datetime(2026, 10, 1, tzinfo=UTC)
+FIRST = int(BEGAN.timestamp())
+FINITE = some.floats(allow_nan=False, allow_infinity=False, min_value=-1e15, max_value=1e15)
+
+
+def daily(values: Sequence[float], unit: Unit = "count", name: str = "posthog_dau") -> Series:
+    begins = [FIRST + DAY * place for place in range(len(values))]
+    return Series(name, DAY, begins, values, FIRST + DAY * len(values), unit=unit)
+
+
+def incident(days: float, resolved: float | None = None, name: str = "DAU drop") -> Incident:
+    since = BEGAN + timedelta(days=days)
+    return Incident(
+        id="inc_1",
+        tenant_id="ten_1",
+        connection_id="con_1",
+        rule_id="rule_1",
+        rule_name=name,
+        connection_name="Shop",
+        severity="warning",
+        since=since,
+        opened_at=since,
+        resolved_at=None if resolved is None else BEGAN + timedelta(days=resolved),
+        sentence="DAU 3, usually 80 to 120",
+    )
+
+
+def opened(png: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(png)).convert("RGB")
+
+
+def share(png: bytes, colour: str, box: tuple[int, int, int, int]) -> float:
+    """How much of a part of the picture has about this colour."""
+    wanted = tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    part = opened(png).crop(box)
+    pixels = [part.getpixel((x, y)) for x in range(part.width) for y in range(part.height)]
+    near = [
+        each
+        for each in pixels
+        if isinstance(each, tuple) and all(abs(a - b) < 14 for a, b in zip(each, wanted, strict=True))
+    ]
+    return len(near) / len(pixels)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_chart_has_its_size_its_ground_and_few_bytes(theme: charts.Theme) -> None:
+    values = [100 + 20 * math.sin(place) for place in range(56)]
+    png = charts.png(daily(values), incident(53), [(70, 130)] * 56, theme)
+    picture = opened(png)
+    assert picture.size == (800, 450)
+    assert 2_000 < len(png) < 40_000
+    assert share(png, charts.THEMES[theme].ground, (0, 0, 20, 450)) > 0.95
+
+
+def test_it_is_drawn_in_well_under_a_tenth_of_a_second() -> None:
+    series, band = daily([100.0 + place % 7 for place in range(charts.MOST_BUCKETS)]), [(90.0, 110.0)] * 800
+    charts.png(series, incident(700), band)
+    began = time.perf_counter()
+    for _ in range(5):
+        charts.png(series, incident(700), band)
+    assert (time.perf_counter() - began) / 5 < 0.1
+
+
+def test_the_incidents_stretch_is_marked_where_it_was() -> None:
+    png = charts.png(daily([50.0] * 10), incident(5, 10), None)
+    wash = charts.THEMES["light"].wash
+    assert share(png, wash, (480, 330, 770, 380)) > 0.9
+    assert share(png, wash, (130, 330, 440, 380)) == 0
+
+
+def test_an_incident_outside_of_the_picture_is_not_marked() -> None:
+    png = charts.png(daily([50.0] * 10), incident(-20, -10), None)
+    assert share(png, charts.THEMES["light"].wash, (124, 120, 778, 392)) == 0
+
+
+def test_the_usual_range_is_filled_and_a_one_sided_one_reaches_the_edge() -> None:
+    colour = charts.THEMES["light"].band
+    values = [50.0] * 10
+    both = charts.png(daily(values), None, [(40.0, 60.0)] * 10)
+    below = charts.png(daily(values), None, [(math.nan, 60.0)] * 10)
+    none = charts.png(daily(values), None, [(None, math.nan)] * 10)
+    area = (200, 130, 700, 390)
+    assert 0 < share(both, colour, area) < share(below, colour, area)
+    assert share(none, colour, area) == 0
+
+
+def test_a_gap_is_a_gap() -> None:
+    begins = [FIRST + DAY * place for place in (0, 1, 2, 7, 8, 9)]
+    png = charts.png(Series("dau", DAY, begins, [50.0] * 6, begins[-1] + DAY), None, None)
+    line = charts.THEMES["light"].line
+    assert share(png, line, (340, 120, 560, 392)) == 0
+    assert share(png, line, (130, 120, 300, 392)) > 0
+
+
+def test_a_day_that_is_an_hour_longer_is_no_gap() -> None:
+    begins = [FIRST, FIRST + DAY, FIRST + 2 * DAY + HOUR, FIRST + 3 * DAY + HOUR]
+    png = charts.png(Series("dau", DAY, begins, [50.0] * 4, begins[-1] + DAY), None, None)
+    line = charts.THEMES["light"].line
+    assert all(share(png, line, (x, 120, x + 4, 392)) > 0 for x in range(220, 680, 20))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        " ",
+        "🔥🧨",
+        "سعر الصرف",
+        "x" * 400,
+        "Zahlungsausfälle",
+        "a\nb\tc",
+        "\u202eabc",
+        "\ud800",
+        "名前",
+        "e\u0301" * 100,
+    ],
+)
+def test_any_name_is_a_chart(name: str) -> None:
+    png = charts.png(daily([1.0, 2.0, 3.0], name=name), incident(1, name=name), None, "dark")
+    assert opened(png).size == (800, 450)
+    assert charts.png(daily([1.0], name=name), None, None)
+
+
+@settings(max_examples=40, deadline=None)
+@given(values=some.lists(some.floats(), max_size=30), low=some.floats(), high=some.floats(), at=some.floats(-50, 50))
+def test_any_numbers_are_a_chart(values: list[float], low: float, high: float, at: float) -> None:
+    assert opened(charts.png(daily(values), incident(at), [(low, high)] * len(values))).size == (800, 450)
+
+
+@given(
+    values=some.lists(FINITE, min_size=1, max_size=20),
+    unit=some.sampled_from(["count", "seconds", "percent", "number"]),
+)
+def test_a_scale_holds_every_value_with_few_round_ticks(values: list[float], unit: Unit) -> None:
+    scale = value_scale(values, [], unit)
+    slack = 1e-6 * max(abs(scale.low), abs(scale.high))
+    assert scale.low - slack <= min(values) <= max(values) <= scale.high + slack
+    assert 2 <= len(scale.ticks) <= 8
+    assert all(value_label(tick, unit) for tick in scale.ticks)
+
+
+def test_a_wild_band_leaves_the_line_its_shape() -> None:
+    scale = value_scale([100, 110, 90], [-1e9, 1e9], "count")
+    assert (scale.low, scale.high) == (60, 140)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        (0, "count", "0"),
+        (1200, "count", "1.2k"),
+        (3_400_000, "number", "3.4M"),
+        (7.8, "percent", "7.8 %"),
+        (-2.5, "percent", "−2.5 %"),
+        (90, "seconds", "1.5 min"),
+        (7200, "seconds", "2 h"),
+        (5, "seconds", "5 s"),
+        (172_800, "seconds", "2 d"),
+    ],
+)
+def test_numbers_are_said_short_and_with_their_unit(value: float, unit: Unit, said: str) -> None:
+    assert value_label(value, unit) == said
+
+
+def test_time_is_told_in_the_series_own_zone_over_a_change_of_clocks() -> None:
+    begin = int(datetime(2026, 10, 22, 22, tzinfo=UTC).timestamp())
+    days = time_ticks(begin, begin + 5 * DAY + HOUR, "Europe/Berlin", DAY)
+    assert [words for _, words in days] == ["23 Oct", "25 Oct", "27 Oct"]
+    assert [datetime.fromtimestamp(at, UTC).hour for at, _ in days] == [22, 22, 23]
+    hours = time_ticks(begin, begin + 12 * HOUR, "Europe/Berlin", HOUR)
+    assert [words for _, words in hours] == ["00:00", "03:00", "06:00", "09:00"]
+
+
+def test_a_title_loses_accents_before_letters() -> None:
+    from functions.alerts.pages.lettering import _known
+
+    assert _known("Zahlungsausfälle – Łódź ≥ 5 €") == "Zahlungsausfalle - Lodz >= 5 EUR"
+    assert _known("🔥 DAU سعر") == "DAU"
