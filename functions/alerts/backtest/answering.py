@@ -29,6 +29,7 @@ from functions.alerts.conditions.kinds import Condition, NewValue, StaleFlag
 from functions.alerts.conditions.series import Series
 from functions.alerts.rules import ruling
 from functions.alerts.series import checking
+from functions.alerts.series.naming import name_of
 from functions.alerts.spec import Policy, SeriesSpec
 from hedgerow.app import App
 from hedgerow.errors import InvalidError
@@ -75,6 +76,7 @@ class Question:
     begin: int | None
     to: int | None
     nearby: bool
+    name: str = ""
     remarks: tuple[str, ...] = ()
     useful: int = 0
     useless: int = 0
@@ -108,6 +110,7 @@ async def question_of(app: App, caller: Caller, wanted: Wanted) -> Question:
         asked.begin,
         asked.to,
         wanted.nearby,
+        name_of(spec),
         found.remarks,
         rule.useful if rule is not None else 0,
         rule.useless if rule is not None else 0,
@@ -145,7 +148,7 @@ def _of_points(wanted: Wanted, points: Sequence[Point], labels: tuple[Label, ...
     begin = instant_of(wanted.begin, "`from`") if wanted.begin else None
     to = instant_of(wanted.to, "`to`") if wanted.to else None
     policy = wanted.policy or Policy()
-    return Question(wanted.condition, policy, (series,), labels, begin, to, wanted.nearby, remarks)
+    return Question(wanted.condition, policy, (series,), labels, begin, to, wanted.nearby, remarks=remarks)
 
 
 def _of_values(question: Question, condition: NewValue) -> ReportShape:
@@ -156,9 +159,9 @@ def _of_values(question: Question, condition: NewValue) -> ReportShape:
         if series.value is not None
     }
     begins = sorted({begin for series in question.series for begin in series.begins})
-    first = question.series[0]
-    name = first.name.removesuffix(f":{first.value}")
-    union = replace(first, name=name, value=None, begins=begins, values=[0.0] * len(begins), arrived=None)
+    union = replace(
+        question.series[0], name=question.name, value=None, begins=begins, values=[0.0] * len(begins), arrived=None
+    )
     return _tried(question, union, MOST_SETTINGS if question.nearby else 0, seen)
 
 

@@ -19,7 +19,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from functions.alerts.conditions.series import Series
+from functions.alerts.conditions.series import DAY, HOUR, Series
 from hedgerow.errors import InvalidError
 
 COLUMNS = ("timestamp", "value")
@@ -32,6 +32,8 @@ LARGEST = 1e100
 LAST_INSTANT = 7_258_118_400
 # Clocks of collectors are off by seconds; a deviation from the beat up to this part of the step is no gap.
 JITTER = 0.1
+ROUNDING = 0.01
+_ROUND_STEPS = (60, 300, 600, 900, 1_800, HOUR, 2 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 7 * DAY)
 _GAPS = frozenset({"", "nan", "null", "none", "na", "n/a", "-"})
 _FORM = "Write times as 2026-03-12 14:00:00 or 2026-03-12T14:00:00Z; without a zone they are UTC."
 
@@ -226,8 +228,12 @@ def _value(name: str, cell: str, line: int) -> float:
 
 
 def _grain(begins: Sequence[int]) -> int:
+    """The median step; where steps jitter around it, the round step that is meant."""
     steps = sorted(after - begin for begin, after in itertools.pairwise(begins))
-    return steps[len(steps) // 2]
+    middle = steps[len(steps) // 2]
+    if steps.count(middle) * 2 > len(steps):
+        return middle
+    return next((meant for meant in _ROUND_STEPS if abs(middle - meant) <= meant * ROUNDING), middle)
 
 
 def _steadied(begins: Sequence[int], grain: int) -> list[int]:

@@ -14,6 +14,8 @@ from functions.alerts.conditions.kinds import Anomaly, Change, Condition, NewVal
 from functions.alerts.conditions.series import Series
 
 FACTORS = (1.15, 0.85, 1.3, 0.7, 1.5, 0.6, 2.0, 0.5, 3.0)
+# Beside a change whose size is chosen from the series' own past.
+PERCENTS = (30.0, 20.0, 40.0, 15.0, 50.0, 10.0, 75.0, 25.0, 100.0)
 BUCKETS = (1, 2, 3, 4, 6, 8, 12, 24, 48)
 DAYS = (7, 14, 30, 45, 60, 90, 120, 180, 365)
 
@@ -38,6 +40,9 @@ def _around(condition: Condition, series: Series) -> Iterator[Condition]:
     match condition:
         case Threshold():
             yield from _thresholds(condition, series)
+        case Change() if condition.percent is None and condition.absolute is None:
+            for percent in PERCENTS:
+                yield condition.model_copy(update={"percent": percent})
         case Change():
             for factor in FACTORS:
                 yield condition.model_copy(
@@ -93,15 +98,21 @@ def _words(condition: Condition) -> str:
         case Threshold():
             return _threshold_words(condition)
         case Change():
-            size = f"{shown(condition.percent)} %" if condition.percent is not None else ""
-            absolute = f"by {shown(condition.absolute)}" if condition.absolute is not None else ""
-            return f"{condition.direction} {size or absolute}".strip()
+            return _change_words(condition)
         case Anomaly():
             return f"sensitivity {_sensitivity(condition):g}"
         case NoData():
             return f"nothing for {condition.buckets} bucket{'' if condition.buckets == 1 else 's'}"
         case NewValue() | StaleFlag():
             return f"{condition.days} days"
+
+
+def _change_words(condition: Change) -> str:
+    percent = f"{shown(condition.percent)} %" if condition.percent is not None else ""
+    absolute = shown(condition.absolute) if condition.absolute is not None else ""
+    size = " and ".join(part for part in (percent, absolute) if part) or "of unusual size"
+    way = {"drop": "a drop", "rise": "a rise", "both": "a change"}[condition.direction]
+    return f"{way} {size}" if size.startswith("of") else f"{way} of {size}"
 
 
 def _threshold_words(condition: Threshold) -> str:
