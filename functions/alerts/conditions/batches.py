@@ -1,0 +1,55 @@
+"""Many anomalies at once: the days of all series as rows of one array. Says what judging one by one says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from functions.alerts.conditions import anomalies, grid, newest
+from functions.alerts.conditions.anomaly import BEFORE, WEEKS, Usual
+from functions.alerts.conditions.kinds import Anomaly
+from functions.alerts.conditions.series import DAY, Series, Verdict
+
+ROWS = 4096
+
+
+def judge(condition: Anomaly, many: Sequence[Series], one: Callable[[Anomaly, Series], Verdict]) -> list[Verdict]:
+    """Together what are whole days without gaps; `one` by one what is not."""
+    found: list[Verdict | None] = [None] * len(many)
+    chosen: list[tuple[int, int]] = []
+    for number, series in enumerate(many):
+        place = _place(series)
+        if place is None:
+            found[number] = one(condition, series)
+        else:
+            chosen.append((number, place))
+    for start in range(0, len(chosen), ROWS):
+        for (number, _), verdict in zip(
+            chosen[start : start + ROWS], _rows(condition, many, chosen[start : start + ROWS]), strict=True
+        ):
+            found[number] = verdict
+    return [verdict for verdict in found if verdict is not None]
+
+
+def _place(series: Series) -> int | None:
+    """The day to judge, where that is plain: the last, over and complete, after as many as are looked at."""
+    place = len(series.begins) - 1
+    if series.seconds != DAY or place < BEFORE or not grid.is_even(series, place, BEFORE):
+        return None
+    if series.arrived is not None and series.arrived[place] < newest.COMPLETE:
+        return None
+    if series.until < series.begins[place] + DAY or min(series.values[place - BEFORE : place]) < 0:
+        return None
+    return place
+
+
+def _rows(condition: Anomaly, many: Sequence[Series], chosen: Sequence[tuple[int, int]]) -> list[Verdict]:
+    import numpy as np
+
+    from functions.alerts.conditions import days
+
+    table = np.array([many[number].values[place - BEFORE : place + 1] for number, place in chosen], dtype=np.float64)
+    found = days.usual(table[:, :-1], table[:, -1])
+    return [
+        anomalies.verdict_of(condition, many[number], place, Usual(*columns), WEEKS)
+        for (number, place), *columns in zip(chosen, *(column.tolist() for column in found), strict=True)
+    ]
