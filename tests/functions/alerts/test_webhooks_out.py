@@ -267,8 +267,8 @@ async def test_pages_of_one_instant_are_whole_and_filters_keep_their_place(
         seen: list[str] = []
         cursor: str | None = None
         while True:
-            asked: list[tuple[str, str | int]] = [("limit", 4), *(("kind", kind) for kind in kinds)]
-            asked += [("cursor", cursor)] if cursor else []
+            asked = httpx.QueryParams({"limit": 4, "kind": list(kinds)})
+            asked = asked.set("cursor", cursor) if cursor else asked
             page = (await client.get("/v1/activity", params=asked)).json()
             seen += [one["id"] for one in page["items"]]
             cursor = page["next_cursor"]
