@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from hedgerow.channels.notice import Link, Notice
-from hedgerow.channels.wording import web_address
+from hedgerow.channels.wording import fitted, web_address
 
 Form = dict[str, object]
 
 MOST_FACTS = 20
 MOST_LINKS = 5
+# No service takes more of a title or a fact; read once, and not again for every smaller form.
+_LONGEST = 1_600
 _FEWER_FACTS = (MOST_FACTS, 16, 12, 8, 5, 3, 0)
 
 
@@ -31,17 +33,21 @@ def fitting(
 ) -> Form:
     """The fullest form that weighs at most `most`. `write` must keep a bare title within it."""
     form: Form = {}
-    for smaller in _smaller(_with_good_addresses(notice, longest_url)):
+    for smaller in _smaller(_tidied(notice, longest_url)):
         form = write(smaller)
         if weigh(form) <= most:
             break
     return form
 
 
-def _with_good_addresses(notice: Notice, longest: int) -> Notice:
+def _tidied(notice: Notice, longest: int) -> Notice:
     links = [(link.label, web_address(link.url, longest)) for link in notice.links]
+    facts = [(fitted(label, _LONGEST), fitted(value, _LONGEST)) for label, value in notice.facts[:MOST_FACTS]]
     return replace(
         notice,
+        title=fitted(notice.title, _LONGEST),
+        # The rest is only counted.
+        facts=(*facts, *notice.facts[MOST_FACTS:]),
         links=tuple(Link(label, url) for label, url in links if url)[:MOST_LINKS],
         chart_url=web_address(notice.chart_url, longest) if notice.chart_url else None,
     )

@@ -24,6 +24,8 @@ ENTITIES: Escapes = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
 
 # Emoji and several scripts are spelled with these; every other invisible mark goes.
 _JOINERS = frozenset("\u200c\u200d")
+# So many times a limit is read of a text: enough even where half of it is invisible.
+_FARTHEST = 4
 # Left as they are in an address; whatever could end a link's markup is percent-encoded.
 _ADDRESS_MARKS = "%/:?#[]@!$&'*+,;=~"
 _KEY_MARKS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
@@ -77,7 +79,9 @@ def sentence(notice: Notice) -> str:
 
 def clean(text: str) -> str:
     """One line without control characters, direction marks or half surrogates; "—" when nothing is left."""
-    return " ".join("".join(_harmless(mark) for mark in text).split()) or "—"
+    if not text.isprintable():
+        text = "".join(mark if mark.isprintable() else _harmless(mark) for mark in text)
+    return " ".join(text.split()) or "—"
 
 
 def _harmless(mark: str) -> str:
@@ -93,17 +97,18 @@ def _harmless(mark: str) -> str:
 
 def size(text: str) -> int:
     """Length in UTF-16 units."""
-    return len(text) + sum(mark > "\uffff" for mark in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def fitted(text: str, limit: int, escapes: Escapes = PLAIN) -> str:
     """`text` cleaned and escaped, at most `limit` long with its escapes; cut at a word, and then with "…"."""
-    plain = clean(text)
+    near = text[: _FARTHEST * limit]
+    plain = clean(near)
     written = plain.translate(escapes)
-    if size(written) <= limit:
+    if size(written) <= limit and near == text:
         return written
     kept = _beginning(plain, limit - 1, escapes)
-    whole_words = kept if plain[len(kept)] == " " else kept.rpartition(" ")[0]
+    whole_words = kept if plain[len(kept) :][:1] in {"", " "} else kept.rpartition(" ")[0]
     # A name of a thousand letters has no word to cut at.
     shortened = whole_words if 2 * len(whole_words) >= len(kept) else kept
     return shortened.rstrip().translate(escapes) + "…"
