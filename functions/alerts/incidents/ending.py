@@ -31,7 +31,7 @@ async def end(visit: Visit, state: RuleState, rule: AlertRule | None, sentence: 
 
 async def _end(visit: Visit, state: RuleState, rule: AlertRule | None, sentence: str, *, tell: bool) -> None:
     incident = await visit.app.store.get(Incident, state.incident_id) if state.incident_id else None
-    quiet = machine.closed(state, visit.now) if state.phase == "open" else _at_rest(state)
+    quiet = _at_rest(machine.closed(state, visit.now) if state.phase == "open" else state)
     if incident is not None and incident.state == "open":
         over = chronicle.resolved(incident, sentence, visit.now)
         spoken = rule or remains(incident)
@@ -47,7 +47,8 @@ async def _end(visit: Visit, state: RuleState, rule: AlertRule | None, sentence:
 
 
 def _at_rest(state: RuleState) -> RuleState:
-    return state.model_copy(update={"phase": "quiet", "firing_since": None, "due_at": None})
+    """Without marks: should it be judged again one day, that begins anew."""
+    return state.model_copy(update={"phase": "quiet", "firing_since": None, "marks": (), "due_at": None})
 
 
 def remains(incident: Incident) -> AlertRule:

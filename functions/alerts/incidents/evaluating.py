@@ -16,8 +16,9 @@ from functions.alerts.incidents.committing import Visit, Written, announce, writ
 from functions.alerts.incidents.looking import Look
 from functions.alerts.incidents.waking import OF_CONNECTION
 from functions.alerts.records import AlertRule, Incident, RuleState
+from functions.alerts.spec import BacklogSeries
 from hedgerow.app import App
-from hedgerow.errors import ConflictError
+from hedgerow.errors import ConflictError, HedgerowError
 from hedgerow.logs import log
 from hedgerow.messages import RunEnded
 from hedgerow.models import Connection
@@ -87,26 +88,36 @@ async def _judge(visit: Visit, rule: AlertRule, states: list[RuleState]) -> None
             await ending.end(visit, state, rule, f"`{rule.name}` was switched off.", tell=True)
         return
     by_value = {state.value: state for state in states}
-    for look in await _looks(visit, rule, by_value):
+    looks = await _looks(visit, rule, by_value.keys())
+    for look in looks:
         await _settle(visit, rule, look, by_value.get(look.value))
+    for value in by_value.keys() - {look.value for look in looks}:
+        await ending.end(visit, by_value[value], rule, _gone(value), tell=True)
 
 
-async def _looks(visit: Visit, rule: AlertRule, states: dict[str | None, RuleState]) -> list[Look]:
-    """A look at each value there is, and at those that were there and are no more."""
+async def _looks(visit: Visit, rule: AlertRule, states: Collection[str | None]) -> list[Look]:
+    """A look at each value there is; the same verdict for all where nothing can be judged."""
     connection = visit.connection
-    if connection.state != "connected" and not _is_of_health(rule):
+    values = states or (None,)
+    if connection.state != "connected" and _needs_a_sync(rule):
         waiting = Verdict("waiting", f"{OF_CONNECTION}{connection.state}", f"{connection.name} is {connection.state}.")
-        return [looking.steady(value, waiting) for value in (states or (None,))]
-    looks = await looking.look(visit.app, connection, rule, visit.now)
-    seen = {look.value for look in looks}
-    return [*looks, *(_gone(value) for value in states if value not in seen)]
+        return [looking.steady(value, waiting) for value in values]
+    try:
+        return await looking.look(visit.app, connection, rule, visit.now)
+    except HedgerowError as error:
+        if error.transient:
+            raise
+        errored = Verdict("errored", error.code, f"{error.detail} {error.hint}".strip())
+        return [looking.steady(value, errored) for value in values]
 
 
-def _gone(value: str | None) -> Look:
-    sentence = (
-        "There is nothing of it to judge any more." if value is None else f"`{value}` is not among the values any more."
-    )
-    return looking.steady(value, Verdict("not_firing", "value_gone", sentence, recovered=True))
+def _needs_a_sync(rule: AlertRule) -> bool:
+    """Does it say nothing while nothing is synced? Health speaks then, and capture goes on."""
+    return not _is_of_health(rule) and not isinstance(rule.series, BacklogSeries)
+
+
+def _gone(value: str | None) -> str:
+    return f"`{value}` is not among the values any more." if value is not None else "It is judged value by value now."
 
 
 async def _settle(visit: Visit, rule: AlertRule, look: Look, state: RuleState | None) -> None:
@@ -156,12 +167,14 @@ async def _carry(visit: Visit, rule: AlertRule, look: Look, state: RuleState | N
 async def _write(
     visit: Visit, rule: AlertRule, state: RuleState, incident: Incident | None, effect: machine.Effect
 ) -> Written:
-    visit.counted({"open": "opened", "worse": "worse", "resolve": "resolved"}[effect])
     if effect == "open":
-        return await write(visit, rule, state, incident, tell="opened", happened="incident.opened")
-    if effect == "resolve":
-        return await write(visit, rule, state, incident, tell="resolved", happened="incident.resolved")
-    return await write(visit, rule, state, incident, tell="worse")
+        written = await write(visit, rule, state, incident, tell="opened", happened="incident.opened")
+    elif effect == "resolve":
+        written = await write(visit, rule, state, incident, tell="resolved", happened="incident.resolved")
+    else:
+        written = await write(visit, rule, state, incident, tell="worse")
+    visit.counted({"open": "opened", "worse": "worse", "resolve": "resolved"}[effect])
+    return written
 
 
 def _is_news(stored: RuleState | None, state: RuleState, visit: Visit) -> bool:

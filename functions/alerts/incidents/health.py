@@ -59,12 +59,17 @@ def judge_sync(connection: Connection, condition: Threshold, series: Series, eve
         what = f"{trouble.detail} {trouble.hint}".strip() if trouble is not None else "It does not sync."
         return Verdict("firing", "needs_attention", f"{connection.name} needs attention. {what}", bucket, observed)
     if observed < most:
-        done = f"{connection.name} syncs again." if every is not None else f"{connection.name} needs no attention."
-        return Verdict("not_firing", "syncs", done, bucket, observed, high=most, recovered=True)
+        return Verdict("not_firing", "well", _well(connection, every), bucket, observed, high=most, recovered=True)
     late = f"{connection.name} has not synced for {_span((every or timedelta()) * observed)}"
     due = f"; a sync is due every {_span(every)}." if every is not None else "."
     why = f" Last trouble: {connection.trouble.detail}" if connection.trouble is not None else ""
     return Verdict("firing", "sync_stale", f"{late}{due}{why}", bucket, observed, high=most)
+
+
+def _well(connection: Connection, every: timedelta | None) -> str:
+    if connection.state == "paused":
+        return f"{connection.name} was paused; nothing is expected of it."
+    return f"{connection.name} syncs again." if every is not None else f"{connection.name} needs no attention any more."
 
 
 def _span(span: timedelta) -> str:

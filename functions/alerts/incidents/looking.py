@@ -13,16 +13,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from functions.alerts.conditions import flags, judging, values
-from functions.alerts.conditions.kinds import Anomaly, Change, NewValue, NoData, StaleFlag, Threshold
+from functions.alerts.conditions.kinds import Anomaly, Change, Condition, NewValue, NoData, StaleFlag, Threshold
+from functions.alerts.conditions.newest import end_of
 from functions.alerts.conditions.series import DAY, HOUR, Series, Verdict
 from functions.alerts.incidents import health, machine, missing
 from functions.alerts.incidents.waking import grain_of
 from functions.alerts.records import AlertRule, RuleState
 from functions.alerts.series import reading
-from functions.alerts.spec import FlagSeries, SyncSeries
+from functions.alerts.spec import DifferenceSeries, EventSeries, FlagSeries, RatioSeries, SeriesSpec, SyncSeries
 from hedgerow import tiers
 from hedgerow.app import App
-from hedgerow.errors import HedgerowError
+from hedgerow.errors import InvalidError
 from hedgerow.models import Connection
 
 MOST_BUCKETS = 48
@@ -30,6 +31,9 @@ MOST_BUCKETS = 48
 
 ANOMALY_DAYS = 100
 HISTORY_DAYS = 35
+STALE_DAYS = 90
+NEWS = 2 * DAY
+"""Seconds after which an unseen bucket's verdict is no news any more; at least three buckets are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +46,7 @@ class Look:
 
 
 async def look(app: App, connection: Connection, rule: AlertRule, now: datetime) -> list[Look]:
-    """A look at every value there is now; one that errored where the series cannot be had."""
-    try:
-        return await _look(app, connection, rule, now)
-    except HedgerowError as error:
-        if error.transient:
-            raise
-        return [steady(None, Verdict("errored", error.code, f"{error.detail} {error.hint}".strip()))]
-
-
-def steady(value: str | None, verdict: Verdict) -> Look:
-    """The same verdict wherever the rule stood."""
-    return Look(value, lambda _: (verdict,))
-
-
-async def _look(app: App, connection: Connection, rule: AlertRule, now: datetime) -> list[Look]:
+    """A look at every value there is now; `InvalidError` where the series cannot be had."""
     condition, spec = rule.condition, rule.series
     days = days_of(rule)
     if isinstance(condition, StaleFlag) and isinstance(spec, FlagSeries):
@@ -70,8 +60,16 @@ async def _look(app: App, connection: Connection, rule: AlertRule, now: datetime
     if isinstance(spec, SyncSeries) and isinstance(condition, Threshold):
         every = tiers.interval(connection, tiers.load(app.settings.tiers_file))
         return [steady(None, health.judge_sync(connection, condition, series, every)) for series in found]
-    asked_at = connection.progress.last_success_at
-    return [_look_at(rule, series, asked_at) for series in found]
+    if not found and not _has_values(spec):
+        raise InvalidError(
+            "The series cannot be read.", code="no_series", hint="Save the rule anew: it says what is wrong."
+        )
+    return [_look_at(rule, missing.as_known(condition, series, connection.progress), connection) for series in found]
+
+
+def steady(value: str | None, verdict: Verdict) -> Look:
+    """The same verdict wherever the rule stood."""
+    return Look(value, lambda _: (verdict,))
 
 
 def days_of(rule: AlertRule) -> int:
@@ -82,8 +80,11 @@ def days_of(rule: AlertRule) -> int:
     match condition:
         case Anomaly():
             return ANOMALY_DAYS + again
-        case NewValue() | StaleFlag():
-            return condition.days + 2
+        case NewValue():
+            return condition.days + 3
+        case StaleFlag():
+            # A flag that nobody calls must still be seen long after it went stale.
+            return condition.days + STALE_DAYS
         case NoData():
             return math.ceil(condition.buckets * grain / DAY) + HISTORY_DAYS
         case Change():
@@ -91,13 +92,15 @@ def days_of(rule: AlertRule) -> int:
     return again
 
 
-def _look_at(rule: AlertRule, series: Series, asked_at: datetime | None) -> Look:
+def _look_at(rule: AlertRule, series: Series, connection: Connection) -> Look:
     newest = judging.judge(rule.condition, series)
+    asked_at = connection.progress.last_success_at
 
     def verdicts(state: RuleState) -> tuple[Verdict, ...]:
         marked = {mark.bucket for mark in state.marks} if state.revision == rule.revision else set()
-        last = max(marked, default=None)
-        wanted = (begin for begin in series.begins if begin in marked or (last is not None and begin > last))
+        unseen = max(marked, default=series.until)
+        news = series.until - max(NEWS, 4 * series.seconds)
+        wanted = (begin for begin in series.begins if begin in marked or (begin > unseen and begin >= news))
         older = _judged(rule, series, newest, wanted)
         return (*older, missing.with_policy(newest, rule, series, asked_at))
 
@@ -116,31 +119,31 @@ def _judged(rule: AlertRule, series: Series, newest: Verdict, wanted: Iterable[i
     limit = series.begins[-1] if newest.bucket is None and series.begins else newest.bucket
     chosen = {begin for begin in wanted if limit is not None and begin < limit}
     places = [place for place, begin in enumerate(series.begins) if begin in chosen][-MOST_BUCKETS:]
-    judged = (judging.judge(rule.condition, _until(series, place)) for place in places)
-    # What cannot be judged by itself, such as a bucket before any history, says nothing new.
-    return tuple(verdict for verdict in judged if verdict.bucket in chosen)
+    judged = (judging.judge(rule.condition, _up_to(rule.condition, series, place)) for place in places)
+    # What cannot be judged by itself, such as a bucket that never came whole, says nothing new.
+    said = ("firing", "not_firing")
+    return tuple(verdict for verdict in judged if verdict.bucket in chosen and verdict.state in said)
 
 
-def _until(series: Series, place: int) -> Series:
-    """The series as it would look had it ended with this bucket."""
+def _up_to(condition: Condition, series: Series, place: int) -> Series:
+    """The series as it would look had it ended with this bucket; as late as it is now, so that late data has come."""
     arrived = series.arrived
     return replace(
         series,
         begins=series.begins[: place + 1],
         values=series.values[: place + 1],
         arrived=None if arrived is None else arrived[: place + 1],
-        until=min(series.until, _end(series, place)),
+        # What is not there yet is missing only from a series that goes on.
+        until=end_of(series, place) if isinstance(condition, NoData) else series.until,
     )
 
 
-def _end(series: Series, place: int) -> int:
-    """When a bucket ended. A local day may be an hour shorter or longer: its neighbour knows."""
-    begin = series.begins[place]
-    if place + 1 < len(series.begins) and series.begins[place + 1] - begin <= series.seconds + HOUR:
-        return series.begins[place + 1]
-    return begin + series.seconds
+def _has_values(spec: SeriesSpec) -> bool:
+    """May there rightly be no series at all, because no value was seen?"""
+    plain = spec.of if isinstance(spec, RatioSeries | DifferenceSeries) else spec
+    return isinstance(plain, FlagSeries) or (isinstance(plain, EventSeries) and plain.by is not None)
 
 
-def _by_value(spec: object, found: Iterable[Series]) -> Mapping[str, Series]:
+def _by_value(spec: SeriesSpec, found: Iterable[Series]) -> Mapping[str, Series]:
     is_of_flags = isinstance(spec, FlagSeries) and spec.key is None
     return {(series.name if is_of_flags else series.value or series.name): series for series in found}

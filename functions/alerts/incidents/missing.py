@@ -6,11 +6,30 @@ only late, and late is not missing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from functions.alerts.conditions.kinds import NewValue, NoData, StaleFlag
+from functions.alerts.conditions.kinds import Condition, NewValue, NoData, StaleFlag
+from functions.alerts.conditions.newest import PATIENCE_OF_DAYS, PATIENCE_OF_LESS
 from functions.alerts.conditions.series import DAY, HOUR, Series, Verdict
 from functions.alerts.records import AlertRule
+from hedgerow.models import SyncProgress
+
+
+def as_known(condition: Condition, series: Series, progress: SyncProgress) -> Series:
+    """For `no_data`: the series up to when nothing is known to have come, not up to now.
+
+    A sync that has not asked knows nothing. Where PostHog held no newer event of any kind,
+    all of them may be late: that is waited for as long as for any incomplete bucket, then
+    believed.
+    """
+    if not isinstance(condition, NoData) or progress.last_success_at is None:
+        return series
+    known = progress.last_success_at.timestamp()
+    if progress.newest_event_at is not None:
+        patience = PATIENCE_OF_DAYS if series.seconds >= DAY else PATIENCE_OF_LESS
+        known = min(known, max(progress.newest_event_at.timestamp(), known - patience))
+    return replace(series, until=min(series.until, int(known)))
 
 
 def missing_bucket(series: Series, asked_at: datetime | None) -> int | None:

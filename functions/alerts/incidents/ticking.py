@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable
-from datetime import timedelta
 
 from functions.alerts.incidents import evaluating, health, machine, retiring
 from functions.alerts.notifying import notifying
@@ -18,15 +17,13 @@ from hedgerow.app import App
 from hedgerow.errors import ConflictError, HedgerowError, InvalidError
 from hedgerow.logs import log
 from hedgerow.models import Connection, ConnectionState, RetentionWalk, Tier
-from hedgerow.ports import Add, Delete, Page, Swap, Where
+from hedgerow.ports import Add, Delete, Swap, Where
 from hedgerow.records import Index, Instant, Record
 
 PAGE = 100
-MOST_PAGES = 5
+MOST_DUE = 500
 OVERDUE = 2
 """Intervals that a connection's due time lies in the past when nothing syncs it any more."""
-
-WALK = "alerts:needs_attention"
 
 
 class TroubledConnection(Record):
@@ -71,25 +68,21 @@ async def _bounded(part: Awaitable[dict[str, int]]) -> dict[str, int]:
 async def _due(app: App) -> dict[str, int]:
     """Rules whose time has come: cool-downs and snoozes that ended, data that may have arrived, backlogs."""
     done: Counter[str] = Counter()
-    page = await app.store.find(RuleState, Where("due_at", "<=", app.now()), limit=PAGE * MOST_PAGES)
+    page = await app.store.find(RuleState, Where("due_at", "<=", app.now()), limit=MOST_DUE)
     rules: dict[str, set[str]] = {}
     for state in page.items:
         rules.setdefault(state.connection_id, set()).add(state.rule_id)
     for connection_id, only in rules.items():
         connection = await app.store.get(Connection, connection_id)
-        if connection is not None:
-            done["judged"] += len(only)
-            done.update(await _judged(app, connection, only))
-    orphans = [state for state in page.items if await _is_orphan(app, state)]
-    for state in orphans:
-        await app.store.commit(Delete(RuleState, state.id))
-    done["states"] += len(orphans)
+        if connection is None:
+            # It was purged while a rule of it was judged.
+            orphans = [state for state in page.items if state.connection_id == connection_id]
+            await app.store.commit(*(Delete(RuleState, state.id) for state in orphans))
+            done["states"] += len(orphans)
+            continue
+        done["judged"] += len(only)
+        done.update(await _judged(app, connection, only))
     return done
-
-
-async def _is_orphan(app: App, state: RuleState) -> bool:
-    """Its connection was purged while a rule of it was judged."""
-    return await app.store.get(Connection, state.connection_id) is None
 
 
 async def _judged(app: App, connection: Connection, only: set[str]) -> dict[str, int]:
@@ -102,29 +95,32 @@ async def _judged(app: App, connection: Connection, only: set[str]) -> dict[str,
 
 
 async def _troubled(app: App) -> dict[str, int]:
-    """A page of the connections that need attention, from where the last tick stopped: each is told of once."""
-    walk = await app.store.get(RetentionWalk, WALK)
-    page = await _page(app, walk.cursor if walk is not None else None)
-    done = await _unwell(app, [found.id for found in page.items])
-    await _remember(app, walk, page.next_cursor)
-    return done
+    """Connections that need attention: each is told of once."""
+    return await _walk(app, TroubledConnection, "needs_attention", Where("state", "==", "needs_attention"))
 
 
 async def _overdue(app: App) -> dict[str, int]:
-    """Connections that should have been synced two intervals ago, longest ago first."""
+    """Connections that should have been synced two intervals ago."""
     done: Counter[str] = Counter()
     for tier, rules in tiers.load(app.settings.tiers_file).items():
-        if rules.every is None:
-            continue
-        before = app.now() - OVERDUE * rules.every
-        where = (Where("tier", "==", tier), Where("due_at", "<=", before))
-        cursor: str | None = None
-        for _ in range(MOST_PAGES):
-            page = await app.store.find(OverdueConnection, *where, limit=PAGE, cursor=cursor)
-            done.update(await _unwell(app, [found.id for found in page.items]))
-            cursor = page.next_cursor
-            if cursor is None:
-                break
+        if rules.every is not None:
+            late = Where("due_at", "<=", app.now() - OVERDUE * rules.every)
+            done.update(await _walk(app, OverdueConnection, f"overdue:{tier}", Where("tier", "==", tier), late))
+    return done
+
+
+async def _walk(
+    app: App, kind: type[TroubledConnection | OverdueConnection], name: str, *where: Where
+) -> dict[str, int]:
+    """One page of these connections, from where the last tick stopped; at the end the walk begins anew."""
+    id = f"alerts:{name}"
+    walk = await app.store.get(RetentionWalk, id)
+    try:
+        page = await app.store.find(kind, *where, limit=PAGE, cursor=walk.cursor if walk is not None else None)
+    except InvalidError:  # A cursor of an older revision's index.
+        page = await app.store.find(kind, *where, limit=PAGE)
+    done = await _unwell(app, [found.id for found in page.items])
+    await _remember(app, walk, id, page.next_cursor)
     return done
 
 
@@ -136,8 +132,8 @@ async def _unwell(app: App, connection_ids: list[str]) -> dict[str, int]:
     rule_ids = [health.rule_id(connection_id) for connection_id in connection_ids]
     states = await app.store.get_many(RuleState, [machine.state_id(rule_id, None) for rule_id in rule_ids])
     for connection_id, rule_id, state in zip(connection_ids, rule_ids, states, strict=True):
-        if state is not None and (state.phase != "quiet" or _was_just_told(app, state)):
-            continue
+        if state is not None and state.phase != "quiet":
+            continue  # It is open, or held back until it is due.
         connection = await app.store.get(Connection, connection_id)
         if connection is not None:
             done["unwell"] += 1
@@ -145,24 +141,12 @@ async def _unwell(app: App, connection_ids: list[str]) -> dict[str, int]:
     return done
 
 
-def _was_just_told(app: App, state: RuleState) -> bool:
-    return state.resolved_at is not None and app.now() - state.resolved_at < timedelta(minutes=1)
-
-
-async def _page(app: App, cursor: str | None) -> Page[TroubledConnection]:
-    where = Where("state", "==", "needs_attention")
-    try:
-        return await app.store.find(TroubledConnection, where, limit=PAGE, cursor=cursor)
-    except InvalidError:  # A cursor of an older revision's index.
-        return await app.store.find(TroubledConnection, where, limit=PAGE)
-
-
-async def _remember(app: App, walk: RetentionWalk | None, cursor: str | None) -> None:
+async def _remember(app: App, walk: RetentionWalk | None, id: str, cursor: str | None) -> None:
     try:
         if cursor is None and walk is not None:
-            await app.store.commit(Delete(RetentionWalk, WALK, walk.version))
+            await app.store.commit(Delete(RetentionWalk, id, walk.version))
         elif cursor is not None and walk is None:
-            await app.store.commit(Add(RetentionWalk(id=WALK, cursor=cursor)))
+            await app.store.commit(Add(RetentionWalk(id=id, cursor=cursor)))
         elif cursor is not None and walk is not None:
             await app.store.commit(Swap(walk.model_copy(update={"cursor": cursor})))
     except ConflictError:

@@ -9,14 +9,13 @@ from datetime import timedelta
 import pytest
 
 from functions.alerts.conditions.kinds import Threshold
-from functions.alerts.incidents import acting, evaluating, health
-from functions.alerts.records import RuleState
+from functions.alerts.incidents import health
 from functions.alerts.spec import EventSeries, MetricSeries, Policy
 from hedgerow import months
 from hedgerow.measures import Measure
 from hedgerow.models import MetricMonth, Tenant
 from hedgerow.ports import Delete, Store, Swap
-from tests.functions.alerts.incident_stage import METRIC, TODAY, YESTERDAY, AlertStage, alert_stage
+from tests.functions.alerts.incident_stage import TODAY, YESTERDAY, AlertStage, alert_stage
 from tests.stage import staged
 
 
@@ -172,95 +171,6 @@ async def test_a_breakdown_has_an_incident_for_each_value(alerts: AlertStage) ->
     assert len({each.value for each in await alerts.states()}) == 3
 
 
-async def test_switching_a_rule_off_ends_its_incident(alerts: AlertStage) -> None:
-    rule = await alerts.rule()
-    await alerts.points({YESTERDAY: 20})
-    await alerts.evaluate()
-    off = await alerts.change_rule(rule, enabled=False)
-    ended = await acting.resolve_of_rule(alerts.app, await alerts.connection(), off, "`DAU drop` was switched off.")
-    assert ended == 1
-    incident = await alerts.incident()
-    assert incident.state == "resolved"
-    assert "switched off" in incident.timeline[-1].sentence
-    before = await alerts.everything()
-    assert await acting.resolve_of_rule(alerts.app, await alerts.connection(), off, "again") == 0
-    await alerts.evaluate()
-    assert await alerts.everything() == before
-
-
-async def test_a_deleted_rules_incident_ends_and_its_state_goes(alerts: AlertStage) -> None:
-    rule = await alerts.rule()
-    await alerts.points({YESTERDAY: 20})
-    await alerts.evaluate()
-    await alerts.stage.store.commit(Delete(type(rule), rule.id))
-    await alerts.evaluate()
-    assert (await alerts.incident()).state == "resolved"
-    assert await alerts.told() == ["opened", "resolved"]
-    assert await alerts.states() == []
-
-
-async def test_a_disconnected_connection_ends_everything_in_silence(alerts: AlertStage) -> None:
-    await alerts.rule()
-    await alerts.points({YESTERDAY: 20})
-    await alerts.evaluate()
-    await alerts.change_connection(state="disconnected", secret_ref=None, due_at=None)
-    await alerts.evaluate()
-    incident = await alerts.incident()
-    assert (incident.state, "disconnected" in incident.timeline[-1].sentence) == ("resolved", True)
-    assert await alerts.told() == ["opened"]
-    assert await alerts.activities() == ["incident.opened", "incident.resolved"]
-
-
-async def test_a_paused_connection_lets_its_rules_wait(alerts: AlertStage) -> None:
-    await alerts.rule()
-    await alerts.points({YESTERDAY: 20})
-    await alerts.change_connection(state="paused", due_at=None)
-    await alerts.evaluate()
-    assert await alerts.incidents() == []
-    (state,) = await alerts.states()
-    assert state.last is not None
-    assert (state.last.state, state.last.reason, state.due_at) == ("waiting", "connection_paused", None)
-    await alerts.change_connection(state="connected")
-    await alerts.evaluate()
-    assert (await alerts.incident()).state == "open"
-
-
-async def test_a_purge_in_the_middle_leaves_nothing_behind(alerts: AlertStage) -> None:
-    rule = await alerts.rule()
-    await alerts.points({YESTERDAY: 20})
-    connection = await alerts.connection()
-    await alerts.change_connection(state="disconnecting", due_at=None)
-    await evaluating.evaluate_connection(alerts.app, connection, {rule.id})
-    assert await alerts.incidents() == []
-    assert await alerts.states() == []
-
-
-async def test_an_edited_rule_keeps_its_incident_and_judges_it_anew(alerts: AlertStage) -> None:
-    rule = await alerts.rule()
-    await alerts.points({YESTERDAY: 20})
-    await alerts.evaluate()
-    await alerts.change_rule(rule, condition=Threshold(below=30), revision=2)
-    await alerts.evaluate()
-    assert [step.kind for step in (await alerts.incident()).timeline] == ["opened", "edited"]
-    await alerts.change_rule(rule, condition=Threshold(below=10), revision=3)
-    await alerts.evaluate()
-    incident = await alerts.incident()
-    assert [step.kind for step in incident.timeline] == ["opened", "edited", "edited", "resolved"]
-    assert not incident.was_corrected
-
-
-async def test_an_incident_that_retention_took_is_no_longer_open(alerts: AlertStage) -> None:
-    await alerts.rule()
-    await alerts.points({YESTERDAY: 20})
-    await alerts.evaluate()
-    first = await alerts.incident()
-    await alerts.stage.store.commit(Delete(type(first), first.id))
-    await alerts.evaluate()
-    second = await alerts.incident()
-    assert second.id != first.id
-    assert second.state == "open"
-
-
 async def test_a_missing_newest_day_means_what_the_policy_says(alerts: AlertStage) -> None:
     await alerts.rule("keeps")
     loud = await alerts.rule("fires", policy=Policy(no_data="firing", cooldown_minutes=0))
@@ -301,5 +211,3 @@ async def test_history_purged_by_the_tier_ends_in_waiting_not_in_an_error(alerts
     await alerts.stage.store.commit(Delete(MetricMonth, months.record_id(alerts.connection_id, "2026-11")))
     await alerts.evaluate()
     assert (await alerts.incident()).state == "open"
-    assert METRIC == "posthog_dau"
-    assert all(isinstance(state, RuleState) for state in await alerts.states())
