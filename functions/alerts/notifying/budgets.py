@@ -5,6 +5,7 @@ Critical ones never do, nor does anything about a message that stands in the cha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from functions.alerts.notifying.quiet import next_morning
@@ -20,11 +21,13 @@ MOST_IN_A_DIGEST = 500
 _PAGE = 500
 
 
-async def is_over(app: App, channel: Channel | None, lead: Notification, now: datetime) -> bool:
+async def is_over(
+    app: App, channel: Channel | None, lead: Notification, members: Sequence[Notification], now: datetime
+) -> bool:
     """Has this channel had its week's messages? Replies and edits are no messages; an attempt under way goes on."""
     if channel is None or channel.weekly_budget is None or lead.kind != "opened":
         return False
-    if lead.severity == "critical" or lead.attempts:
+    if lead.attempts or any(one.severity == "critical" for one in (lead, *members)):
         return False
     sent, cursor = 0, None
     while True:
@@ -44,7 +47,7 @@ async def is_over(app: App, channel: Channel | None, lead: Notification, now: da
 
 
 async def into_digest(
-    app: App, lead: Notification, members: tuple[Notification, ...], connection: Connection | None, now: datetime
+    app: App, lead: Notification, members: Sequence[Notification], connection: Connection | None, now: datetime
 ) -> list[Change]:
     """The changes that put a message off to the channel's next digest, at nine in the connection's morning."""
     due = next_morning(now, connection.timezone if connection is not None else "UTC", HOUR_OF_DAY)

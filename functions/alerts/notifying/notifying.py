@@ -67,7 +67,7 @@ async def _claim(app: App, notification: Notification, now: datetime) -> Claimed
             await app.store.commit(Swap(lead.model_copy(update={"members": inside})), *folds)
         return None
     channel = await app.store.get(Channel, lead.channel_id) if lead.kind == "opened" else None
-    if await budgets.is_over(app, channel, lead, now):
+    if await budgets.is_over(app, channel, lead, members, now):
         connection = await app.store.get(Connection, lead.connection_id or "")
         await app.store.commit(*await budgets.into_digest(app, lead, members, connection, now))
         return None
@@ -118,7 +118,8 @@ async def _behind(app: App, lead: Notification) -> tuple[Notification, ...]:
     if lead.connection_id is None:
         return ()
     page = await app.store.find(Notification, Where("subject_id", "==", lead.subject_id), limit=200)
-    return tuple(one for one in page.items if one.channel_id == lead.channel_id and one.state == "pending")
+    behind = (one for one in page.items if one.channel_id == lead.channel_id and one.state == "pending")
+    return tuple(one for one in behind if one.due_at is not None and one.due_at <= app.now())
 
 
 async def _announce(app: App, notifications: tuple[Notification, ...]) -> None:

@@ -26,7 +26,7 @@ from hedgerow.ports import Change, Swap, Where
 from hedgerow.records import new_id
 
 CLAIM = timedelta(seconds=120)
-TURN_SECONDS = 45.0
+TURN_SECONDS = 40.0
 AT_ONCE = 50
 HELD_FOR = 5
 """Attempts an entry holds up those behind it: a quarter of an hour, then it is passed by."""
@@ -59,6 +59,8 @@ async def deliver(app: App, webhook_id: str) -> None:
 
 
 async def _turn(app: App, webhook: Webhook) -> Turn:
+    if webhook.disabled_at is not None:
+        return Turn(None)
     ends = time.monotonic() + TURN_SECONDS
     try:
         place = await opened(app, webhook)

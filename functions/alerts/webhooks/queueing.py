@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from functions.alerts.channels.places import ALL
 from functions.alerts.records import Notification, Webhook
@@ -39,7 +40,7 @@ async def queue(app: App, activities: Sequence[Activity]) -> None:
     """Queue these for every webhook that takes them, and wake those webhooks."""
     webhooks = await _webhooks(app, {ALL, *(one.tenant_id for one in activities)})
     entries = [
-        entry_of(webhook, activity)
+        entry_of(webhook, activity, activity.at)
         for activity in activities
         for webhook in webhooks
         if webhook.tenant_id in (ALL, activity.tenant_id) and takes(webhook, activity)
@@ -59,17 +60,19 @@ def takes(webhook: Webhook, activity: Activity) -> bool:
     return webhook.disabled_at is None and (not webhook.kinds or activity.kind in webhook.kinds)
 
 
-def entry_of(webhook: Webhook, activity: Activity, *again: str) -> Notification:
-    """The entry of an activity in a webhook's queue; `again` tells a replayed one from the first."""
+def entry_of(webhook: Webhook, activity: Activity, at: datetime, *again: str) -> Notification:
+    """The entry of an activity in a webhook's queue, which is in the order of `at`; `again` tells a replayed one from the first.
+
+    It is nobody's connection's: that a connection was disconnected is told after its purge too.
+    """
     return Notification(
         id=derived_id("ntf", webhook.id, activity.id, *again),
         tenant_id=activity.tenant_id,
-        connection_id=activity.connection_id,
         channel_id=webhook.id,
         subject_id=activity.id,
         kind="activity",
         severity="info",
-        created_at=activity.at,
+        created_at=at,
     )
 
 

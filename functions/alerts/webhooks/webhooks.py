@@ -6,7 +6,7 @@ that was never made goes with its draft.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -144,17 +144,21 @@ async def replay(app: App, webhook: Webhook, wanted: ReplayWanted) -> tuple[int,
         raise StateConflictError("The webhook is off.", code="webhook_disabled", hint=hint)
     if wanted.since is not None and wanted.since.tzinfo is None:
         raise InvalidError("`since` has no zone.", hint="Write it as 2026-11-20T15:30:00Z.", members={"field": "since"})
-    place = journal.place_of(wanted.cursor) if wanted.since is None else Place(wanted.since)
-    mark, queued = new_id("again"), 0
+    behind = journal.place_of(wanted.cursor) if wanted.since is None else Place(wanted.since)
+    # In their order, behind what waits; by their own instants retention would take them.
+    mark, now, queued = new_id("again"), app.now(), 0
     while queued < MOST_REPLAYED:
-        found = await journal.stretch(app, webhook.tenant_id, place, REPLAYED_AT_ONCE, webhook.kinds)
-        entries = [queueing.entry_of(webhook, one, mark) for one in found.items]
+        found = await journal.stretch(app, webhook.tenant_id, behind, REPLAYED_AT_ONCE, webhook.kinds)
+        entries = [
+            queueing.entry_of(webhook, one, now + timedelta(microseconds=place), mark)
+            for place, one in enumerate(found.items, start=queued)
+        ]
         if entries:
             await _queued(app, webhook.id, entries)
-        queued, place = queued + len(entries), found.end
+        queued, behind = queued + len(entries), found.end
         if not found.has_more:
             return queued, None
-    return queued, place.text()
+    return queued, behind.text()
 
 
 async def _queued(app: App, webhook_id: str, entries: list[Notification]) -> None:

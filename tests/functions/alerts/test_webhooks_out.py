@@ -309,6 +309,6 @@ async def test_a_replay_sends_the_past_again_under_the_same_ids(room: NotifyingR
     assert (await client.post(address, json={"cursor": cursor})).json()["queued"] == 1
     assert (await client.post(address, json={"since": "2026-11-01T00:00:00Z"})).json()["queued"] == 2
     await room.drain()
-    assert runs(room)[2:] == ["before there was a webhook", "after", "after"]
+    assert runs(room)[2:] == ["after", "before there was a webhook", "after"]
     assert (await client.post(address, json={})).status_code == 422
     assert (await client.post(address, json={"since": "2026-11-01T00:00:00"})).status_code == 422
