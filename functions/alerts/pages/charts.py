@@ -31,6 +31,8 @@ FINER = 2
 """Lines are drawn so many times larger: Pillow draws none with soft edges."""
 
 MOST_BUCKETS = 800
+# No number of anybody's, NaN among them; room above it for the arithmetic of scales.
+BEYOND = 1e150
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def _finite(series: Series, band: Band | None) -> tuple[list[tuple[int, float]],
     limits: list[tuple[float, float] | None] = []
     for place in range(max(0, len(series.begins) - MOST_BUCKETS), len(series.begins)):
         value = float(series.values[place])
-        if not math.isfinite(value):
+        if not abs(value) < BEYOND:
             continue
         low, high = band[place] if band is not None and place < len(band) else (None, None)
         points.append((int(series.begins[place]), value))
@@ -111,8 +113,8 @@ def _finite(series: Series, band: Band | None) -> tuple[list[tuple[int, float]],
 
 def _range(low: float | None, high: float | None) -> tuple[float, float] | None:
     """Both limits; one that is not there is endless, and with neither there is no range."""
-    lowest = -math.inf if low is None or not math.isfinite(low) else float(low)
-    highest = math.inf if high is None or not math.isfinite(high) else float(high)
+    lowest = -math.inf if low is None or not abs(low) < BEYOND else float(low)
+    highest = math.inf if high is None or not abs(high) < BEYOND else float(high)
     return None if math.isinf(lowest) and math.isinf(highest) else (lowest, highest)
 
 

@@ -28,7 +28,7 @@ class Scale:
         return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
 
-def value_scale(values: Sequence[float], band: Sequence[float], unit: Unit, ticks: int = 4) -> Scale:
+def value_scale(values: Sequence[float], band: Sequence[float], unit: Unit, ticks: int = 5) -> Scale:
     """A scale that holds every value, and of the band as much as leaves the values their shape."""
     low, high = min(values), max(values)
     spread = (high - low) or abs(high) or 1.0
@@ -38,6 +38,8 @@ def value_scale(values: Sequence[float], band: Sequence[float], unit: Unit, tick
         low = 0.0
     if low == high:
         low, high = (0.0, high * 2) if high > 0 else (low - spread, high + spread)
+    # A line along the frame's edge would be half a line.
+    low, high = low - (0.03 * (high - low) if low else 0), high + (0.03 * (high - low) if high else 0)
     step = _step((high - low) / ticks, unit)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return Scale(first * step, last * step, tuple(place * step for place in range(first, last + 1)))
