@@ -25,7 +25,7 @@ def show(shown: Shown) -> None:
 def _report(report: Shown) -> None:
     name = report["name"] if report["value"] is None else f"{report['name']}, {report['value']}"
     length = _length(report["grain"])
-    screen.say(f"{name}: {screen.counted(report['buckets'], 'point')}, one every {length}, {report['judged']:,} judged")
+    screen.say(f"{name}: {screen.counted(report['buckets'], 'bucket')}, one every {length}, {report['judged']:,} judged")
     screen.say(f"{screen.instant(report['from'])} to {screen.instant(report['to'])} UTC")
     if incidents := report["incidents"]:
         _incidents(report, incidents)
@@ -35,6 +35,8 @@ def _report(report: Shown) -> None:
         screen.say(remark)
     words = report["forecast"]["words"]
     screen.say(f"\nForecast: {words[:1].upper()}{words[1:]}")
+    if not report["judged"]:
+        return
     screen.say(f"False alarms: {report['forecast']['basis']}.")
     if (scores := report.get("labels")) is not None:
         screen.say(f"Against the labels: {_scores(scores)}")
@@ -43,12 +45,14 @@ def _report(report: Shown) -> None:
 
 
 def _incidents(report: Shown, incidents: list[Shown]) -> None:
+    # A sentence that is told in chat begins with what it is about; here the heading has said it.
+    name = f"{report['name']}: "
     made = screen.table("from", "to", "for", "peak", "why", right=("for", "peak"), fluid=("why",), spare=("to",))
     for each in incidents[:MOST_INCIDENTS]:
         seconds = _seconds(each["from"], each["to"]) + report["grain"]
         peak = "" if each["peak"] is None else f"{each['peak']:,.4g}"
         still = ", still open" if each["is_open"] else ""
-        why = f"{each['sentence'] or each['reason']}{still}"
+        why = f"{each['sentence'].removeprefix(name) or each['reason']}{still}"
         screen.row(made, screen.instant(each["from"]), screen.instant(each["to"]), _length(seconds), peak, why)
     screen.show(made)
     if (more := len(incidents) - MOST_INCIDENTS) > 0:

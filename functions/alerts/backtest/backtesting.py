@@ -84,6 +84,8 @@ def in_words(history: Judged, report: Report) -> Report:
             history.told(bisect_left(history.begins, incident.begin)) if number < MOST_SENTENCES else ("", "")
         )
         told.append(replace(incident, reason=reason or history.condition.kind, sentence=sentence))
+    if report.buckets and not report.judged:
+        return replace(report, remarks=tuple(dict.fromkeys((*report.remarks, _why_not(history)))))
     return replace(report, incidents=tuple(told))
 
 
@@ -108,6 +110,11 @@ def _incident(history: Judged, stretch: Stretch) -> PastIncident:
 def _last_second(history: Judged, begin: int) -> int:
     """A label may begin within a bucket, which then overlaps it."""
     return history.ends[bisect_left(history.begins, begin)] - 1
+
+
+def _why_not(history: Judged) -> str:
+    """What the condition says of the newest bucket, when it can judge none."""
+    return history.told(len(history.begins) - 1)[1]
 
 
 def _left_out(labels: int) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from functions.alerts.backtest.files import Label
 from functions.alerts.backtest.holidays import holiday
 from functions.alerts.backtest.reports import PastIncident, Report
+from functions.alerts.conditions.kinds import NewValue
 from functions.alerts.conditions.series import DAY, HOUR
 
 MONTH = 30.44 * DAY
@@ -46,10 +47,10 @@ def forecast(report: Report, *, labels: Sequence[Label] = (), useful: int = 0, u
     names = [_holiday_of(each, report.zone) for each in report.incidents]
     on_holidays = sum(name is not None for name in names)
     false, basis = _false(report, names, has_labels=report.labels is not None, useful=useful, useless=useless)
-    rate = false * MONTH / report.seconds if report.judged else None
+    rate = false * MONTH / report.seconds if report.judged and false is not None else None
     said = [_told(report, firings, on_holidays, days)]
     if rate is not None:
-        said.append(_expected(rate, false, report.seconds))
+        said.append(_expected(rate, report.seconds))
     said.append(_seen(report, labels))
     words = "; ".join(part for part in said if part)
     return Forecast(f"{words}.", firings, round(days, 2), on_holidays, None if rate is None else round(rate, 2), basis)
@@ -64,6 +65,11 @@ def span(seconds: float) -> str:
     return f"{round(seconds / DAY)} days"
 
 
+def percent(share: float) -> str:
+    """A share as people read it: 36 %."""
+    return f"{share * 100:.0f} %"
+
+
 def day_of(instant: int, zone: str) -> str:
     """The local day of an instant: 12 March 2026."""
     local = _local(instant, zone)
@@ -76,7 +82,7 @@ def _told(report: Report, firings: int, on_holidays: int, days: float) -> str:
         return f"nothing could be judged in {span_said}: the history is too short for this condition"
     said = f"{firings or 'no'} firing{'' if firings == 1 else 's'} in {span_said}"
     if report.is_stuck:
-        said = f"{said}, open {report.share_firing:.0%} of the time, so it tells little"
+        said = f"{said}, open {percent(report.share_firing)} of the time, so it tells little"
     if not on_holidays:
         return said
     if firings == 1:
@@ -85,8 +91,8 @@ def _told(report: Report, firings: int, on_holidays: int, days: float) -> str:
     return f"{said}, {'all' if on_holidays == firings else on_holidays} of them {holidays}"
 
 
-def _expected(rate: float, false: float, seconds: int) -> str:
-    if false:
+def _expected(rate: float, seconds: int) -> str:
+    if rate:
         return (
             f"expect {rate:.1f} false alarms a month" if rate >= 0.05 else "expect a false alarm in years, not months"
         )
@@ -96,14 +102,16 @@ def _expected(rate: float, false: float, seconds: int) -> str:
 
 def _false(
     report: Report, holidays: Sequence[str | None], *, has_labels: bool, useful: int, useless: int
-) -> tuple[float, str]:
-    """How many of the firings were false alarms, and how that is known."""
+) -> tuple[float | None, str]:
+    """How many of the firings were false alarms, and how that is known; None where it is not."""
     firings = len(report.incidents)
     if has_labels:
         return sum(each.begin not in report.right for each in report.incidents), "firings that meet no label"
     if useful + useless >= ENOUGH_RATINGS:
         share = useless / (useful + useless)
         return firings * share, f"{useless} of {useful + useless} incidents of this rule were rated useless"
+    if isinstance(report.condition, NewValue):
+        return None, "not known, as nobody has said which new values matter"
     brief = sum(
         name is not None or (not each.is_open and each.buckets <= BRIEF_BUCKETS)
         for each, name in zip(report.incidents, holidays, strict=True)
@@ -122,7 +130,9 @@ def _seen(report: Report, labels: Sequence[Label]) -> str:
     missed: list[str] = []
     for label in labels:
         day = day_of(label.begin, report.zone)
-        first = next((each for each in report.incidents if each.begin <= label.to and each.to >= label.begin), None)
+        first = next(
+            (each for each in report.incidents if each.begin <= label.to and each.to + report.grain > label.begin), None
+        )
         if first is None:
             missed.append(day)
         else:

@@ -80,6 +80,8 @@ def judged_values(condition: NewValue, seen: Mapping[str, Sequence[int]], series
     news = [float(len(new[begin])) if begin in new else None for begin in begins]
 
     def told(place: int) -> tuple[str, str]:
+        if not firing[place]:
+            return "no_new_value", "Too short to know what is usual."
         return "new_value", newcomers.sentence(new[begins[place]], condition.days)
 
     return Judged(
@@ -139,6 +141,8 @@ def _by_own_threshold(condition: Threshold, series: Series) -> Judged:
     first = bands[0].first if bands else count
 
     def told(place: int) -> tuple[str, str]:
+        if place < first:
+            return "warming_up", _too_short()
         value = float(values[place])
         side, number = ("above", above[place]) if value > above[place] else ("below", below[place])
         sentence = f"{shown(value)}, {side} {shown(float(number))}, which was chosen from the four weeks before."

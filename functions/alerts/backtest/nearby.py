@@ -12,11 +12,11 @@ from itertools import islice
 
 from functions.alerts.backtest.backtesting import walked
 from functions.alerts.backtest.files import Label
-from functions.alerts.backtest.forecasting import forecast
+from functions.alerts.backtest.forecasting import forecast, percent
 from functions.alerts.backtest.histories import Judged
 from functions.alerts.backtest.reports import Report
 from functions.alerts.backtest.varying import Variant, variants
-from functions.alerts.conditions.kinds import Condition
+from functions.alerts.conditions.kinds import Condition, NewValue
 from functions.alerts.conditions.series import Series
 from functions.alerts.spec import Policy
 
@@ -64,7 +64,8 @@ def nearby(
     most: int = MOST_SETTINGS,
 ) -> Nearby:
     """Try up to `most` settings; `judging` gives the history of a condition over the series."""
-    policies = _policies(policy)
+    # A value is new once: to wait for a second time is never to tell.
+    policies = [policy] if isinstance(condition, NewValue) else _policies(policy)
     trials: list[Trial] = []
     for variant in islice(variants(condition, series), max(1, most // len(policies))):
         history = judging(variant.condition)
@@ -105,15 +106,17 @@ def _chosen(trials: Sequence[Trial]) -> Trial:
 def _why(chosen: Trial, own: Trial) -> str:
     if own.report.labels is not None:
         return _why_by_labels(chosen, own)
+    if own.report.judged and chosen.expected_false_a_month is None:
+        return "Choose by the firings: which new values matter is yours to say."
     if chosen.expected_false_a_month is None:
         return "Nothing could be judged: no setting can be told from another on so short a history."
     false = f"about {chosen.expected_false_a_month:.1f} false alarms a month"
     if chosen.report.is_stuck:
-        return f"None: whatever is tried is open {chosen.report.share_firing:.0%} of the time; another condition may suit better."
+        return f"None: whatever is tried is open {percent(chosen.report.share_firing)} of the time; another condition may suit better."
     if _is_bearable(chosen) and chosen.is_own:
         return f"Keep it as it is: {false}, which people bear (up to {BEARABLE_A_MONTH:.0f})."
     if _is_bearable(chosen) and own.report.is_stuck:
-        return f"{chosen.words}: {false}; as it is, it would be open {own.report.share_firing:.0%} of the time."
+        return f"{chosen.words}: {false}; as it is, it would be open {percent(own.report.share_firing)} of the time."
     if _is_bearable(chosen):
         return (
             f"{chosen.words}: the nearest with at most {BEARABLE_A_MONTH:.0f} false alarm a month, "
@@ -128,7 +131,7 @@ def _why_by_labels(chosen: Trial, own: Trial) -> str:
     scores = chosen.report.labels
     if scores is None or not scores.found:
         return "No setting tried finds a labelled incident; another condition may suit better."
-    best = f"finds {scores.found} of {scores.labels} labels, {scores.precision:.0%} of its incidents are right (F1 {scores.f1:.2f})"
+    best = f"finds {scores.found} of {scores.labels} labels, {percent(scores.precision)} of its incidents are right (F1 {scores.f1:.2f})"
     if chosen.is_own:
         return f"Keep it as it is: it {best}, the best of all tried."
     return f"{chosen.words}: {best}, against F1 {_f1(own):.2f} as it is."

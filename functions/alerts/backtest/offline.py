@@ -35,8 +35,6 @@ def try_file(
         series, remarks = numbered(column)
     else:
         series, remarks = series_of(column)
-    if (begin is not None and begin > series.begins[-1]) or (to is not None and to < series.begins[0]):
-        raise InvalidError(f"{path.name} has no point in the time asked for.", hint="Check --from and --to.")
     told = tried(condition, policy, series, labels=labels, begin=begin, to=to, settings=settings, seen=seen)
     return replace(told, report=replace(told.report, remarks=(*remarks, *told.report.remarks)))
 

@@ -38,7 +38,8 @@ class PastIncident:
 class Report:
     """A rule tried on a series from `begin` to `to`, the beginnings of the first and last bucket tried.
 
-    `buckets` have a point there; `judged` of them could be judged, the others were warm-up or not complete.
+    `buckets` were tried (of `no_data` those without a point too); `judged` of them could be
+    judged, the others were warm-up or not over.
     """
 
     name: str

@@ -14,6 +14,7 @@ from functions.alerts.backtest.reports import Report
 from functions.alerts.conditions.kinds import Condition, NewValue
 from functions.alerts.conditions.series import Series
 from functions.alerts.spec import Policy
+from hedgerow.errors import InvalidError
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,12 @@ def tried(
 
     history = judging(condition)
     report = in_words(history, walked(history, policy, labels=labels, begin=begin, to=to))
+    if not report.buckets:
+        raise InvalidError(
+            f"{series.name} has no point in the time asked for.",
+            code="no_points",
+            hint="Check the first and the last day.",
+        )
     beside = None
     if settings:
         most = min(settings, MOST_SETTINGS)

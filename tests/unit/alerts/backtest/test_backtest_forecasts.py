@@ -108,7 +108,7 @@ def test_what_cannot_be_judged_is_said() -> None:
 
 def test_a_rule_that_fires_half_of_the_time_is_told_to_be_none() -> None:
     told = forecast(replace(QUIET, incidents=(incident(FIRST, 45 * 24),)))
-    assert told.words.startswith("1 firing in 90 days, open 50% of the time, so it tells little;")
+    assert told.words.startswith("1 firing in 90 days, open 50 % of the time, so it tells little;")
 
 
 @pytest.mark.parametrize(

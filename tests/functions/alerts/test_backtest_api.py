@@ -1,0 +1,202 @@
+"""POST /v1/alerts/backtest: points of anybody, series and rules of a connection, breakdowns, refusals, other tenants."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from functions.alerts.main import alerts
+from hedgerow.measures import Measure
+from hedgerow.models import Connection, Tenant
+from tests.stage import NOW, Stage, staged
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+PATH = "/v1/alerts/backtest"
+TODAY = NOW.date()
+LOW = TODAY - timedelta(days=20)
+HOURS = [[1_767_225_600 + hour * 3_600, 9 if hour in (50, 51) else 5] for hour in range(100)]
+ABOVE = {"kind": "threshold", "above": 8}
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    async with staged() as built:
+        yield built
+
+
+async def asked(stage: Stage, connection: Connection | None, body: dict[str, Any], status: int = 200) -> dict[str, Any]:
+    tenant = await stage.tenant() if connection is None else None
+    key = await stage.key(tenant, "read") if tenant else await _key(stage, connection)
+    async with stage.calling(alerts, key) as client:
+        answer = await client.post(PATH, json=body)
+    assert answer.status_code == status, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+async def _key(stage: Stage, connection: Connection | None) -> str:
+    assert connection is not None
+    tenant = await stage.store.get(Tenant, connection.tenant_id)
+    assert tenant is not None
+    return await stage.key(tenant, "read")
+
+
+async def shop(stage: Stage, zone: str = "UTC") -> Connection:
+    """A connection with 150 days of daily actives, one of them far too low."""
+    connection = await stage.connection(await stage.tenant("scale"), zone=zone)
+    points: dict[tuple[str, date], float] = {
+        ("posthog_dau", TODAY - timedelta(days=back)): 1000 + back % 7 * 20 for back in range(1, 151)
+    }
+    points["posthog_dau", LOW] = 200
+    await stage.points(connection, points)
+    return connection
+
+
+async def test_points_are_tried_without_any_connection(stage: Stage) -> None:
+    told = await asked(
+        stage,
+        None,
+        {"points": HOURS, "condition": ABOVE, "labels": [["2026-01-03 01:00:00", "2026-01-03 05:00:00"]]},
+    )
+    assert told["grain"] == 3_600
+    (only,) = told["incidents"]
+    assert (only["from"], only["to"]) == ("2026-01-03T02:00:00Z", "2026-01-03T03:00:00Z")
+    assert (only["peak"], only["reason"], only["told_at"]) == (9, "above_threshold", "2026-01-03T03:00:00Z")
+    assert "9" in only["sentence"]
+    assert told["labels"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "median_delay": 3_600.0}
+    assert told["forecast"]["words"].startswith("1 firing in 4 days; expect no false alarms")
+    assert told["nearby"] is None
+
+
+async def test_nearby_settings_come_with_the_one_to_take(stage: Stage) -> None:
+    labels = [["2026-01-03 02:00:00", "2026-01-03 03:00:00"]]
+    body = {"points": HOURS, "condition": {"kind": "threshold", "above": 4}, "labels": labels, "nearby": True}
+    nearby = (await asked(stage, None, body))["nearby"]
+    settings, chosen = nearby["settings"], nearby["settings"][nearby["chosen"]]
+    assert settings[0]["condition"]["above"] == 4
+    assert settings[0]["labels"]["f1"] == 1.0, "always firing finds the label, too"
+    assert len(settings) <= 50
+    assert chosen["labels"]["f1"] == 1.0
+    assert nearby["why"]
+
+
+async def test_a_metric_of_a_connection_is_tried_over_its_last_days(stage: Stage) -> None:
+    connection = await shop(stage, zone="Europe/Berlin")
+    body = {
+        "connection": connection.id,
+        "series": {"kind": "metric", "name": "posthog_dau"},
+        "condition": {"kind": "change", "direction": "drop", "percent": 40},
+        "from": str(TODAY - timedelta(days=60)),
+        "to": str(TODAY - timedelta(days=5)),
+        "labels": [[f"{LOW} 10:00:00", f"{LOW} 12:00:00"]],
+    }
+    told = await asked(stage, connection, body)
+    (only,) = told["incidents"]
+    assert only["from"] == f"{LOW - timedelta(days=1)}T23:00:00Z", "the local day begins at 23:00 UTC"
+    assert only["reason"] == "drop"
+    assert told["labels"]["recall"] == 1.0, "a label within the day meets the day"
+    assert told["buckets"] == 56
+    assert "would have seen that of" in told["forecast"]["words"]
+
+
+async def test_a_saved_rule_is_tried_by_its_id_and_with_another_condition(stage: Stage) -> None:
+    connection = await shop(stage)
+    tenant_key = await _key(stage, connection)
+    tenant = await stage.store.get(Tenant, connection.tenant_id)
+    assert tenant is not None
+    async with stage.calling(alerts, await stage.key(tenant)) as client:
+        wanted = {
+            "name": "low",
+            "series": {"kind": "metric", "name": "posthog_dau"},
+            "condition": {"kind": "threshold", "below": 500},
+        }
+        saved = (await client.post(f"/v1/connections/{connection.id}/rules", json=wanted)).json()
+    body = {"connection": connection.id, "rule": saved["id"]}
+    async with stage.calling(alerts, tenant_key) as client:
+        own = (await client.post(PATH, json=body)).json()
+        other = (await client.post(PATH, json={**body, "condition": {"kind": "threshold", "below": 100}})).json()
+        none = await client.post(PATH, json={**body, "rule": "rule_0000"})
+    assert [each["from"] for each in own["incidents"]] == [f"{LOW}T00:00:00Z"]
+    assert own["name"]
+    assert other["incidents"] == []
+    assert none.status_code == 404
+
+
+async def test_another_tenants_connection_is_none(stage: Stage) -> None:
+    connection = await shop(stage)
+    stranger = await stage.connection(await stage.tenant())
+    body = {
+        "connection": connection.id,
+        "series": {"kind": "metric", "name": "posthog_dau"},
+        "condition": {"kind": "anomaly"},
+    }
+    theirs = await asked(stage, stranger, body, 404)
+    nobodys = await asked(stage, stranger, {**body, "connection": "con_nothing"}, 404)
+    assert theirs == nobodys
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"points": None}, "series"),
+        ({"points": HOURS, "rule": "rule_1"}, "series"),
+        ({"condition": None}, "condition"),
+        ({"condition": {"kind": "new_value"}}, "condition"),
+        ({"condition": {"kind": "threshold", "above": 1, "below": 2}}, "condition.threshold"),
+        ({"points": [[-5, 1], [0, 2]]}, "points.0"),
+        ({"points": [[0, 1], [3_600, 1e200]]}, "points.1"),
+        ({"labels": [["2026-01-02", "2026-01-01"]]}, None),
+        ({"from": "yesterday"}, None),
+        ({"points": [["2026-01-01", 1]]}, None),
+        ({"nearly": True}, "nearly"),
+        ({"to": "1999-01-01"}, None),
+    ],
+)
+async def test_what_cannot_be_tried_is_refused(stage: Stage, change: dict[str, Any], field: str | None) -> None:
+    told = await asked(stage, None, {"points": HOURS, "condition": ABOVE, **change}, 422)
+    assert told["detail"]
+    assert told["hint"]
+    if field is not None:
+        assert told["field"] == field
+
+
+async def test_what_has_no_past_is_said(stage: Stage) -> None:
+    connection = await shop(stage)
+    for series, condition in (
+        ({"kind": "sync"}, {"kind": "threshold", "above": 3}),
+        ({"kind": "flag", "key": "new-checkout"}, {"kind": "stale_flag"}),
+        ({"kind": "metric", "name": "posthog_dau"}, {"kind": "new_value"}),
+    ):
+        told = await asked(
+            stage, connection, {"connection": connection.id, "series": series, "condition": condition}, 422
+        )
+        assert told["hint"]
+
+
+async def test_a_breakdown_is_tried_value_by_value_and_its_new_value_is_found(stage: Stage) -> None:
+    connection = await stage.connection(await stage.tenant("scale"))
+    measure = Measure(event="payment.failed", by="method")
+    points: dict[tuple[str, date], float] = {
+        (measure.series("card"), TODAY - timedelta(days=back)): 20 for back in range(1, 121)
+    }
+    points |= {(measure.series("wire"), TODAY - timedelta(days=back)): 3 for back in range(1, 31)}
+    points[measure.series("card"), LOW] = 90
+    await stage.points(connection, points)
+    body = {
+        "connection": connection.id,
+        "series": {"kind": "event", "event": "payment.failed", "by": "method"},
+        "condition": {"kind": "threshold", "above": 50},
+        "nearby": True,
+    }
+    told = await asked(stage, connection, body)
+    by_value = {each["value"]: each for each in told["values"]}
+    assert {value: len(each["incidents"]) for value, each in by_value.items()} == {"card": 1, "wire": 0}
+    assert len(by_value["card"]["nearby"]["settings"]) == 25, "two values share what one may cost"
+    new = await asked(stage, connection, {**body, "condition": {"kind": "new_value", "days": 14}})
+    (only,) = new["incidents"]
+    assert only["from"] == f"{TODAY - timedelta(days=30)}T00:00:00Z"
+    assert "'wire'" in only["sentence"]
