@@ -78,7 +78,7 @@ class Teams:
                     400, "TriggerInputSchemaMismatch", "Required properties are missing from object: attachments."
                 )
             now = self.desk.kept.now()
-            id = str(self.desk.kept.number() // 1_000)
+            id = str(self.desk.kept.number())
             failed = "; ".join(complaints(said))[:500]
             self.desk.kept.keep(Posted("teams", flow, id, said, now, author="Workflows", failed=failed))
             return Response(status_code=202)

@@ -102,7 +102,7 @@ def policy() -> str:
     """The Content-Security-Policy of these pages: their own style, pictures and forms of this host, nothing else."""
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self'; form-action 'self'; "
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self' data:; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
     )
 
@@ -111,7 +111,7 @@ def _whole(title: str, inside: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark"><meta name="robots" content="noindex">'
+        '<meta name="color-scheme" content="light dark"><meta name="robots" content="noindex"><link rel="icon" href="data:,">'
         f"<title>{escape(title[:120])} · Hedgerow</title><style>{STYLE}</style></head>"
         f'<body><main><div class="card">{inside}</div></main></body></html>'
     )

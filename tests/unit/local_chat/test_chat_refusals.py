@@ -226,6 +226,18 @@ async def test_teams_takes_a_card_and_fails_afterwards(chat: Chat, body: dict[st
     assert services.kept.messages[0].failed == failed
 
 
+async def test_two_messages_of_one_instant_are_two(chat: Chat) -> None:
+    services, client = chat
+    for _ in range(2):
+        await client.post(TEAMS, json=card({"type": "TextBlock", "text": "hello"}))
+        await client.post(SLACK, json={"text": "hello"})
+        await client.post(DISCORD, json={"content": "hello"})
+        await client.post(GOOGLE, json={"text": "hello"})
+        await client.post(WEBHOOK, json={"text": "hello"})
+    assert (await client.get("/inbox")).text.count("<article") == 10
+    assert len({message.id for message in services.kept.messages}) == 10
+
+
 async def test_teams_refuses_what_its_trigger_cannot_read(chat: Chat) -> None:
     services, client = chat
     large = await client.post(TEAMS, json=card({"type": "TextBlock", "text": "x" * 28_672}))
