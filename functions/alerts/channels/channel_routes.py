@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from functions.alerts.channels import channels
 from functions.alerts.channels.channels import ChannelChange, ChannelWanted
+from functions.alerts.channels.comparing import AddressGiven, Compared, is_same
 from functions.alerts.channels.places import ALL
 from functions.alerts.channels.trying import Tried, try_it
 from functions.alerts.records import Channel
@@ -33,6 +34,7 @@ def needs_or_admin(role: Role) -> Callable[[Request], Awaitable[Caller]]:
     return dependency
 
 
+MINE = "mine"
 router = APIRouter()
 Current = Annotated[App, Depends(app_of)]
 Reader = Annotated[Caller, Depends(needs("read"))]
@@ -136,6 +138,13 @@ async def test_channel(channel_id: str, caller: Writer, app: Current) -> Tried:
     return await try_it(app, await channels.channel_of(app, caller.tenant_id, channel_id))
 
 
+@router.post("/v1/channels/{channel_id}/same")
+async def compare_channel(channel_id: str, given: AddressGiven, caller: Writer, app: Current) -> Compared:
+    """Whether it has this address or token already, so that a file that names the secret can be held to it."""
+    channel = await channels.channel_of(app, caller.tenant_id, channel_id)
+    return Compared(same=await is_same(app, channel, given))
+
+
 @router.get("/v1/tenants/{tenant_id}/default-channel")
 async def get_default_channel(tenant_id: str, caller: ReaderOrAdmin, app: Current) -> DefaultView:
     """Where rules without channels tell."""
@@ -165,7 +174,9 @@ def whose(caller: Caller) -> str:
 
 
 def _own(caller: Caller, tenant_id: str) -> str:
-    """Another tenant is answered as none is."""
+    """A tenant may say `mine` for its own id. Another tenant is answered as none is."""
+    if caller.role != "admin" and tenant_id == MINE:
+        return caller.tenant_id
     if caller.role != "admin" and caller.tenant_id != tenant_id:
         raise MissingError("There is no such tenant.", hint="Check the id; `GET /v1/tenants` lists them.")
     return tenant_id

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends
 from starlette.responses import Response
 
+from functions.alerts.incidents import evaluating
 from functions.alerts.records import AlertRule, RuleState
 from functions.alerts.rules import foretelling, forms, ruling
 from functions.alerts.rules.lateness import lateness
@@ -23,7 +24,9 @@ from functions.alerts.rules.templates import TEMPLATES
 from hedgerow import tiers
 from hedgerow.app import App
 from hedgerow.entrypoint import app_of, needs
+from hedgerow.errors import HedgerowError
 from hedgerow.keys import Caller
+from hedgerow.logs import log
 from hedgerow.models import Connection
 from hedgerow.ownership import connection_of
 from hedgerow.ports import Where
@@ -63,6 +66,7 @@ async def create_rule(connection_id: str, wanted: Wanted, caller: Writer, app: C
     form, template = forms.read(wanted)
     told = await foretelling.foretell(app, connection, form)
     saved = await ruling.create(app, connection, form, template)
+    await _judge(app, saved.connection, saved.rule)
     return await _saved(app, saved, told)
 
 
@@ -81,14 +85,18 @@ async def replace_rule(connection_id: str, rule_id: str, wanted: Wanted, caller:
     rule = await ruling.rule_of(app, connection, rule_id)
     form, _ = forms.read(wanted)
     told = await foretelling.foretell(app, connection, form)
-    return await _saved(app, await ruling.replace(app, connection, rule, form), told)
+    saved = await ruling.replace(app, connection, rule, form)
+    await _judge(app, saved.connection, saved.rule)
+    return await _saved(app, saved, told)
 
 
 @router.delete("/v1/connections/{connection_id}/rules/{rule_id}", status_code=204)
 async def remove_rule(connection_id: str, rule_id: str, caller: Writer, app: Current) -> Response:
     """Take a rule away; its open incident is resolved."""
     connection = await connection_of(app, caller, connection_id)
-    await ruling.remove(app, connection, await ruling.rule_of(app, connection, rule_id))
+    rule = await ruling.rule_of(app, connection, rule_id)
+    await ruling.remove(app, connection, rule)
+    await _judge(app, connection, rule)
     return Response(status_code=204)
 
 
@@ -99,6 +107,15 @@ async def snooze_rule(connection_id: str, rule_id: str, wanted: SnoozeWanted, ca
     rule = await ruling.rule_of(app, connection, rule_id)
     snoozed = await ruling.snooze(app, connection, rule, wanted.minutes)
     return _view(app, connection, snoozed, await _states(app, connection))
+
+
+async def _judge(app: App, connection: Connection, rule: AlertRule) -> None:
+    """Judge it at once: a rule over the outbox of a connection that never syncs is woken by nothing else."""
+    try:
+        await evaluating.judge_rule(app, connection, rule)
+    except HedgerowError as error:
+        # It is saved. The next run of the connection judges it.
+        log().warning("alerts.not_judged_at_once", rule_id=rule.id, code=error.code, detail=error.detail)
 
 
 async def _states(app: App, connection: Connection) -> list[RuleState]:
