@@ -51,7 +51,7 @@ def shift_of(lowest: float, highest: float) -> float:
 def warming_up(series: Series, place: int) -> Verdict:
     """How much there is, and how much is needed."""
     have = (series.begins[place] - series.begins[0]) // series.seconds
-    needed = LEAST if series.seconds >= DAY else 7 * DAY // series.seconds
+    needed = LEAST if series.seconds >= DAY else _least_days(series.seconds) * DAY // series.seconds
     told = (
         f"{series.name}: {sentences.buckets(have, series.seconds)} of history, "
         f"{sentences.buckets(needed, series.seconds)} are needed to say what is usual."
@@ -136,6 +136,12 @@ def history(condition: Anomaly, series: Series) -> History:
     return History(begins, firing, recovered, score, low, expected + limit * mad, judged)
 
 
+def _least_days(grain: int) -> int:
+    from functions.alerts.conditions import hours
+
+    return hours.least_days(grain)
+
+
 def _before(series: Series, place: int) -> Sequence[float] | None:
     """The values before a day, at most `BEFORE`, gaps filled; None for too few."""
     if grid.is_even(series, place, BEFORE):
@@ -170,7 +176,7 @@ def _finer(condition: Anomaly, series: Series, place: int) -> Verdict:
 
     upto = replace(series, begins=series.begins[: place + 1], values=series.values[: place + 1])
     a_day = max(1, round(DAY / series.seconds))
-    if (series.begins[place] - series.begins[0]) < hours.LEAST_DAYS * DAY - series.seconds:
+    if (series.begins[place] - series.begins[0]) < hours.least_days(series.seconds) * DAY - series.seconds:
         return warming_up(series, place)
     laid, steps = grid.laid(upto, a_day)
     if steps[-1] < 0:
@@ -190,7 +196,7 @@ def _fill_finer(series: Series, expected: Floats, mad: Floats, mads: Floats, las
 
     a_day = max(1, round(DAY / series.seconds))
     laid, steps = grid.laid(series, a_day)
-    if len(laid) <= hours.LEAST_DAYS * a_day:
+    if len(laid) <= hours.least_days(series.seconds) * a_day:
         return
     found = hours.usual(laid, series.seconds)
     there = np.flatnonzero(steps >= 0)

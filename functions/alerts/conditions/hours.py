@@ -1,8 +1,8 @@
 """What is usual in grains finer than a day, by weekday and time of day: `anomaly`'s way with numpy, for many buckets at once.
 
 From three weeks on the season is a week; before, it is a day, and only what the series has
-never done is unusual (`YOUNG` times its most so far). `LEAST_DAYS` must have passed for
-that. The noise is that of the hour: of the buckets within an hour of this time of day. And
+never done is unusual (`YOUNG` times its most so far). A week must have passed for that, two
+where an hour or more is counted together: by then there were two weekends. The noise is that of the hour: of the buckets within an hour of this time of day. And
 because what is judged every hour must not call for attention for what happens in any week, it
 takes more than `TAMED` times what is passed on one day in seven.
 """
@@ -14,22 +14,29 @@ from typing import TYPE_CHECKING
 from functions.alerts.conditions import days
 from functions.alerts.conditions.anomaly import MAD, OF_LEVEL, OF_SEASON, ROOT_OF_TWO, SENSITIVITY, TOUCH
 from functions.alerts.conditions.days import Expected
-from functions.alerts.conditions.series import DAY
+from functions.alerts.conditions.series import DAY, HOUR
 
 if TYPE_CHECKING:
     import numpy as np
 
     from functions.alerts.conditions.history import Floats, Instants
 
-LEAST_DAYS, WEEKLY_DAYS = 7, 21
+LEAST_DAYS, LEAST_DAYS_OF_HOURS, WEEKLY_DAYS = 7, 14, 21
 WEEKS, DAYS = 8, 14
 """How many seasons make a share, of weeks and of days."""
 LEVEL_HOURS, APART_HOURS = 72, 12
 LASTING_HOURS = (3, 10)
 NOISE_DAYS = 56
+ENOUGH = 12
+"""Swings that must be known to speak of noise."""
 TAIL, TAIL_AT = 0.95, 1.96
-YOUNG, TAMED = 1.3, 1.2
+YOUNG, TAMED = 1.0, 1.2
 TAMED_DAYS, TAMED_AT = 28, 0.86
+
+
+def least_days(grain: int) -> int:
+    """How many days must have passed before a bucket of this grain is judged."""
+    return LEAST_DAYS_OF_HOURS if grain >= HOUR else LEAST_DAYS
 
 
 def usual(values: Floats, grain: int, first: int = 0) -> Expected:
@@ -44,7 +51,7 @@ def usual(values: Floats, grain: int, first: int = 0) -> Expected:
     moved = values + shift
     found = Expected(*(np.full(count - first, np.nan) for _ in Expected._fields))
     weekly = WEEKLY_DAYS * a_day
-    for season, begin, end in ((a_day, LEAST_DAYS * a_day, weekly), (7 * a_day, weekly, count)):
+    for season, begin, end in ((a_day, least_days(grain) * a_day, weekly), (7 * a_day, weekly, count)):
         since, until = max(begin, first), min(end, count)
         if since < until:
             part = _of_season(moved, season, a_day, since, until)
@@ -110,7 +117,7 @@ def _of_season(values: Floats, season: int, a_day: int, begin: int, end: int) ->
         better &= np.abs(limited) > np.maximum(np.abs(tamed), np.abs(best[1]))
         kept = (np.full(end - begin, float(steps)), limited, total[cut] / steps, should[cut] / steps)
         best = [np.where(better, new, old) for new, old in zip(kept, best, strict=True)]
-    enough = known[cut] >= a_day // 2
+    enough = known[cut] >= ENOUGH
     return Expected(expected[cut], mad[cut] * limit / SENSITIVITY, np.where(enough, tamed, np.nan), *best)
 
 
