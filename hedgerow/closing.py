@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 
 from hedgerow import alert_traces, disconnection
+from hedgerow.activity import Scalar, entry
 from hedgerow.app import App
 from hedgerow.disconnection import receipt_id
 from hedgerow.errors import ConflictError, HedgerowError
@@ -119,9 +120,15 @@ async def _fold(app: App, tenant: Tenant) -> None:
     folded = own.model_copy(
         update={"removed": dict(removed), "remaining": remaining, "at": app.now(), "complete": is_last}
     )
-    end: Change = Delete(Tenant, tenant.id, tenant.version) if is_last else Swap(tenant)
+    end: list[Change] = [Swap(tenant)]
+    if is_last:
+        fields: dict[str, Scalar | list[str]] = {"receipt_id": own.id, "removed": sum(removed.values())}
+        end = [
+            Delete(Tenant, tenant.id, tenant.version),
+            Add(entry("tenant.purged", tenant.id, None, app.now(), fields, str(tenant.closing_since))),
+        ]
     gone = [Delete(PurgeReceipt, receipt.id, receipt.version) for receipt in others]
-    await app.store.commit(_write(folded), end, *gone)
+    await app.store.commit(_write(folded), *end, *gone)
 
 
 async def _own(app: App, tenant: Tenant) -> PurgeReceipt:

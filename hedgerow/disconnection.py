@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from hedgerow.activity import Activity, Scalar, entry
 from hedgerow.app import App
 from hedgerow.capture_rules import hash_key_name
 from hedgerow.errors import ConflictError, HedgerowError
 from hedgerow.logs import log
 from hedgerow.messages import PurgeRequested
 from hedgerow.models import Connection, SyncRun, TokenClaim, Trouble
-from hedgerow.ports import Change, Delete, Swap, Where
+from hedgerow.ports import Add, Change, Delete, Swap, Where
 from hedgerow.posthog.keys import claim_id
 from hedgerow.records import derived_id
 
@@ -74,7 +75,8 @@ async def finish(app: App, connection: Connection) -> Connection:
     for _ in range(_TRIES):
         over = _finished(app, connection)
         try:
-            connection = (await app.store.commit(Swap(over), *await _token(app, over))).of(over)
+            changes = (Swap(over), *await _token(app, over), *await _told(app, connection))
+            connection = (await app.store.commit(*changes)).of(over)
             break
         except ConflictError:
             current = await app.store.get(Connection, connection.id)
@@ -152,6 +154,19 @@ def _finished(app: App, connection: Connection) -> Connection:
 async def _token(app: App, connection: Connection) -> list[Change]:
     # Kept for whoever still sends: traffic passes straight through until it is refused. A purge frees and counts it.
     return await release_token(app, connection) if connection.refuse_traffic and not connection.disconnect_purge else []
+
+
+async def _told(app: App, connection: Connection) -> list[Change]:
+    """That it is disconnected, once: a purge passes here again when it died before it was announced."""
+    fields: dict[str, Scalar | list[str]] = {
+        "name": connection.name,
+        "host": connection.host,
+        "project_id": connection.project_id,
+        "purge": connection.disconnect_purge,
+    }
+    since = connection.state_since.isoformat()
+    told = entry("connection.disconnected", connection.tenant_id, connection.id, app.now(), fields, since)
+    return [] if await app.store.get(Activity, told.id) is not None else [Add(told)]
 
 
 async def _fail_pending_runs(app: App, connection: Connection) -> None:

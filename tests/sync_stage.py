@@ -23,7 +23,7 @@ from hedgerow.app import App
 from hedgerow.days import today
 from hedgerow.hours import HourMonth, HourPoint
 from hedgerow.measures import Measure
-from hedgerow.messages import SyncRequested
+from hedgerow.messages import RunEnded, SyncRequested
 from hedgerow.models import ChangeSet, Connection, MetricMonth, ProjectSlot, QueryText, SyncRun, Tenant, Tier
 from hedgerow.months import Point
 from hedgerow.ports import Add, Swap, Where
@@ -65,6 +65,7 @@ class SyncStage:
     tenant: Tenant
     connection_id: str
     deliveries: list[str] = field(default_factory=list)
+    announced: list[str] = field(default_factory=list)
 
     @property
     def store(self) -> Store:
@@ -144,8 +145,12 @@ class SyncStage:
     async def carry_out(self, app: App | None = None) -> None:
         """Deliver messages, in order, until none is left."""
         done: list[int] = []
-        while waiting := await self.queue.exchange(done, [Wanted("sync-requested", 0, 100)]):
+        topics = [Wanted(topic, 0, 100) for topic in (SyncRequested.topic, RunEnded.topic)]
+        while waiting := await self.queue.exchange(done, topics):
             for message in waiting:
+                if message.topic == RunEnded.topic:
+                    self.announced.append(message.key)
+                    continue
                 self.deliveries.append(message.key)
                 await syncing.sync(app or self.app, SyncRequested.model_validate_json(message.body))
             done = [message.id for message in waiting]
@@ -162,7 +167,7 @@ class SyncStage:
             await store.commit(*(Add(record.model_copy(update={"version": 0})) for record in records))
         queue = EmbeddedQueue(":memory:")
         app = replace(self.app, store=store, vault=SealedVault(store, bytes(32)), queue=queue)
-        yield replace(self, app=app, queue=queue, deliveries=[])
+        yield replace(self, app=app, queue=queue, deliveries=[], announced=[])
         await queue.close()
 
     def with_ports(self, **ports: Any) -> SyncStage:

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from functions.connect import claiming, connecting, recognising, testing
+from functions.connect import claiming, connecting, recognising, telling, testing
 from functions.connect.testing import Asked, Findings
 from functions.connect.views import ConnectionChange
 from hedgerow import tiers
@@ -166,7 +166,9 @@ async def _swap_keys(
         )
         try:
             guard = (Swap(tenant),) if tenant is not None else ()
-            done = await app.store.commit(Swap(changed), *guard, *claims, *(Add(run) for run in planned))
+            healed = current.state == "needs_attention" and changed.state == "connected"
+            told = (Add(telling.connected(changed, app.now(), changed.secret_ref)),) if healed else ()
+            done = await app.store.commit(Swap(changed), *guard, *claims, *(Add(run) for run in planned), *told)
         except ConflictError:
             continue
         return done.of(changed), planned

@@ -7,7 +7,7 @@ through itself. The refusal never says whose the token is.
 
 from __future__ import annotations
 
-from functions.connect import testing
+from functions.connect import telling, testing
 from functions.connect.recognising import ACTIVE
 from hedgerow.app import App
 from hedgerow.errors import StateConflictError
@@ -52,8 +52,11 @@ async def _taking(app: App, mine: Connection, token: str, *, proved: bool) -> li
             code="project_token_taken",
             hint="Connect without `project_token` to read metrics; or, if the project is yours, give a personal API key with project:read.",
         )
-    lost = {"state": "needs_attention", "state_since": app.now(), "trouble": LOST, "due_at": None}
-    return [taken, Swap(holder.model_copy(update=lost))]
+    lost = holder.model_copy(
+        update={"state": "needs_attention", "state_since": app.now(), "trouble": LOST, "due_at": None}
+    )
+    told = [Add(telling.needs_attention(lost, app.now()))] if holder.state != "needs_attention" else []
+    return [taken, Swap(lost), *told]
 
 
 def _outweighs(app: App, origin: str, claim: TokenClaim, holder: Connection) -> bool:

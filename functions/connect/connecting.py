@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from functions.connect import claiming, recognising, testing
+from functions.connect import claiming, recognising, telling, testing
 from functions.connect.recognising import Sought
 from functions.connect.showing import Shown
 from functions.connect.testing import Asked, Findings
@@ -200,7 +200,8 @@ async def _plan(app: App, attempt: Attempt) -> Plan:
     planned = first_runs(app, connection)
     write = Swap(connection) if existing is not None else Add(connection)
     # The tenant is swapped unchanged: a tier change at the same moment either sees this connection or is seen by it.
-    return Plan(connection, planned, (Swap(tenant), write, *claims, *(Add(run) for run in planned)))
+    told = Add(telling.connected(connection, app.now(), attempt.reference))
+    return Plan(connection, planned, (Swap(tenant), write, *claims, *(Add(run) for run in planned), told))
 
 
 async def _own(app: App, attempt: Attempt) -> Connection | None:

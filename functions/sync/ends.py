@@ -1,28 +1,38 @@
-"""How a run ends in the store: what follows is announced, then the run is committed, with its whole."""
+"""How a run ends in the store: what follows is announced, then the run is committed, with its whole and its telling."""
 
 from __future__ import annotations
 
-from functions.sync import outcomes
+from functions.sync import outcomes, telling
 from hedgerow.app import App
 from hedgerow.messages import Message, RunEnded, SyncRequested
 from hedgerow.models import Connection, SyncRun
-from hedgerow.ports import Change, Swap
+from hedgerow.ports import Add, Change, Swap
 
 
 async def end(app: App, run: SyncRun) -> None:
     """Announce and commit a run that ends without its connection being written."""
     await app.queue.publish(*following(run, is_news=True))
-    await app.store.commit(Swap(run), *await whole_of(app, run))
+    await app.store.commit(Swap(run), *await changes_with(app, run))
 
 
-async def whole_of(app: App, run: SyncRun) -> list[Change]:
-    """The change of the run the user asked for, when one of its parts has ended."""
-    if run.whole_id is None or run.state not in ("succeeded", "failed"):
+async def changes_with(app: App, run: SyncRun, before: Connection | None = None) -> list[Change]:
+    """What is committed together with a run that ends: the run the user asked for, when this is a part of it, and its telling.
+
+    `before` is the connection as the run found it.
+    """
+    if run.state not in ("succeeded", "failed"):
         return []
-    whole = await app.store.get(SyncRun, run.whole_id)
-    if whole is None or whole.state in ("succeeded", "failed"):
-        return []
-    return [Swap(outcomes.whole_after(whole, run, app.now()))]
+    changes: list[Change] = []
+    whole = await app.store.get(SyncRun, run.whole_id) if run.whole_id is not None else run
+    if run.whole_id is not None:
+        if whole is None or whole.state in ("succeeded", "failed"):
+            return []
+        whole = outcomes.whole_after(whole, run, app.now())
+        changes.append(Swap(whole))
+    if whole is not None:
+        after_trouble = before is not None and before.trouble is not None
+        changes += [Add(told) for told in telling.run_ended(whole, app.now(), after_trouble=after_trouble)]
+    return changes
 
 
 def following(run: SyncRun, *, is_news: bool) -> list[Message]:

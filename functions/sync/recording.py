@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from datetime import date, datetime
 
-from functions.sync import ends, measured, outcomes, storing
+from functions.sync import ends, measured, outcomes, storing, telling
 from functions.sync.asking import Asked
 from functions.sync.hogql import Question, text_of, values_of
 from functions.sync.storing import Stored
@@ -60,7 +60,10 @@ async def finish(visit: Visit, outcome: Asked | HedgerowError, active: int | Non
         changes: list[Change] = [Swap(ended.run), Swap(ended.connection)]
         if ended.slot is not None:
             changes.append(Swap(ended.slot))
-        changes += await ends.whole_of(app, ended.run)
+        changes += await ends.changes_with(app, ended.run, visit.connection)
+        changes += [
+            Add(told) for told in telling.needs_attention(visit.connection, ended.connection, ended.run, app.now())
+        ]
         try:
             await app.store.commit(*changes)
         except ConflictError as conflict:
@@ -96,7 +99,8 @@ async def _changes(visit: Visit, asked: Asked, active: int | None) -> tuple[Stor
     changes += hourly
     if stored.months:
         changes += await _texts(visit, writes, known)
-        changes += _change_sets(visit, stored)
+        sets = _change_sets(visit, stored)
+        changes += [Add(each) for each in (*sets, *telling.metrics_changed(run, sets, visit.app.now()))]
     return stored, changes
 
 
@@ -119,8 +123,8 @@ async def _texts(visit: Visit, writes: list[tuple[Question, Write]], known: set[
     return changes
 
 
-def _change_sets(visit: Visit, stored: Stored) -> list[Change]:
-    sets: list[Change] = []
+def _change_sets(visit: Visit, stored: Stored) -> list[ChangeSet]:
+    sets: list[ChangeSet] = []
     for month, moved in stored.changes.items():
         # The id says which values: should a second visit move others, that is another change set.
         told = derived_id(
@@ -134,7 +138,7 @@ def _change_sets(visit: Visit, stored: Stored) -> list[Change]:
             reason="timezone" if stored.rezoned else "late_events_or_merges",
             changes=tuple(moved),
         )
-        sets.append(Add(record))
+        sets.append(record)
     return sets
 
 

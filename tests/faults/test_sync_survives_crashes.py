@@ -13,6 +13,7 @@ import pytest
 from hedgerow import slots
 from hedgerow.adapters.firestore import FirestoreStore
 from hedgerow.adapters.sqlite import SqliteStore
+from hedgerow.measures import Measure
 from hedgerow.models import ProjectSlot, SyncRun
 from hedgerow.months import Value
 from hedgerow.ports import Where
@@ -42,6 +43,8 @@ class Remains:
     points: dict[tuple[str, date], Value]
     changes: list[tuple[str, date, float | None, float | None]]
     states: list[tuple[str, str]]
+    told: list[str]
+    hours: dict[tuple[str, int], float]
 
 
 async def remains(stage: SyncStage) -> Remains:
@@ -54,6 +57,8 @@ async def remains(stage: SyncStage) -> Remains:
         {place: point.value for place, point in (await stage.points()).items()},
         sorted(changed),
         sorted((run.kind, run.state) for run in await stage.runs()),
+        sorted(f"{told.kind} {told.fields.get('metrics', '')}" for told in await stage.activity()),
+        {place: point.value for place, point in (await stage.hours()).items()},
     )
 
 
@@ -73,6 +78,7 @@ async def by_hand(stage: SyncStage) -> None:
 async def prepared() -> AsyncIterator[SyncStage]:
     """An installation with a first sync behind it and a late event before it, to be copied for every death."""
     async with sync_stage(EVENTS) as stage:
+        await stage.measure(Measure(event="paid", hourly=True))
         await stage.first_sync()
         stage.posthog.load([LATE])
         yield stage
@@ -128,6 +134,9 @@ async def dies_and_heals(
     where = f"call {fuse.at} {'after' if fuse.after else 'before'}: {fuse.calls[-1]}"
     assert left.points == expected.points, where
     assert left.changes == expected.changes, where
+    assert left.hours == expected.hours, where
+    assert set(left.told) == set(expected.told), where
+    assert sum(told.startswith("metrics.changed") for told in left.told) == 1, where
     assert set(left.states) == set(expected.states), where
     await assert_nothing_stuck(stage, where)
 
