@@ -92,11 +92,12 @@ async def _beside(app: App, lead: Notification, thread: Thread | None, now: date
 
 
 def _can_join(one: Notification, lead: Notification) -> bool:
+    """One that was tried before may have arrived: it keeps a message, and a key, of its own."""
     return (
         one.state == "pending"
         and one.channel_id == lead.channel_id
         and one.subject_id != lead.subject_id
-        and not one.members
+        and not one.attempts
         and one.kind in ("opened", "worse", "acknowledged", "snoozed", "resolved")
     )
 

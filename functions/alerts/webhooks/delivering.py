@@ -22,6 +22,7 @@ from hedgerow.channels import sending
 from hedgerow.channels.notice import Notice
 from hedgerow.errors import ConflictError, HedgerowError, OutboundError
 from hedgerow.messages import NotificationDue
+from hedgerow.models import Trouble
 from hedgerow.ports import Change, Swap, Where
 from hedgerow.records import new_id
 
@@ -37,9 +38,10 @@ _TRIES = 6
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """How far a turn came: when to go on, None when nothing is left."""
+    """How far a turn came: when to go on, None when nothing is left; and what went wrong first."""
 
     again_at: datetime | None
+    trouble: Trouble | None = None
 
 
 async def deliver(app: App, webhook_id: str) -> None:
@@ -66,7 +68,7 @@ async def _turn(app: App, webhook: Webhook) -> Turn:
         place = await opened(app, webhook)
     except ClosedError as error:
         await _close(app, webhook, error)
-        return Turn(None)
+        return Turn(app.now())
     page = await app.store.find(
         Notification,
         Where("channel_id", "==", webhook.id),
@@ -74,23 +76,24 @@ async def _turn(app: App, webhook: Webhook) -> Turn:
         limit=AT_ONCE,
     )
     again_at: datetime | None = None
+    first: Trouble | None = None
     failures = 0
     for entry in page.items:
         if time.monotonic() > ends:
-            return Turn(again_at or app.now())
-        trouble = await _send(app, place, entry)
-        if trouble is None:
+            return Turn(again_at or app.now(), first)
+        failure = await _send(app, place, entry)
+        if failure is None:
             continue
-        due = await _failed(app, entry, trouble)
+        due = await _failed(app, entry, failure)
+        if failure.code in GONE:
+            await _close(app, webhook, failure)
+            return Turn(app.now())
         failures += 1
-        if trouble.code in GONE:
-            await _close(app, webhook, trouble)
-            return Turn(None)
-        again_at = again_at or due
+        again_at, first = again_at or due, first or trouble_of(failure)
         if due is not None and (entry.attempts + 1 < HELD_FOR or failures == MOST_FAILURES):
-            return Turn(again_at)
+            return Turn(again_at, first)
     more = page.next_cursor is not None
-    return Turn(again_at or (app.now() if more else None))
+    return Turn(again_at or (app.now() if more else None), first)
 
 
 async def _send(app: App, place: Place, entry: Notification) -> HedgerowError | None:
@@ -161,12 +164,12 @@ async def _let_go(app: App, claimed: Webhook, mark: str, turn: Turn) -> None:
         current = await app.store.get(Webhook, claimed.id)
         if current is None or current.claimed_by != mark:
             return
-        due = turn.again_at
+        due, trouble = turn.again_at, turn.trouble
         if due is None and current.queued != claimed.queued:
             due = app.now()
         if current.disabled_at is not None:
-            due = None
-        free = current.model_copy(update={"claimed_by": None, "due_at": due})
+            due, trouble = None, current.trouble
+        free = current.model_copy(update={"claimed_by": None, "due_at": due, "trouble": trouble})
         try:
             free = (await app.store.commit(Swap(free))).of(free)
         except ConflictError:

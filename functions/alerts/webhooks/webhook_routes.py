@@ -30,7 +30,7 @@ class WebhookView(BaseModel):
     shown: str
     enabled: bool
     disabled_at: datetime | None
-    trouble: Trouble | None
+    trouble: Trouble | None = Field(description="Why it was switched off, or what went wrong last.")
     pending: int = Field(description="Entries that wait to be delivered.")
     dead: int = Field(description="Entries given up in the last 30 days; POST …/replay sends them again.")
     rotated_at: datetime | None

@@ -39,6 +39,7 @@ class Receiver:
     port: int = 0
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
@@ -58,6 +59,7 @@ class Receiver:
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 self.headers.append(headers)
                 self.bodies.append(json.loads(body))
+                self.came.set()
                 answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
                 await asyncio.sleep(self.delay)
                 writer.write(answer)
