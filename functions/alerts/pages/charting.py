@@ -14,7 +14,8 @@ from functions.alerts.series import reading
 from hedgerow.models import Connection
 
 if TYPE_CHECKING:
-    from functions.alerts.pages.charts import Band, Theme
+    from functions.alerts.pages.charts import Theme
+    from functions.alerts.pages.plotting import Band
     from hedgerow.app import App
 
 # How much is shown: enough weekdays to see what is usual, few enough buckets to see one on a phone.
@@ -26,20 +27,25 @@ async def chart_of(app: App, incident: Incident, theme: Theme) -> bytes:
     """The PNG. Without a connection, rule or point it says that there is nothing to show."""
     from functions.alerts.pages import charts
 
-    series, band = await _series_of(app, incident)
-    return charts.png(series, incident, band, theme)
-
-
-async def _series_of(app: App, incident: Incident) -> tuple[Series, Band | None]:
     connection = await app.store.get(Connection, incident.connection_id)
     rule = await app.store.get(AlertRule, incident.rule_id)
-    nothing = Series(incident.rule_name, DAY, (), (), int(app.now().timestamp()))
-    if connection is None:
-        return nothing, None
-    if rule is None:
-        if incident.rule_id != health.rule_id(connection.id):
-            return nothing, None
+    if rule is None and connection is not None and incident.rule_id == health.rule_id(connection.id):
         rule = health.health_rule(connection)
+    if connection is None or rule is None:
+        return charts.png(_nothing(app, incident), incident, None, theme)
+    series, band = await _series_of(app, incident, connection, rule)
+    # A person chose a threshold: what is within is allowed, usual or not.
+    name = "allowed" if isinstance(rule.condition, Threshold) else "usual"
+    return charts.png(series, incident, band, theme, name)
+
+
+def _nothing(app: App, incident: Incident) -> Series:
+    return Series(incident.rule_name, DAY, (), (), int(app.now().timestamp()))
+
+
+async def _series_of(
+    app: App, incident: Incident, connection: Connection, rule: AlertRule
+) -> tuple[Series, Band | None]:
     grain = waking.grain_of(rule.series) or DAY
     until = _until(incident, grain, app.now())
     shown = _shown_days(incident, grain, until)
@@ -47,7 +53,7 @@ async def _series_of(app: App, incident: Incident) -> tuple[Series, Band | None]
     found = await reading.read(app, connection, rule.series, days=days, now=until)
     series = next((each for each in found if each.value == incident.value), None)
     if series is None:
-        return nothing, None
+        return _nothing(app, incident), None
     return _cut(series, _band(rule, series), int((until - timedelta(days=shown)).timestamp()))
 
 

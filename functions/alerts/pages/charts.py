@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from functions.alerts.conditions.series import DAY, Series
 from functions.alerts.pages.lettering import Lettering
+from functions.alerts.pages.plotting import Band, Plot, plot_of
 from functions.alerts.pages.scales import Scale, time_ticks, value_label, value_scale
 from functions.alerts.records import Incident
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
 
 Theme = Literal["light", "dark"]
-Band = Sequence[tuple[float | None, float | None]]
 Point = tuple[float, float]
 
 WIDTH, HEIGHT = 800, 450
@@ -29,10 +30,7 @@ LEFT, RIGHT, TOP, BOTTOM = 124, 22, 120, 58
 TITLE_SIZE, LABEL_SIZE = 32, 26
 FINER = 2
 """Lines are drawn so many times larger: Pillow draws none with soft edges."""
-
-MOST_BUCKETS = 800
-# No number of anybody's, NaN among them; room above it for the arithmetic of scales.
-BEYOND = 1e150
+DASH = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,53 +67,33 @@ class _Frame:
         return HEIGHT - BOTTOM - self.values.share(value) * (HEIGHT - TOP - BOTTOM)
 
 
-def png(series: Series, incident: Incident | None, band: Band | None, theme: Theme = "light") -> bytes:
+def png(
+    series: Series, incident: Incident | None, band: Band | None, theme: Theme = "light", band_name: str = "usual"
+) -> bytes:
     """The chart, 800 by 450 pixels.
 
     `band` has a low and a high for each bucket of the series; one that is None or NaN is
-    no limit. Of more than 800 buckets the newest are shown. Any name will do: letters the
-    font does not have are left out.
+    no limit. Of more than 800 buckets the newest are shown; those at the end that are not
+    complete are dashed. Any name will do: letters the font does not have are left out.
     """
     from PIL import Image
 
     colours = THEMES[theme]
-    points, limits = _finite(series, band)
+    plot = plot_of(series, band)
     letters = Lettering(LABEL_SIZE, TITLE_SIZE)
-    if not points:
+    if not plot.points:
         image = Image.new("RGB", (WIDTH, HEIGHT), colours.ground)
         letters.centred(image, WIDTH / 2, HEIGHT / 2, "No points to show", colours.soft)
     else:
-        edges = [edge for pair in limits if pair is not None for edge in pair if math.isfinite(edge)]
-        scale = value_scale([value for _, value in points], edges, series.unit)
-        frame = _Frame(points[0][0], points[-1][0] + series.seconds, scale)
-        image = _drawn(series, points, limits, frame, _stretch(incident, frame), colours)
-        _label(image, series, points, frame, letters, colours)
-    _head(image, series, incident, letters, colours, has_band=any(limits))
+        scale = value_scale([value for _, value in plot.points], plot.edges(), series.unit)
+        frame = _Frame(plot.points[0][0], plot.points[-1][0] + series.seconds, scale)
+        image = _drawn(plot, frame, _stretch(incident, frame), colours)
+        _label(image, series, frame, letters, colours)
+    _head(image, series, incident, letters, colours, band_name=band_name if any(plot.limits) else "")
     # A palette of so few colours is a third of the size, and nobody sees the difference.
     written = io.BytesIO()
     image.quantize(64, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(written, "PNG", compress_level=6)
     return written.getvalue()
-
-
-def _finite(series: Series, band: Band | None) -> tuple[list[tuple[int, float]], list[tuple[float, float] | None]]:
-    """The newest points that are numbers, and beside each its expected range where there is one."""
-    points: list[tuple[int, float]] = []
-    limits: list[tuple[float, float] | None] = []
-    for place in range(max(0, len(series.begins) - MOST_BUCKETS), len(series.begins)):
-        value = float(series.values[place])
-        if not abs(value) < BEYOND:
-            continue
-        low, high = band[place] if band is not None and place < len(band) else (None, None)
-        points.append((int(series.begins[place]), value))
-        limits.append(_range(low, high))
-    return points, limits
-
-
-def _range(low: float | None, high: float | None) -> tuple[float, float] | None:
-    """Both limits; one that is not there is endless, and with neither there is no range."""
-    lowest = -math.inf if low is None or not abs(low) < BEYOND else float(low)
-    highest = math.inf if high is None or not abs(high) < BEYOND else float(high)
-    return None if math.isinf(lowest) and math.isinf(highest) else (lowest, highest)
 
 
 def _stretch(incident: Incident | None, frame: _Frame) -> tuple[float, float] | None:
@@ -130,82 +108,58 @@ def _stretch(incident: Incident | None, frame: _Frame) -> tuple[float, float] | 
     return left, max(frame.x(end), left + 4)
 
 
-def _drawn(
-    series: Series,
-    points: Sequence[tuple[int, float]],
-    limits: Sequence[tuple[float, float] | None],
-    frame: _Frame,
-    stretch: tuple[float, float] | None,
-    colours: _Colours,
-) -> Image:
+def _drawn(plot: Plot, frame: _Frame, stretch: tuple[float, float] | None, colours: _Colours) -> Image:
     """Everything but the letters."""
     from PIL import Image, ImageDraw
 
     image = Image.new("RGB", (WIDTH * FINER, HEIGHT * FINER), colours.ground)
     draw = ImageDraw.Draw(image)
-
-    def fine(places: Sequence[Point]) -> list[Point]:
-        return [(x * FINER, y * FINER) for x, y in places]
-
     bottom = HEIGHT - BOTTOM
     if stretch is not None:
-        draw.rectangle(fine([(stretch[0], TOP), (stretch[1], bottom)]), fill=colours.wash)
-        draw.rectangle(fine([(stretch[0], bottom), (stretch[1], bottom + 6)]), fill=colours.edge)
-    half = series.seconds / 2
-    for run in _runs(points, series.seconds):
-        for part in _with_limits(points, limits, run):
-            upper = [(frame.x(at + half), frame.y(high)) for at, (_, high) in part]
-            lower = [(frame.x(at + half), frame.y(low)) for at, (low, _) in part]
-            if len(part) > 1:
-                draw.polygon(fine([*upper, *reversed(lower)]), fill=colours.band)
+        draw.rectangle(_fine([(stretch[0], TOP), (stretch[1], bottom)]), fill=colours.wash)
+        draw.rectangle(_fine([(stretch[0], bottom), (stretch[1], bottom + 6)]), fill=colours.edge)
+    half = plot.seconds / 2
+    for part in plot.limited():
+        upper = [(frame.x(at + half), frame.y(high)) for at, (_, high) in part]
+        lower = [(frame.x(at + half), frame.y(low)) for at, (low, _) in part]
+        if len(part) > 1:
+            draw.polygon(_fine([*upper, *reversed(lower)]), fill=colours.band)
     for tick in frame.values.ticks:
-        draw.line(fine([(LEFT, frame.y(tick)), (WIDTH - RIGHT, frame.y(tick))]), colours.grid, FINER)
-    for run in _runs(points, series.seconds):
-        places = [(frame.x(points[place][0] + half), frame.y(points[place][1])) for place in run]
-        if len(places) > 1:
-            draw.line(fine(places), colours.line, 4 * FINER, joint="curve")
-        else:
-            draw.circle(fine(places)[0], 4 * FINER, fill=colours.line)
-    last = (frame.x(points[-1][0] + half), frame.y(points[-1][1]))
-    draw.circle(fine([last])[0], 8 * FINER, fill=colours.edge if stretch else colours.line)
+        draw.line(_fine([(LEFT, frame.y(tick)), (WIDTH - RIGHT, frame.y(tick))]), colours.grid, FINER)
+    for run in plot.runs():
+        places = [(frame.x(plot.points[place][0] + half), frame.y(plot.points[place][1])) for place in run]
+        _line(draw, places, max(0, plot.whole - run.start), colours.line)
+    at, value = plot.points[-1]
+    colour = colours.edge if stretch else colours.line
+    last = _fine([(frame.x(at + half), frame.y(value))])[0]
+    is_whole = plot.whole == len(plot.points)
+    draw.circle(last, 8 * FINER, fill=colour if is_whole else colours.ground, outline=colour, width=3 * FINER)
     return image.resize((WIDTH, HEIGHT), Image.Resampling.BOX)
 
 
-def _runs(points: Sequence[tuple[int, float]], seconds: int) -> Iterator[range]:
-    """Stretches without a gap. A local day may be an hour longer; half a bucket more is a gap."""
-    begin = 0
-    for place, (before, after) in enumerate(pairwise(points), 1):
-        if after[0] - before[0] > seconds * 1.5:
-            yield range(begin, place)
-            begin = place
-    yield range(begin, len(points))
+def _line(draw: ImageDraw, places: Sequence[Point], whole: int, colour: str) -> None:
+    """A run: drawn through as far as its buckets are whole, dashed from there."""
+    solid = places[:whole]
+    if len(solid) > 1:
+        draw.line(_fine(solid), colour, 4 * FINER, joint="curve")
+    elif len(places) == 1 or whole == 1:
+        draw.circle(_fine(places)[0], 4 * FINER, fill=colour)
+    for begin, end in pairwise(places[max(0, whole - 1) :]):
+        pieces = max(1, round(math.dist(begin, end) / DASH))
+        for piece in range(0, pieces, 2):
+            dash = [_between(begin, end, piece / pieces), _between(begin, end, (piece + 1) / pieces)]
+            draw.line(_fine(dash), colour, 3 * FINER)
 
 
-def _with_limits(
-    points: Sequence[tuple[int, float]], limits: Sequence[tuple[float, float] | None], run: range
-) -> Iterator[list[tuple[int, tuple[float, float]]]]:
-    """The parts of a run that have an expected range."""
-    part: list[tuple[int, tuple[float, float]]] = []
-    for place in run:
-        limit = limits[place]
-        if limit is None:
-            if part:
-                yield part
-            part = []
-        else:
-            part.append((points[place][0], limit))
-    if part:
-        yield part
+def _between(begin: Point, end: Point, share: float) -> Point:
+    return begin[0] + (end[0] - begin[0]) * share, begin[1] + (end[1] - begin[1]) * share
 
 
-def _label(
-    image: Image,
-    series: Series,
-    points: Sequence[tuple[int, float]],
-    frame: _Frame,
-    letters: Lettering,
-    colours: _Colours,
-) -> None:
+def _fine(places: Sequence[Point]) -> list[Point]:
+    return [(x * FINER, y * FINER) for x, y in places]
+
+
+def _label(image: Image, series: Series, frame: _Frame, letters: Lettering, colours: _Colours) -> None:
     """The axes' labels. A label that would touch the one before is left out."""
     for tick in frame.values.ticks:
         letters.right(image, LEFT - 12, frame.y(tick), value_label(tick, series.unit), colours.soft)
@@ -226,7 +180,7 @@ def _head(
     letters: Lettering,
     colours: _Colours,
     *,
-    has_band: bool,
+    band_name: str,
 ) -> None:
     """The title, and below it what the colours mean."""
     from PIL import ImageDraw
@@ -235,7 +189,7 @@ def _head(
     letters.title(image, 24, 36, " · ".join(part for part in parts if part), WIDTH - 48, colours.ink)
     draw = ImageDraw.Draw(image)
     x = 24.0
-    kinds = [("usual", colours.band)] if has_band else []
+    kinds = [(band_name, colours.band)] if band_name else []
     if incident is not None:
         kinds.append(("incident", colours.edge))
     for words, colour in kinds:
