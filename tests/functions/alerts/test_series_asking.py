@@ -133,6 +133,17 @@ async def test_what_events_do_not_tell_is_refused() -> None:
         assert not stage.posthog.requests
 
 
+async def test_pieces_of_a_long_span_agree_on_the_values() -> None:
+    spec = EventSeries(event="payment.completed", by="method", grain="hour")
+    old = [event("payment.completed", NOW - timedelta(days=90 + age), method=f"m{age}") for age in range(25)]
+    often = [event("payment.completed", NOW - timedelta(days=1), method=f"o{number % 20}") for number in range(40)]
+    async with sync_stage([*old, *often]) as stage:
+        found = await asking.ask(stage.app, await stage.connection(), spec, LAST - timedelta(days=119), LAST)
+        assert sum(count for path, count in stage.posthog.requests.items() if "query" in path) == 2
+    # The first eighty days alone would have ranked the values that were there then.
+    assert {series.value for series in found} == {f"o{number}" for number in range(20)}
+
+
 async def test_it_waits_for_no_turn_and_leaves_none_behind() -> None:
     async with sync_stage(PAYMENTS) as stage:
         connection = await stage.connection()

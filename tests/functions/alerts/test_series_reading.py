@@ -24,9 +24,10 @@ from hedgerow import days, hours
 from hedgerow.deliveries import Delivery, hour_of
 from hedgerow.hours import HourMonth, HourPoint, Hours
 from hedgerow.models import Connection, SyncProgress, Tier
+from hedgerow.months import Month, Point
 from hedgerow.ports import Add
 from hedgerow.records import new_id
-from tests.stage import NOW, Stage, staged
+from tests.stage import NOW, Stage, month_record, staged
 
 BERLIN = "Europe/Berlin"
 TODAY = date(2026, 11, 20)
@@ -175,25 +176,21 @@ async def test_a_ratio_is_silent_below_its_minimum_and_says_so(stage: Stage) -> 
     assert loud.name == "payment.failed per payment.failed + payment.completed by method = card"
 
 
-async def test_a_ratio_is_as_complete_as_its_least_complete_side(stage: Stage) -> None:
+async def test_a_difference_is_as_complete_as_its_least_complete_side(stage: Stage) -> None:
     connection = await connected(stage)
-    failed, completed = EventSeries(event="a"), EventSeries(event="b")
-    end = days.ends(ago(1), "UTC")
-    early, late = (
-        stage.write(connection, end + timedelta(minutes=5)),
-        stage.write(connection, end + timedelta(hours=13)),
-    )
-    await stage.points(connection, {(stored(failed), ago(1)): 50}, early)
-    (alone,) = await read(stage, connection, failed)
-    other = await connected(stage)
-    await stage.points(other, {(stored(completed), ago(1)): 50}, late)
-    (whole,) = await read(stage, other, completed)
-    assert alone.arrived is not None
-    assert whole.arrived is not None
-    assert alone.arrived[-1] < 0.9
-    assert whole.arrived[-1] == 1
-    spec = DifferenceSeries(of=MetricSeries(name="posthog_events"), less=failed)
-    assert (await read(stage, connection, spec))[0].begins == ()
+    early, late = EventSeries(event="a"), EventSeries(event="b")
+    month = Month("2026-11")
+    for spec, after in ((early, timedelta(minutes=5)), (late, timedelta(hours=13))):
+        write = stage.write(connection, days.ends(ago(1), "UTC") + after)
+        month.put(stored(spec), ago(1), Point(50, write))
+    await stage.add(month_record(connection, month, NOW))
+    shares: list[float] = []
+    for series in (early, late, DifferenceSeries(of=late, less=early), DifferenceSeries(of=early, less=late)):
+        (one,) = await read(stage, connection, series)
+        assert one.arrived is not None
+        shares.append(one.arrived[0])
+    assert shares[0] < 0.9
+    assert shares[1:] == [1, shares[0], shares[0]]
 
 
 async def test_a_closed_day_that_stayed_as_it_was_was_asked_for_again(stage: Stage) -> None:

@@ -1,0 +1,73 @@
+"""What a sync stores of a rule's measures, read, is what PostHog answers when asked for the same series."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from functions.alerts.series import asking, measuring, reading
+from functions.alerts.spec import DifferenceSeries, EventSeries, MetricSeries, RatioSeries, SeriesSpec
+from functions.sync import measuring as arms_of_the_sync
+from hedgerow import days, measure_hogql
+from hedgerow.measures import Filter, Measure
+from hedgerow.ports import Swap
+from tests.sync_stage import NOW, sync_stage
+
+FAILED, COMPLETED = (EventSeries(event=f"payment.{end}", by="method") for end in ("failed", "completed"))
+CARD = Filter(property="method", values=("card", "giro"))
+MANY = Filter(property="amount", values=(3, 4.0, True, "x"))
+SPECS: list[SeriesSpec] = [
+    EventSeries(event="payment.failed"),
+    MetricSeries(name="posthog_dau", grain="hour"),
+    EventSeries(event="payment.completed", math="sum", of="amount", by="method", grain="hour"),
+    EventSeries(event="payment.completed", math="p95", of="amount"),
+    EventSeries(math="persons", where=(CARD, MANY)),
+    RatioSeries(of=FAILED, to=(FAILED, COMPLETED), minimum=2),
+    DifferenceSeries(of=COMPLETED, less=FAILED),
+]
+
+
+def events() -> list[dict[str, Any]]:
+    methods = ("card", "sepa", None, "card")
+    return [
+        {
+            "event": "payment.failed" if number % 5 == 0 else "payment.completed",
+            "distinct_id": f"p{number % 17}",
+            "timestamp": (NOW - timedelta(minutes=37 * number)).isoformat(),
+            "properties": {"method": methods[number % 4], "amount": number % 11},
+        }
+        for number in range(400)
+    ]
+
+
+def test_the_arms_are_the_syncs_own() -> None:
+    measures = measuring.merge_measures([("all", tuple(m for spec in SPECS for m in measuring.measures_of(spec)))])
+    parts = {measure.id: ("card", "it's") for measure in measures if measure.by is not None}
+    measures += (Measure(event="it's", where=(MANY,), hourly=True),)
+    for rank in (True, False):
+        assert measure_hogql.arms(measures, rank=rank) == arms_of_the_sync.arms(measures, rank=rank)
+    assert measure_hogql.values(measures, parts) == arms_of_the_sync.values(measures, parts)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kolkata"])
+async def test_what_is_stored_is_what_is_asked(zone: str) -> None:
+    needs = [(str(number), measuring.measures_of(spec)) for number, spec in enumerate(SPECS)]
+    async with sync_stage(events(), zone=zone) as stage:
+        connection = await stage.connection()
+        await stage.store.commit(Swap(connection.model_copy(update={"measures": measuring.merge_measures(needs)})))
+        await stage.first_sync()
+        connection = await stage.connection()
+        last = days.today(NOW, zone)
+        for spec in SPECS:
+            stored = await reading.read(stage.app, connection, spec, days=5, now=NOW)
+            asked = await asking.ask(stage.app, connection, spec, last - timedelta(days=4), last)
+            assert len(asked) >= 1, spec
+            assert [series.value for series in stored] == [series.value for series in asked], spec
+            for one, other in zip(stored, asked, strict=True):
+                assert dict(zip(one.begins, one.values, strict=True)) == pytest.approx(
+                    dict(zip(other.begins, other.values, strict=True))
+                ), spec
+                assert one.silent == other.silent
+                assert any(one.values)
