@@ -79,7 +79,7 @@ def verdict_of(condition: Anomaly, series: Series, place: int, usual: Usual, wee
     is_asked = (
         score > limit
         and condition.direction != ("drop" if mads > 0 else "rise")
-        and (value >= condition.minimum or usual.expected >= condition.minimum)
+        and (not condition.minimum or max(value, usual.expected) >= condition.minimum)
     )
     unit = series.unit
     if lasts:
@@ -127,7 +127,9 @@ def history(condition: Anomaly, series: Series) -> History:
         lasts = (np.abs(lasting) > limit) & (np.abs(mads) <= limit)
         told = np.where(lasts, lasting, mads)
         score = np.abs(told)
-        firing = (score > limit) & ((values >= condition.minimum) | (expected >= condition.minimum))
+        firing = score > limit
+        if condition.minimum:
+            firing &= np.maximum(values, expected) >= condition.minimum
         if condition.direction != "both":
             firing &= (told < 0) if condition.direction == "drop" else (told > 0)
         low = expected - limit * mad

@@ -45,7 +45,7 @@ def judge_at(condition: Change, series: Series, place: int) -> Verdict:
     low, high = before - width, before + width
     is_rise = value > high and condition.direction != "drop"
     is_drop = value < low and condition.direction != "rise"
-    fires = (is_rise or is_drop) and (value >= condition.minimum or before >= condition.minimum)
+    fires = (is_rise or is_drop) and (not condition.minimum or max(value, before) >= condition.minimum)
     against = _named(condition, series, begin)
     low = 0.0 if low < 0 <= min(value, before) else low
     told = f"{series.name}: {sentences.number(value, unit)}, {_by(value, before)} against {sentences.number(before, unit)} {against}"
@@ -78,7 +78,8 @@ def history(condition: Change, series: Series) -> History:
     judged = ~np.isnan(low)
     with np.errstate(invalid="ignore", divide="ignore"):
         fires = ((values > high) & (condition.direction != "drop")) | ((values < low) & (condition.direction != "rise"))
-        fires &= (values >= condition.minimum) | (before >= condition.minimum)
+        if condition.minimum:
+            fires &= np.maximum(values, before) >= condition.minimum
         score = np.where(width > 0, np.abs(values - before) / width, np.where(judged, 0.0, np.nan))
     begins = np.asarray(series.begins, dtype=np.int64)
     return History(begins, fires & judged, ~fires & judged, score, low, high, judged)
