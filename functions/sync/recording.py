@@ -20,6 +20,9 @@ from hedgerow.months import Month, Value, Write
 from hedgerow.ports import Add, Change, Swap
 from hedgerow.records import derived_id
 
+# The store's documents end at a mebibyte: some eight hundred hourly series of small numbers.
+MOST_PACKED = 900_000
+
 
 async def store(visit: Visit, asked: Asked, active: int | None) -> None:
     """Write the points that moved, guarded by the run and the connection; nothing when none did."""
@@ -160,14 +163,25 @@ def _month_change(visit: Visit, month: Month) -> Change:
 
 
 def _hour_changes(visit: Visit, asked: Asked, began: datetime) -> tuple[list[Change], int]:
-    """The months of hours in which something is new, and how many hours are new or have moved."""
+    """The months of hours in which something is new, and how many hours are new or have moved.
+
+    A month that no store could take is left as it is: the days must not fail with it.
+    """
     held = visit.hours()
     moved = measured.merge_hours(held, measured.hourly(asked.questions, asked.facts, held), began)
-    return [_hours_change(visit, held[month]) for month in sorted(moved)], sum(moved.values())
+    changes: list[Change] = []
+    for month in sorted(moved):
+        packed = hours.pack(held[month])
+        if len(packed) > MOST_PACKED:
+            log().warning("sync.too_many_hours", connection_id=visit.connection.id, month=month, bytes=len(packed))
+            del moved[month]
+            continue
+        changes.append(_hours_change(visit, held[month], packed))
+    return changes, sum(moved.values())
 
 
-def _hours_change(visit: Visit, month: Hours) -> Change:
-    packed, now = hours.pack(month), visit.app.now()
+def _hours_change(visit: Visit, month: Hours, packed: bytes) -> Change:
+    now = visit.app.now()
     record = visit.hour_records.get(month.month)
     if record is not None:
         return Swap(record.model_copy(update={"packed": packed, "updated_at": now}))
