@@ -58,7 +58,7 @@ def tell(stage: Stage, posthog: dict[str, str]) -> None:
     )
     with_chat = {"HEDGEROW_CHANNEL_URL": f"{url}/inbox/services/discord/api/webhooks/1234567890/demo-token"}
     stage.variables |= with_chat
-    stage.run("channels", "add", "team", "--default")
+    stage.run("channels", "add", "team", "--kind", "discord", "--default")
     del stage.variables["HEDGEROW_CHANNEL_URL"]
     stage.run("channels", "test", "team")
     _say(

@@ -52,6 +52,13 @@ def add(
     slack_channel: Annotated[
         str | None, typer.Option(metavar="ID", help="With a Slack bot token: the room's id, such as C0123456789.")
     ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="slack, discord, teams, google_chat or webhook, where the address does not tell: a stand-in, a proxy.",
+        ),
+    ] = None,
     default: Annotated[bool, typer.Option("--default", help="Rules without channels of their own tell here.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,7 +68,7 @@ def add(
     gets signed JSON. For threads and edits in Slack give a bot token (xoxb-…) instead.
     """
     secret = _secret()
-    wanted: Shown = {"name": name}
+    wanted: Shown = {"name": name, **({"kind": kind} if kind else {})}
     if secret.startswith("xox"):
         if slack_channel is None:
             raise Stop(USAGE, "A bot token needs the room.", hint="For example: --slack-channel C0123456789")
