@@ -280,3 +280,19 @@ def test_an_open_incident_is_looked_at_again_without_any_run() -> None:
     assert room.state is not None
     assert room.state.due_at is not None
     assert room.state.due_at <= BEGIN + timedelta(hours=2)
+
+
+def test_a_bucket_of_an_ended_incident_judged_again_opens_no_other() -> None:
+    room = Room(rule_of(fire_after=2, out_of=3))
+    assert room.effects("F", "F", "R") == [None, "open", "resolve"]
+    assert room.say("F", 1, BEGIN + timedelta(hours=4)).effect is None
+    assert room.say("F", 3).effect is None
+
+
+def test_an_opening_under_other_settings_is_beyond_correction() -> None:
+    room = Room()
+    assert room.say("F", 3).effect == "open"
+    room.rule = room.rule.model_copy(update={"revision": 2})
+    assert room.say("F", 5).effect is None
+    assert room.say("N", 5, BEGIN + timedelta(hours=7)).effect is None
+    assert room.incident is not None

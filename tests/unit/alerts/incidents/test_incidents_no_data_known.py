@@ -37,7 +37,7 @@ def at(hours: float) -> datetime:
         (24.1, 24.0, 8.0, True),  # … and half a day later that is silence.
     ],
 )
-def test_no_data_is_judged_by_what_is_known(until: float, asked: float, newest: float, fires: bool) -> None:  # noqa: FBT001
+def test_no_data_is_judged_by_what_is_known(until: float, asked: float, newest: float, fires: bool) -> None:
     progress = SyncProgress(last_success_at=at(asked), newest_event_at=at(newest))
     condition = NoData(buckets=2)
     known = missing.as_known(condition, series_of(8, until), progress)
