@@ -31,9 +31,10 @@ from typing import NamedTuple
 SENSITIVITY = 7.25
 SEASON = 7
 WEEKS = 8
-BEFORE = SEASON * WEEKS + 2 * SEASON - 1
-"""So many days before it are looked at: 69. `LEAST` of them must be there."""
+BEFORE = SEASON * WEEKS + SEASON - 1
+"""So many days before it are looked at: 62. `LEAST` of them must be there."""
 LEAST = 28
+DAYS_BACK = tuple(range(-SEASON, 0))
 APART, LEVEL = 4, 21
 LASTING = (2, 4)
 TOUCH = 2.0
@@ -44,6 +45,8 @@ BACK = (7, 6, 5, 11, 10, 9, 8)
 MAD = 0.6745
 ROOT_OF_TWO = sqrt(2)
 LEAST_SHARE = 0.01
+TINY = 1e-300
+"""Stands for a week of nothing, of which every share is nothing."""
 OF_SEASON, OF_LEVEL = 1.1, 1.57
 """How much the guesses at season and level add to the noise, over the number of values they are made of."""
 CALM = 0.6
@@ -67,8 +70,10 @@ def usual(before: Sequence[float], value: float) -> Usual:
     count = len(before)
     sums = list(accumulate(before, initial=0.0))
     weeks = list(map(sub, sums[SEASON:], sums))
-    shares = list(map(truediv, before[SEASON - 1 :], weeks if min(weeks) > 0 else [week or 1.0 for week in weeks]))
-    season = [_trimmed(sorted(shares[day - SEASON :: -SEASON][:WEEKS])) for day in range(SEASON)]
+    if min(weeks) <= 0:
+        weeks = [week if week > 0 else TINY for week in weeks]
+    shares = list(map(truediv, before[SEASON - 1 :], weeks))
+    season = [_trimmed(shares[day::-SEASON]) for day in DAYS_BACK]
     level = _level(before, season) * (1 + _growth(weeks) * (APART + (LEVEL + 1) / 2) / SEASON)
     expected = season[0] * level
     swings = list(map(sub, shares[SEASON:], shares))
@@ -95,10 +100,13 @@ def floor(expected: float, value: float) -> float:
     return MAD * share if share > 0 else 1e-9
 
 
-def _trimmed(ordered: list[float]) -> float:
-    """The mean without the least and the greatest."""
-    count = len(ordered)
-    return sum(ordered[1:-1]) / (count - 2) if count > 2 else sum(ordered) / count
+def _trimmed(shares: list[float]) -> float:
+    """The mean without the least and the greatest. Sorts what it is given."""
+    count = len(shares)
+    if count <= 2:
+        return sum(shares) / count
+    shares.sort()
+    return sum(shares[1:-1]) / (count - 2)
 
 
 def _level(before: Sequence[float], season: list[float]) -> float:
@@ -116,10 +124,8 @@ def _level(before: Sequence[float], season: list[float]) -> float:
 
 def _growth(weeks: list[float]) -> float:
     """How much a week was more than the one before it: the median, so that one shift of level is no trend."""
-    ends = weeks[-1::-SEASON][:WEEKS]
-    growths = sorted(
-        (new - old) / (new + old) if new + old > 0 else 0.0 for new, old in zip(ends, ends[2:], strict=False)
-    )
+    ends = weeks[-1::-SEASON]
+    growths = sorted([(new - old) / (new + old) for new, old in zip(ends, ends[2:], strict=False)])
     count = len(growths)
     return (growths[(count - 1) // 2] + growths[count // 2]) / 2
 
@@ -141,7 +147,7 @@ def _lasting(
     best = newest
     for back in range(1, max(LASTING)):
         total += before[-back]
-        expected += _trimmed(sorted(shares[-SEASON - back :: -SEASON][:WEEKS])) * level
+        expected += _trimmed(shares[-SEASON - back :: -SEASON]) * level
         days = back + 1
         if days not in LASTING:
             continue

@@ -31,7 +31,8 @@ def usual(before: Floats, values: Floats) -> Expected:
     sums = np.zeros((rows, count + 1))
     np.cumsum(before, axis=1, out=sums[:, 1:])
     weeks = sums[:, SEASON:] - sums[:, :-SEASON]
-    shares = before[:, SEASON - 1 :] / np.where(weeks > 0, weeks, 1.0)
+    weeks = np.where(weeks > 0, weeks, anomaly.TINY)
+    shares = before[:, SEASON - 1 :] / weeks
     season = [_trimmed(shares[:, day - SEASON :: -SEASON][:, :WEEKS]) for day in range(SEASON)]
     far = anomaly.APART + (anomaly.LEVEL + 1) / 2
     level = _level(before, season) * (1 + _growth(weeks) * far / SEASON)
@@ -107,8 +108,7 @@ def _growth(weeks: Floats) -> Floats:
 
     ends = weeks[:, -1::-SEASON][:, :WEEKS]
     new, old = ends[:, :-2], ends[:, 2:]
-    both = new + old
-    growths = np.sort(np.where(both > 0, (new - old) / np.where(both > 0, both, 1.0), 0.0), axis=1)
+    growths = np.sort((new - old) / (new + old), axis=1)
     count = growths.shape[1]
     middle: Floats = (growths[:, (count - 1) // 2] + growths[:, count // 2]) / 2
     return middle
