@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
-_KEY_SHAPED = re.compile(r"\b(ph[cxsa]_|hdg_)[A-Za-z0-9_-]{6,}")
+_KEY_SHAPED = re.compile(r"\b(ph[cxsa]_|hdg_|xox[a-z]-|whsec_)[A-Za-z0-9_+/=-]{6,}")
 
 
 def log() -> FilteringBoundLogger:

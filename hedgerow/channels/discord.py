@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 NAME = "Discord"
 CONTENT, LABEL, FACT, LINK, URL, EMBED = 1_500, 256, 1_024, 80, 700, 6_000
 
-# Every mark Discord's Markdown knows, and @, which a word joiner parts from the name behind it.
-_ESCAPES: Escapes = {**{ord(mark): f"\\{mark}" for mark in "\\*_~`|>#[]()<:-"}, ord("@"): "@\u2060"}
+# Every mark Discord's Markdown knows; / so that no name becomes an address, while a colon stays readable on a
+# phone; and @, which a word joiner parts from the name behind it.
+_ESCAPES: Escapes = {**{ord(mark): f"\\{mark}" for mark in "\\*_~`|>#[]()</-"}, ord("@"): "@\u2060"}
 _GONE_AT = frozenset({401, 403, 404, 410})
 _UNKNOWN_MESSAGE = 10008
 

@@ -154,6 +154,8 @@ def _standings(rule: Shown) -> list[tuple[str, str]]:
             "incident" if each["phase"] == "open" else (last["state"].replace("_", " ") if last else "not judged yet")
         )
         lines.append((state, last["sentence"] if last else ""))
+    if not lines and rule["template"] == "health":
+        return [("well", rule["late"])]  # What is well leaves no record.
     return lines or [("not judged yet", rule["late"])]
 
 

@@ -13,7 +13,7 @@ from hedgerow.models import Tenant
 from hedgerow.ports import Add, Change, Swap
 from hedgerow.records import derived_id
 
-GONE = frozenset({"channel_gone", "secret_gone"})
+GONE = frozenset({"channel_gone", "secret_gone", "address_refused"})
 
 
 async def close(app: App, record: Channel | Webhook | None, error: HedgerowError, now: datetime) -> list[Change]:

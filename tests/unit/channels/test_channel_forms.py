@@ -99,8 +99,8 @@ def test_discord_pings_nobody_and_escapes_every_mark(notice: Notice, earlier: di
     (embed,) = form["embeds"]
     told = [form["content"], *(field[part] for field in embed.get("fields", []) for part in ("name", "value"))]
     for text in told:
-        bare = re.sub(r"\\[\\*_~`|>#\[\]()<:-]", "", text)
-        assert not re.search(r"[\\*_~`|>#\[\]()<:-]", bare)
+        bare = re.sub(r"\\[\\*_~`|>#\[\]()</-]", "", text)
+        assert not re.search(r"[\\*_~`|>#\[\]()</-]", bare)
         assert not re.search(r"@(?!\u2060)", text)
     links = re.sub(r"\\.", "", embed.get("description", ""))
     assert re.fullmatch(r"(\[[^\[\]]*\]\(https://[^()\s]+\)( · )?)*", links)
