@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from functions.alerts.channels import channels
+from functions.alerts.channels.channels import ChannelChange
 from functions.alerts.notifying import planning
 from functions.alerts.notifying.gathering import thread_id
 from functions.alerts.records import Thread
@@ -49,6 +50,18 @@ async def test_nobody_is_told_where_there_is_no_channel(room: NotifyingRoom) -> 
     assert incident.channels == ()
     await room.drain()
     assert room.receiver.bodies == []
+
+
+async def test_a_channel_that_is_off_is_not_planned_for_while_another_works(room: NotifyingRoom) -> None:
+    off, default = await room.channel("off"), await room.channel("default")
+    await channels.change(room.app, off, ChannelChange(enabled=False))
+    rule = await room.rule(off)
+    incident = await room.opened(rule)
+    assert incident.channels == (off.id,)  # Nothing works: its timeline will say that nobody was told.
+    await room.drain()
+    assert (await room.incident(incident.id)).timeline[-1].kind == "not_notified"
+    await channels.set_default(room.app, room.tenant.id, default.id)
+    assert (await room.opened(rule)).channels == (default.id,)
 
 
 async def test_planning_a_step_again_adds_nothing(room: NotifyingRoom) -> None:
