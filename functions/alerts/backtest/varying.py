@@ -64,9 +64,9 @@ def _around(condition: Condition, series: Series) -> Iterator[Condition]:
 
 def _thresholds(condition: Threshold, series: Series) -> Iterator[Threshold]:
     """Numbers moved away from the series' middle and towards it: twice as far is half as touchy, wherever zero is."""
-    chosen = bands(series) if is_unset(condition) else []
-    own = fixed(chosen[-1]) if chosen else condition
     middle = median(series.values) if series.values else 0.0
+    chosen = bands(series) if is_unset(condition) or _is_astray(condition, middle) else []
+    own = _on_the_sides_of(condition, fixed(chosen[-1])) if chosen else condition
     for factor in ((1.0,) if chosen else ()) + FACTORS:
         numbers = {
             name: None if number is None else rounded(middle + (number - middle) * factor)
@@ -77,6 +77,21 @@ def _thresholds(condition: Threshold, series: Series) -> Iterator[Threshold]:
         except ValidationError:
             # Rounded together, or turned round: such a threshold cannot be.
             continue
+
+
+def _is_astray(condition: Threshold, middle: float) -> bool:
+    """Whether it fires more than half of the time, so that nothing around it is worth a try."""
+    is_above = condition.above is not None and condition.above <= middle
+    is_below = condition.below is not None and condition.below >= middle
+    return not condition.inside and (is_above or is_below)
+
+
+def _on_the_sides_of(condition: Threshold, chosen: Threshold) -> Threshold:
+    if is_unset(condition):
+        return chosen
+    above, below = condition.above is not None, condition.below is not None
+    sides = {"above": chosen.above if above else None, "below": chosen.below if below else None}
+    return condition if set(sides.values()) == {None} else Threshold.model_validate(sides)
 
 
 def _sensitivity(condition: Anomaly) -> float:

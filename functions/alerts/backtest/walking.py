@@ -78,8 +78,7 @@ def walk(policy: Policy, marks: Marks, begin: int = 0) -> list[Stretch]:
 
 
 def _while_open(policy: Policy, marks: Marks, number: int, here: _Standing, found: list[Stretch]) -> None:
-    ends_it = marks.recovered[number] and not marks.firing[number]
-    here.recovered = here.recovered + 1 if ends_it else 0
+    here.recovered = here.recovered + 1 if marks.recovered[number] else 0
     if here.recovered < policy.recover_after:
         return
     found.append(_stretch(marks, here, number - 1, is_open=False))

@@ -126,6 +126,14 @@ def test_the_walk_opens_and_ends_what_the_machine_does(policy: Policy, steps: li
     assert by_walk(policy, buckets) == by_machine(policy, buckets)
 
 
+def test_a_bucket_that_ends_with_the_cool_down_has_its_say_first() -> None:
+    policy = Policy(cooldown_minutes=180)
+    said = ("fires", "recovered", "fires", "fires", "neither", "fires")
+    seen = by_walk(policy, list(enumerate(said)))
+    assert seen == by_machine(policy, list(enumerate(said)))
+    assert [(each.opened_at - START) / HOUR for each in seen] == [1, 6]
+
+
 def test_what_fired_before_the_begin_counts_but_opens_nothing() -> None:
     begins = [START + hour * HOUR for hour in range(4)]
     ends = [begin + HOUR for begin in begins]
