@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from functions.sync.arriving import Arrivals
-from functions.sync.when import END_DAY, END_METRIC, HOUR_DAY, HOUR_PREFIX, LIMIT, RANK_DAY
 from hedgerow.catalogue import EVENT_PREFIX, FLAG_PREFIX, Unit, metric_of
 from hedgerow.errors import OutboundError
+from hedgerow.measure_hogql import END_DAY, END_METRIC, HOUR_DAY, HOUR_PREFIX, LIMIT, RANK_DAY
 from hedgerow.measures import MEASURE_PREFIX
 from hedgerow.months import Value
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from functions.sync.when import RANK_DAY
 from hedgerow.completeness import SHARES
+from hedgerow.measure_hogql import RANK_DAY
 
 LOOK_BACK = timedelta(days=7)
 NEWEST = "~newest"

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
-from functions.sync import arriving, measuring
-from functions.sync.when import END_DAY, END_METRIC, IN_DAYS, IN_RANK, LIMIT, LOCAL_DAY, RANK_DAY
+from functions.sync import arriving
 from functions.sync.windows import Span
-from hedgerow import days
+from hedgerow import days, measure_hogql
 from hedgerow.catalogue import EVENT_PREFIX, FLAG_PREFIX, TOP_EVENTS, TOP_FLAGS, Family, Metric, fixed, metric_of
 from hedgerow.hours import HOUR
+from hedgerow.measure_hogql import END_DAY, END_METRIC, IN_DAYS, IN_RANK, LIMIT, LOCAL_DAY, RANK_DAY
 from hedgerow.measures import Measure
 from hedgerow.months import QueryValue
 
@@ -82,7 +82,7 @@ class Question:
         metric = metric_of(name)
         if metric is None or metric.family not in self.families:
             return False
-        if metric.family == "measure" and measuring.id_of(name) not in {measure.id for measure in self.measures}:
+        if metric.family == "measure" and measure_hogql.id_of(name) not in {measure.id for measure in self.measures}:
             return False
         spans = [self.heavy] if metric.family in HEAVY else [self.window, self.again]
         return any(span is not None and span.first <= day <= span.last for span in spans)
@@ -139,7 +139,7 @@ def values_of(question: Question) -> dict[str, QueryValue]:
         "earlier_from": _epoch(heavy.first - timedelta(days=question.new_users_days), zone),
         "heavy_to": _epoch(heavy.last + timedelta(days=1), zone),
         "new_users_days": question.new_users_days,
-        **measuring.values(question.measures, question.parts),
+        **measure_hogql.values(question.measures, question.parts),
         **arriving.values(question.asked_at),
     }
     text = text_of(question)
@@ -262,6 +262,6 @@ _ARMS: dict[Part, Callable[[Question], list[str]]] = {
     "flag": _flag,
     "trailing": _trailing,
     "new_users": _new_users,
-    "measure": lambda question: measuring.arms(question.measures, rank=question.rank),
+    "measure": lambda question: measure_hogql.arms(question.measures, rank=question.rank),
     "arrivals": lambda _: [arriving.arm()],
 }

@@ -14,9 +14,9 @@ from typing import TypeVar
 
 from functions.sync.answers import Facts
 from functions.sync.hogql import Question
-from functions.sync.measuring import ADDITIVE
 from hedgerow import days, hours
 from hedgerow.hours import HOUR, HourPoint, Hours
+from hedgerow.measure_hogql import ADDITIVE
 from hedgerow.measures import MEASURE_PREFIX, Measure
 from hedgerow.months import Month, Value
 

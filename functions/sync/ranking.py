@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-from functions.sync import measuring
 from functions.sync.hogql import CALLED, FLAG_KEY, Question, epochs
-from functions.sync.when import END_METRIC, IN_RANK, LIMIT
 from functions.sync.windows import Span
+from hedgerow import measure_hogql
 from hedgerow.catalogue import Family
+from hedgerow.measure_hogql import END_METRIC, IN_RANK, LIMIT
 from hedgerow.months import QueryValue
 
 
 def text_of(family: Family, question: Question) -> str:
     """The HogQL that ranks the names of a family: events, flags, or the values of the measures' breakdowns."""
-    arms = measuring.rank_arms(question.measures) if family == "measure" else [_arm(family)]
+    arms = measure_hogql.rank_arms(question.measures) if family == "measure" else [_arm(family)]
     arms.append(f"select '{END_METRIC}' as name, 0 as times")
     union = "\nunion all\n".join(f"{arm} limit {LIMIT}" for arm in arms)
     return f"select name, times from (\n{union}\n) order by times desc, name asc limit {LIMIT}"
@@ -25,7 +25,7 @@ def values_of(family: Family, question: Question, span: Span) -> dict[str, Query
     known: dict[str, QueryValue] = {"rank_from": begin, "rank_to": end}
     if family == "measure":
         text = text_of(family, question)
-        told = measuring.values(question.measures, {})
+        told = measure_hogql.values(question.measures, {})
         known |= {name: value for name, value in told.items() if f"{{{name}}}" in text}
     return known
 

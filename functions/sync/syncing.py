@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from functions.sync import asking, claiming, measured, measuring, recording, rezoning, storing
+from functions.sync import asking, claiming, measured, recording, rezoning, storing
 from functions.sync.answers import Facts
 from functions.sync.asking import Answer, Asked, Names
 from functions.sync.visit import LostError, Visit
 from functions.sync.windows import ask_of
-from hedgerow import days, tiers
+from hedgerow import days, measure_hogql, tiers
 from hedgerow.app import App
 from hedgerow.catalogue import EVENT_PREFIX, FLAG_PREFIX
 from hedgerow.errors import ConflictError, HedgerowError, OutboundError, SecretGoneError
@@ -138,6 +138,6 @@ def _names(visit: Visit) -> Names:
     spans = [span for span in (visit.ask.window, visit.ask.again) if span is not None]
     events = dict.fromkeys((*connection.events, *storing.tracked(held, spans, EVENT_PREFIX)))
     flags = storing.flag_keys(storing.tracked(held, spans, FLAG_PREFIX))
-    measures = measuring.each_once(connection.measures)
+    measures = measure_hogql.each_once(connection.measures)
     known = [MEASURE_PREFIX + name for name in storing.tracked(held, spans, MEASURE_PREFIX)] if measures else []
     return Names(tuple(events), flags, measures, measured.parts_of(measures, known))

@@ -9,9 +9,8 @@ import pytest
 
 from functions.alerts.series import asking, measuring, reading
 from functions.alerts.spec import DifferenceSeries, EventSeries, MetricSeries, RatioSeries, SeriesSpec
-from functions.sync import measuring as arms_of_the_sync
-from hedgerow import days, measure_hogql
-from hedgerow.measures import Filter, Measure
+from hedgerow import days
+from hedgerow.measures import Filter
 from hedgerow.ports import Swap
 from tests.sync_stage import NOW, sync_stage
 
@@ -40,15 +39,6 @@ def events() -> list[dict[str, Any]]:
         }
         for number in range(400)
     ]
-
-
-def test_the_arms_are_the_syncs_own() -> None:
-    measures = measuring.merge_measures([("all", tuple(m for spec in SPECS for m in measuring.measures_of(spec)))])
-    parts = {measure.id: ("card", "it's") for measure in measures if measure.by is not None}
-    measures += (Measure(event="it's", where=(MANY,), hourly=True),)
-    for rank in (True, False):
-        assert measure_hogql.arms(measures, rank=rank) == arms_of_the_sync.arms(measures, rank=rank)
-    assert measure_hogql.values(measures, parts) == arms_of_the_sync.values(measures, parts)
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kolkata"])

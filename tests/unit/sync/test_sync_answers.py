@@ -13,9 +13,9 @@ import pytest
 from functions.sync.answers import AnswerCutError, AnswerMalformedError, read
 from functions.sync.asking import Answer, Asked, ask_all
 from functions.sync.hogql import BESIDE, HEAVY, LIGHT, Question
-from functions.sync.when import HOUR_DAY, LIMIT
 from functions.sync.windows import Span
 from hedgerow.errors import OutboundError
+from hedgerow.measure_hogql import HOUR_DAY, LIMIT
 from hedgerow.measures import Measure
 
 COLUMNS = ("day", "metric", "value")
