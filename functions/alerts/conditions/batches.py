@@ -38,9 +38,7 @@ def _place(series: Series) -> int | None:
         return None
     if series.arrived is not None and series.arrived[place] < newest.COMPLETE:
         return None
-    if series.until < series.begins[place] + DAY or min(series.values[place - BEFORE : place]) < 0:
-        return None
-    return place
+    return place if series.until >= series.begins[place] + DAY else None
 
 
 def _rows(condition: Anomaly, many: Sequence[Series], chosen: Sequence[tuple[int, int]]) -> list[Verdict]:
@@ -49,8 +47,14 @@ def _rows(condition: Anomaly, many: Sequence[Series], chosen: Sequence[tuple[int
     from functions.alerts.conditions import days
 
     table = np.array([many[number].values[place - BEFORE : place + 1] for number, place in chosen], dtype=np.float64)
-    found = days.usual(table[:, :-1], table[:, -1])
+    before, values = table[:, :-1], table[:, -1]
+    # Values below zero are rare: they are judged one by one, as if moved above it.
+    is_negative = (before.min(axis=1) < 0).tolist()
+    found = days.usual(np.maximum(before, 0.0), values)
+    columns = zip(*(column.tolist() for column in found), strict=True)
     return [
-        anomalies.verdict_of(condition, many[number], place, Usual(*columns), WEEKS)
-        for (number, place), *columns in zip(chosen, *(column.tolist() for column in found), strict=True)
+        anomalies.judge_at(condition, many[number], place)
+        if negative
+        else anomalies.verdict_of(condition, many[number], place, Usual(*row), WEEKS)
+        for (number, place), negative, row in zip(chosen, is_negative, columns, strict=True)
     ]
