@@ -54,7 +54,7 @@ class Doors:
     def __init__(self, app: App, private: PrivateTargets) -> None:
         self._app = app
         self._private = private
-        self._chat = ChatServices()
+        self._chat = ChatServices(app.now)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

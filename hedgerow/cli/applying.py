@@ -117,9 +117,11 @@ def _secret_fields(wanted: StatedChannel, folder: Path) -> Shown:
 def _same_secrets(server: Server, wanted: Stated, there: list[Shown], folder: Path) -> dict[str, bool]:
     """Asks the server, which alone may know, whether it holds what the file's references lead to."""
     held = {each["name"]: each["id"] for each in there}
+    # Those of new channels too: a reference that leads nowhere must not stop an apply midway.
+    secrets = {name: _secret_fields(one, folder) for name, one in wanted.channels.items()}
     return {
-        name: bool(server.post(f"/v1/channels/{in_path(held[name])}/same", _secret_fields(one, folder))["same"])
-        for name, one in wanted.channels.items()
+        name: bool(server.post(f"/v1/channels/{in_path(held[name])}/same", secret)["same"])
+        for name, secret in secrets.items()
         if name in held
     }
 
