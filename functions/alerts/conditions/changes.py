@@ -15,6 +15,8 @@ from functions.alerts.conditions.kinds import Change
 from functions.alerts.conditions.series import DAY, Series, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functions.alerts.conditions.history import Floats
 
 TIMES = 6.0
@@ -85,14 +87,14 @@ def history(condition: Change, series: Series) -> History:
     return History(begins, fires & judged, ~fires & judged, score, low, high, judged)
 
 
-def _before(condition: Change, series: Series, walls: object, place: int) -> float | None:
+def _before(condition: Change, series: Series, walls: Sequence[int], place: int) -> float | None:
     """What a bucket is compared with; None where there is nothing."""
-    begins, grain = series.begins if walls is series.begins else list(walls), series.seconds  # type: ignore[call-overload]
+    grain = series.seconds
     if condition.against == "trailing_mean":
         first = place - condition.periods
         return sum(series.values[first:place]) / condition.periods if first >= 0 else None
     seconds = grain if condition.against == "previous" else max(grid.WEEK, grain)
-    found = grid.place_before(begins, place, seconds, grain)
+    found = grid.place_before(walls, place, seconds, grain)
     return None if found is None else series.values[found]
 
 
@@ -122,7 +124,9 @@ def _width(condition: Change, before: float) -> float | None:
     return max(abs(before) * (condition.percent or 0) / 100, condition.absolute or 0)
 
 
-def _own_width(condition: Change, series: Series, walls: object, place: int, before: float) -> tuple[float | None, int]:
+def _own_width(
+    condition: Change, series: Series, walls: Sequence[int], place: int, before: float
+) -> tuple[float | None, int]:
     """How much is too much by the series' own past, and how many of its changes are known."""
     sizes: list[float] = []
     for earlier in range(max(0, place - REMEMBERED), place):
