@@ -26,7 +26,7 @@ NAMES = (
     *("requests", "documents", "reading", "combined", "ticks"),
     *("capture", "capture_far", "capture_down", "capture_drain"),
     *("starts", "imports", "demo"),
-    *("backtesting", "alert_speed", "detection", "late_data"),
+    *("backtesting", "alert_speed", "detection", "late_data", "told"),
 )
 JSON, LOG, PAGE = ROOT / "build/bench.json", ROOT / "build/bench.log", ROOT / "docs/benchmarks.md"
 

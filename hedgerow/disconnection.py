@@ -15,7 +15,7 @@ from hedgerow.app import App
 from hedgerow.capture_rules import hash_key_name
 from hedgerow.errors import ConflictError, HedgerowError
 from hedgerow.logs import log
-from hedgerow.messages import PurgeRequested
+from hedgerow.messages import PurgeRequested, RunEnded
 from hedgerow.models import Connection, SyncRun, TokenClaim, Trouble
 from hedgerow.ports import Add, Change, Delete, Swap, Where
 from hedgerow.posthog.keys import claim_id
@@ -87,6 +87,9 @@ async def finish(app: App, connection: Connection) -> Connection:
         raise ConflictError(f"Connection {connection.id} changed too often while it was disconnected.")
     if connection.disconnect_purge:
         await app.queue.publish(PurgeRequested(connection_id=connection.id))
+    else:
+        # Its alert rules are looked at once more, which ends what they have open; a tick would, later.
+        await app.queue.publish(RunEnded(connection_id=connection.id, run_id="disconnected"))
     return connection
 
 

@@ -33,14 +33,19 @@ def as_known(condition: Condition, series: Series, progress: SyncProgress) -> Se
 
 
 def missing_bucket(series: Series, asked_at: datetime | None) -> int | None:
-    """Begin of the newest bucket that should have a point and has none; None when nothing is missing."""
-    if not series.begins or asked_at is None:
+    """Begin of the newest bucket that should have a point and has none; None when nothing is missing.
+
+    One that was measured and held too little to speak is silent, not missing.
+    """
+    measured = (*series.begins[-1:], *series.silent[-1:])
+    if not measured or asked_at is None:
         return None
+    newest = max(measured)
     known_until = min(series.until, int(asked_at.timestamp()))
     # A local day may be an hour longer than it should be.
     slack = HOUR if series.seconds == DAY else 0
-    whole = (known_until - slack - series.begins[-1]) // series.seconds - 1
-    return series.begins[-1] + whole * series.seconds if whole >= 1 else None
+    whole = (known_until - slack - newest) // series.seconds - 1
+    return newest + whole * series.seconds if whole >= 1 else None
 
 
 def with_policy(verdict: Verdict, rule: AlertRule, series: Series, asked_at: datetime | None) -> Verdict:

@@ -15,16 +15,16 @@ SHOWS_FOR = timedelta(days=30)
 
 async def addresses_of(app: App, incident: Incident, channel_name: str, now: datetime) -> Addresses:
     """Every address of an incident's message; `channel_name` is who will have acted."""
-    base = app.settings.public_url.rstrip("/")
-    if not base:
+    if not app.settings.public_url:
         return Addresses()
     acts, shows = now + ACTS_FOR, now + SHOWS_FOR
+    incident_page = await links.sign(app, "incident", incident.id, shows)
     return Addresses(
         acknowledge=await links.sign(app, "acknowledge", incident.id, acts, channel_name),
         snooze=await links.sign(app, "snooze", incident.id, acts, channel_name),
         useful=await links.sign(app, "useful", incident.id, acts, channel_name),
         useless=await links.sign(app, "useless", incident.id, acts, channel_name),
-        incident=await links.sign(app, "incident", incident.id, shows),
+        incident=incident_page,
         chart=await links.sign(app, "chart", incident.id, shows),
-        rule=f"{base}/v1/connections/{incident.connection_id}/rules/{incident.rule_id}",
+        rule=f"{incident_page}#rule",
     )

@@ -15,11 +15,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from functions.alerts.incidents import acting
+from functions.alerts.incidents import acting, health
 from functions.alerts.pages import doing, links, showing
 from functions.alerts.pages.links import Signed
 from functions.alerts.pages.showing import Outcome, Shown
-from functions.alerts.records import Incident
+from functions.alerts.records import AlertRule, Incident
 from hedgerow import problems, wiring
 from hedgerow.app import App
 from hedgerow.errors import ConflictError, HedgerowError, OversizedError, RefusedError
@@ -94,7 +94,10 @@ async def _page(app: App, signed: Signed, incident: Incident, outcome: Outcome |
     picture = await links.sign(app, "chart", incident.id, signed.until)
     # A path, not an address: the page may be looked at under another name than the public one.
     chart = picture[picture.index("/v1/charts/") :] if picture else ""
-    html = showing.page(Shown(incident, signed.purpose, zone, chart), outcome)
+    rule = await app.store.get(AlertRule, incident.rule_id)
+    if rule is None and connection is not None and incident.rule_id == health.rule_id(connection.id):
+        rule = health.health_rule(connection)
+    html = showing.page(Shown(incident, signed.purpose, zone, chart, rule), outcome)
     return _html(html, 409 if outcome is not None and outcome.is_refused else 200)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from functions.alerts.pages.links import Purpose
-from functions.alerts.records import Incident, Step
+from functions.alerts.records import AlertRule, Incident, Step
 
 SNOOZES: Mapping[str, str] = {
     "1h": "1 hour",
@@ -53,6 +54,7 @@ button{font:inherit;font-weight:700;width:100%;min-height:3rem;border:0;border-r
 button:focus-visible,input:focus-visible{outline:3px solid var(--ink);outline-offset:2px}
 ol{list-style:none;margin:0;padding:0}
 li{border-top:1px solid var(--line);padding:.5rem 0}
+dl{margin:0}dt{font-weight:600}dd{margin:0 0 .4rem;font:13px/1.5 ui-monospace,monospace}
 li time{color:var(--soft);font-size:.875rem;display:block}
 """
 
@@ -67,12 +69,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An incident and what its link is for. `chart` is a path on this host, "" for none."""
+    """An incident and what its link is for. `chart` is a path on this host, "" for none; `rule` None when it is gone."""
 
     incident: Incident
     purpose: Purpose
     zone: str
     chart: str = ""
+    rule: AlertRule | None = None
 
 
 def page(shown: Shown, outcome: Outcome | None) -> str:
@@ -88,6 +91,7 @@ def page(shown: Shown, outcome: Outcome | None) -> str:
         _form(shown, outcome),
         _chart(shown),
         f"<h2>What happened</h2><ol>{''.join(_step(step, shown.zone) for step in _steps(incident))}</ol>",
+        _rule(shown.rule),
     ]
     return _whole(incident.rule_name, "".join(parts))
 
@@ -152,6 +156,17 @@ def _form(shown: Shown, outcome: Outcome | None) -> str:
         )
         choices = f"<fieldset><legend>For how long?</legend>{radios}</fieldset>"
     return f'<form method="post">{choices}<button>{label}</button></form><p class="soft">{meaning}</p>'
+
+
+def _rule(rule: AlertRule | None) -> str:
+    """What is judged and how, as it would be written in a file."""
+    if rule is None:
+        return '<h2 id="rule">The rule</h2><p class="soft">It was removed.</p>'
+    told = rule.model_dump(mode="json", include={"series", "condition", "policy"}, exclude_none=True)
+    lines = "".join(
+        f"<dt>{name}</dt><dd>{escape(json.dumps(part, ensure_ascii=False))}</dd>" for name, part in told.items()
+    )
+    return f'<h2 id="rule">The rule: {escape(rule.name)}</h2><dl class="soft">{lines}</dl>'
 
 
 def _chart(shown: Shown) -> str:

@@ -106,6 +106,7 @@ async def snooze_rule(connection_id: str, rule_id: str, wanted: SnoozeWanted, ca
     connection = await connection_of(app, caller, connection_id)
     rule = await ruling.rule_of(app, connection, rule_id)
     snoozed = await ruling.snooze(app, connection, rule, wanted.minutes)
+    await _judge(app, connection, snoozed)
     return _view(app, connection, snoozed, await _states(app, connection))
 
 
