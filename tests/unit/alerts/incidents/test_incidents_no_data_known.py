@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -60,6 +61,22 @@ def test_a_bucket_is_missing_once_it_ended_and_a_sync_asked(until: float, asked:
 def test_nothing_is_missing_from_what_never_was() -> None:
     assert missing.missing_bucket(series_of(0, 5), at(5)) is None
     assert missing.missing_bucket(series_of(3, 9), None) is None
+
+
+@pytest.mark.parametrize(
+    ("points", "silent", "bucket"),
+    [
+        (4, (4, 5, 6, 7, 8), None),  # Too little happened since four: measured, and nothing is missing.
+        (4, (4, 5), 8),  # … and here nothing was measured after six.
+        (8, (3,), 8),  # Silent long before, then gone: the newest of both counts.
+        (0, (5, 6, 7, 8), None),
+        (0, (5,), 8),
+    ],
+)
+def test_a_silent_bucket_is_not_missing(points: int, silent: tuple[int, ...], bucket: int | None) -> None:
+    series = replace(series_of(points, 9.1), silent=tuple(START + hour * HOUR for hour in silent))
+    found = missing.missing_bucket(series, at(9.1))
+    assert found == (START + bucket * HOUR if bucket is not None else None)
 
 
 @pytest.mark.parametrize(("policy", "state"), [("keep", "errored"), ("firing", "firing"), ("not_firing", "not_firing")])
