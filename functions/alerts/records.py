@@ -87,6 +87,9 @@ class RuleState(Record):
     revision: int
     phase: Phase = "quiet"
     marks: tuple[Mark, ...] = ()
+    firing_before: Instant | None = Field(
+        default=None, description="Begin of the firing the newest forgotten mark was in; None: it did not fire."
+    )
     firing_since: Instant | None = None
     incident_id: str | None = None
     opened: int = Field(default=0, description="Incidents opened so far; the next one's id is derived from it.")

@@ -48,7 +48,8 @@ async def _end(visit: Visit, state: RuleState, rule: AlertRule | None, sentence:
 
 def _at_rest(state: RuleState) -> RuleState:
     """Without marks: should it be judged again one day, that begins anew."""
-    return state.model_copy(update={"phase": "quiet", "firing_since": None, "marks": (), "due_at": None})
+    nothing = {"firing_since": None, "firing_before": None, "marks": (), "due_at": None}
+    return state.model_copy(update={"phase": "quiet", **nothing})
 
 
 def remains(incident: Incident) -> AlertRule:

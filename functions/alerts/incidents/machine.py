@@ -89,6 +89,7 @@ def closed(state: RuleState, now: datetime) -> RuleState:
             "phase": "quiet",
             "incident_id": None,
             "firing_since": None,
+            "firing_before": None,
             "resolved_at": now,
             "marks": _tail(state.marks),
             "due_at": None,
@@ -109,7 +110,7 @@ def _of_this_revision(state: RuleState, rule: AlertRule) -> RuleState:
     """What was marked under other settings says nothing under these; an open incident stays open."""
     if state.revision == rule.revision:
         return state
-    update: dict[str, object] = {"revision": rule.revision, "marks": ()}
+    update: dict[str, object] = {"revision": rule.revision, "marks": (), "firing_before": None}
     if state.phase != "open":
         update |= {"phase": "quiet", "firing_since": None}
     return state.model_copy(update=update)
@@ -176,6 +177,9 @@ def _firing_since(state: RuleState, rule: AlertRule) -> datetime | None:
         if not mark.firing:
             break
         begun = mark.bucket
+    else:
+        if state.firing_before is not None:
+            return state.firing_before
     return datetime.fromtimestamp(begun, UTC)
 
 
@@ -200,12 +204,17 @@ def _with_mark(state: RuleState, rule: AlertRule, verdict: Verdict, bucket: int)
     """With this bucket's mark, in its place: a bucket that is judged again has one mark, the later one."""
     kept = max(rule.policy.out_of, rule.policy.recover_after) + SPARE_MARKS
     is_old = bool(state.marks) and bucket < state.marks[0].bucket
-    if is_old and (state.resolved_at is not None or len(state.marks) >= kept):
+    is_forgotten = len(state.marks) >= kept or state.firing_before is not None
+    if is_old and (state.resolved_at is not None or is_forgotten):
         return state
     mark = Mark(bucket=bucket, firing=verdict.state == "firing", recovered=verdict.recovered)
     others = [each for each in state.marks if each.bucket != bucket]
-    marks = sorted([*others, mark], key=lambda each: each.bucket)[-kept:]
-    return state.model_copy(update={"marks": tuple(marks)})
+    marks = sorted([*others, mark], key=lambda each: each.bucket)
+    before = state.firing_before
+    # A minimum duration may be longer than the marks that are kept.
+    for forgotten in marks[:-kept]:
+        before = (before or datetime.fromtimestamp(forgotten.bucket, UTC)) if forgotten.firing else None
+    return state.model_copy(update={"marks": tuple(marks[-kept:]), "firing_before": before})
 
 
 def _marked(state: RuleState, bucket: int) -> Mark | None:

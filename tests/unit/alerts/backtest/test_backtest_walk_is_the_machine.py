@@ -28,7 +28,7 @@ class Seen:
     ended_at: int | None
 
 
-def policies() -> st.SearchStrategy[Policy]:
+def policies(*minimums: int) -> st.SearchStrategy[Policy]:
     def built(least: int, more: int, recover: int, minimum: int, cooldown: int) -> Policy:
         return Policy(
             fire_after=least,
@@ -43,7 +43,7 @@ def policies() -> st.SearchStrategy[Policy]:
         st.integers(1, 3),
         st.integers(0, 3),
         st.integers(1, 3),
-        st.sampled_from((0, 0, 60, 120, 200)),
+        st.sampled_from(minimums),
         st.sampled_from((0, 30, 60, 90, 180, 400)),
     )
 
@@ -111,7 +111,7 @@ def by_walk(policy: Policy, buckets: list[tuple[int, str]]) -> list[Seen]:
 
 @settings(max_examples=400, deadline=None)
 @given(
-    policies(),
+    policies(0, 0, 60, 120, 200),
     st.lists(
         st.tuples(st.sampled_from((1, 1, 1, 2, 5)), st.sampled_from(("fires", "fires", "recovered", "neither"))),
         max_size=40,
@@ -124,6 +124,31 @@ def test_the_walk_opens_and_ends_what_the_machine_does(policy: Policy, steps: li
         hour += step
         buckets.append((hour, said))
     assert by_walk(policy, buckets) == by_machine(policy, buckets)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    policies(900, 1_440, 2_000, 4_320),
+    st.lists(
+        st.tuples(st.integers(1, 40), st.sampled_from(("fires", "fires", "fires", "recovered", "neither"))), max_size=12
+    ),
+)
+def test_they_agree_on_firings_longer_than_the_marks_that_are_kept(policy: Policy, runs: list[tuple[int, str]]) -> None:
+    # A run that does not fire is short, so that what fires around it still counts for N of M.
+    said = [said for length, said in runs for _ in range(length if said == "fires" else 1 + length // 20)]
+    buckets = list(enumerate(said))
+    assert by_walk(policy, buckets) == by_machine(policy, buckets)
+
+
+def test_a_day_of_firing_opens_after_a_day() -> None:
+    policy = Policy(fire_after=2, out_of=3, minimum_minutes=1_440)
+    # One of three that does not fire breaks nothing yet: two of them do.
+    for said in (["fires"] * 30, [*["fires"] * 22, "neither", *["fires"] * 7]):
+        (seen,) = by_walk(policy, list(enumerate(said)))
+        assert [seen] == by_machine(policy, list(enumerate(said)))
+        assert (seen.since, seen.opened_at) == (START, START + 24 * HOUR)
+    broken = list(enumerate([*["fires"] * 22, "neither", "neither", *["fires"] * 23]))
+    assert by_walk(policy, broken) == by_machine(policy, broken) == []
 
 
 def test_a_bucket_that_ends_with_the_cool_down_has_its_say_first() -> None:

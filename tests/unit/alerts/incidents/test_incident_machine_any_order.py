@@ -108,7 +108,7 @@ def policies(draw: st.DrawFn) -> Policy:
         fire_after=fire_after,
         out_of=fire_after + draw(st.integers(0, 3)),
         recover_after=draw(st.integers(1, 3)),
-        minimum_minutes=draw(st.sampled_from([0, 0, 30, 150])),
+        minimum_minutes=draw(st.sampled_from([0, 0, 30, 150, 1_440])),
         cooldown_minutes=draw(st.sampled_from([0, 60, 240])),
     )
 
