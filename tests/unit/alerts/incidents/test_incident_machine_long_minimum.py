@@ -75,6 +75,9 @@ def test_late_data_of_what_was_forgotten_changes_nothing() -> None:
     before = rule.state.marks, rule.state.firing_before
     rule.say("N", 2)
     rule.say("N", -1)
+    # Another policy may keep more marks from now on.
+    rule.rule = RULE.model_copy(update={"policy": RULE.policy.model_copy(update={"out_of": 5})})
+    rule.say("N", 2)
     assert (rule.state.marks, rule.state.firing_before) == before
 
 
