@@ -20,8 +20,9 @@ from bench.installation import NOW
 from bench.rounds import in_turn, timing
 from bench.sizes import Sizes
 from functions.sync.asking import QUERY_NAME
-from functions.sync.hogql import END_METRIC, HEAVY, LIGHT, Question, text_of, values_of
+from functions.sync.hogql import HEAVY, LIGHT, Question, text_of, values_of
 from functions.sync.windows import LOOK_BACK_DAYS, MONTH_DAYS, Span
+from hedgerow.measure_hogql import END_METRIC
 from hedgerow.posthog.client import PostHog
 from local.posthog import LocalPostHog
 

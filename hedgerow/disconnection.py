@@ -160,15 +160,20 @@ async def _token(app: App, connection: Connection) -> list[Change]:
 
 
 async def _told(app: App, connection: Connection) -> list[Change]:
-    """That it is disconnected, once: a purge passes here again when it died before it was announced."""
+    """That it is disconnected, once: a purge passes here again when it died before it was announced.
+
+    A purge takes the connection's activity too; this entry, which must still be told, is not among it.
+    """
     fields: dict[str, Scalar | list[str]] = {
+        "connection_id": connection.id,
         "name": connection.name,
         "host": connection.host,
         "project_id": connection.project_id,
         "purge": connection.disconnect_purge,
     }
     since = connection.state_since.isoformat()
-    told = entry("connection.disconnected", connection.tenant_id, connection.id, app.now(), fields, since)
+    whose = None if connection.disconnect_purge else connection.id
+    told = entry("connection.disconnected", connection.tenant_id, whose, app.now(), fields, connection.id, since)
     return [] if await app.store.get(Activity, told.id) is not None else [Add(told)]
 
 

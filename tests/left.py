@@ -10,6 +10,7 @@ from functions.alerts.conditions.kinds import Threshold
 from functions.alerts.records import AlertRule, Incident, Notification, RuleState, Thread
 from functions.alerts.spec import MetricSeries
 from hedgerow import hours
+from hedgerow.activity import Activity, entry
 from hedgerow.adapters.sealed import SealedSecret
 from hedgerow.capture_rules import CaptureRules, CatalogRules, CatalogVersion, hash_key_name
 from hedgerow.deliveries import Delivery, DeliveryChunk, chunk_id, hour_of
@@ -51,6 +52,7 @@ LEAVINGS: tuple[type[Record], ...] = (
     Incident,
     Notification,
     Thread,
+    Activity,
 )
 
 
@@ -158,7 +160,8 @@ async def told(stage: Stage, connection: Connection) -> None:
         id=new_id("ntf"), channel_id="chn_1", subject_id=incident.id, kind="opened", created_at=now, **whose
     )
     thread = Thread(id=new_id("thr"), connection_id=connection.id, reference={"ts": "1"}, told_at=now)
-    await stage.store.commit(Add(rule), Add(incident), Add(state), Add(told), Add(thread))
+    opened = entry("incident.opened", connection.tenant_id, connection.id, now, {"rule": rule.name}, incident.id)
+    await stage.store.commit(Add(rule), Add(incident), Add(state), Add(told), Add(thread), Add(opened))
 
 
 async def lived_in(stage: Stage, tenant: Tenant, runs: int = 3, token: str = TOKEN) -> Connection:

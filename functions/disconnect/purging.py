@@ -8,6 +8,7 @@ when the project may be back, finds the receipt changed and removes nothing.
 from __future__ import annotations
 
 from hedgerow import alert_traces, disconnection
+from hedgerow.activity import Activity
 from hedgerow.app import App
 from hedgerow.capture_rules import CaptureRules, CatalogVersion
 from hedgerow.deliveries import Delivery, DeliveryChunk
@@ -36,6 +37,7 @@ KINDS: tuple[type[Record], ...] = (
     CaptureRules,
     CatalogVersion,
     LastAnswer,
+    Activity,
     *alert_traces.OF_A_CONNECTION,
 )
 # Each of these may weigh as much as a document can.

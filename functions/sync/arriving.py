@@ -10,6 +10,8 @@ from hedgerow.completeness import SHARES
 from hedgerow.measure_hogql import RANK_DAY
 
 LOOK_BACK = timedelta(days=7)
+# What comes later still is an import of history, and says nothing about how long to wait.
+LONGEST_SECONDS = 172_800
 NEWEST = "~newest"
 _LATE = "~late "
 
@@ -55,7 +57,8 @@ def arm() -> str:
         f"select toDate('{RANK_DAY}') as day, pair.1 as metric, pair.2 as value from (\n"
         f"  select arrayJoin([('{NEWEST}', newest), {pairs}]) as pair from (\n"
         f"    select count() as events, toFloat(toUnixTimestamp(max(at))) as newest,\n    {late}\n    from (\n"
-        "      select timestamp as at, greatest(0, dateDiff('second', timestamp, created_at)) as late from events\n"
+        f"      select timestamp as at, dateDiff('second', timestamp, created_at) as took,\n"
+        f"        if(took > {LONGEST_SECONDS} or took < 0, 0, took) as late from events\n"
         "      where timestamp >= fromUnixTimestamp({late_from}) and timestamp <= fromUnixTimestamp({asked_at})))\n"
         "  where events > 0)"
     )

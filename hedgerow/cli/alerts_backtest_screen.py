@@ -25,7 +25,9 @@ def show(shown: Shown) -> None:
 def _report(report: Shown) -> None:
     name = report["name"] if report["value"] is None else f"{report['name']}, {report['value']}"
     length = _length(report["grain"])
-    screen.say(f"{name}: {screen.counted(report['buckets'], 'bucket')}, one every {length}, {report['judged']:,} judged")
+    screen.say(
+        f"{name}: {screen.counted(report['buckets'], 'bucket')}, one every {length}, {report['judged']:,} judged"
+    )
     screen.say(f"{screen.instant(report['from'])} to {screen.instant(report['to'])} UTC")
     if incidents := report["incidents"]:
         _incidents(report, incidents)

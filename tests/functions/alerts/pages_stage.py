@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import cast
 
 import httpx
 
@@ -15,7 +14,6 @@ from functions.alerts.main import alert_pages
 from functions.alerts.pages import links
 from functions.alerts.records import AlertRule, Incident, Step
 from functions.alerts.spec import MetricSeries
-from hedgerow.entrypoint import Target
 from tests.stage import NOW, Stage, staged
 
 
@@ -77,5 +75,5 @@ async def opened(state: str = "open", sentence: str = "DAU 12, usually 80 to 120
                 timeline=(Step(at=NOW - timedelta(days=2), kind="opened", sentence=sentence),),
             )
         )
-        async with stage.calling(cast("Target", alert_pages), None) as client:
+        async with stage.calling(alert_pages, None) as client:
             yield Open(stage, client, incident)

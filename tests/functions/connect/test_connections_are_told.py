@@ -42,7 +42,7 @@ async def test_connecting_and_coming_back_are_told_and_no_secret_with_them(room:
         assert await told(room, id) == ["connection.connected", "connection.connected", "connection.disconnected"]
     page = await room.stage.store.find(Activity, Where("connection_id", "==", id))
     for one in page.items:
-        assert set(one.fields) <= {"name", "host", "project_id", "purge"}
+        assert set(one.fields) <= {"name", "host", "project_id", "purge", "connection_id"}
         assert room.us.personal_api_key not in one.model_dump_json()
 
 

@@ -60,8 +60,9 @@ async def test_the_credential_goes_and_history_stays(stage: Stage) -> None:
         "change_sets": 1,
         "connections": 1,
     }
-    alerts = ("alert_rules", "rule_states", "incidents", "notifications", "chat_threads")
-    assert left == {**synced, **dict.fromkeys((*capture, *alerts), 1), "sealed_secrets": 1}
+    alerts = ("alert_rules", "rule_states", "incidents", "notifications", "chat_threads", "activity")
+    # The second entry says that it was disconnected.
+    assert left == {**synced, **dict.fromkeys((*capture, *alerts), 1), "activity": 2, "sealed_secrets": 1}
     assert await stage.store.get(TokenClaim, claim_id(TOKEN)) is not None, "traffic passes straight through"
     runs = (await stage.store.find(SyncRun, Where("connection_id", "==", connection.id))).items
     assert {run.error.code for run in runs if run.state == "failed" and run.error} == {"disconnected"}
@@ -142,6 +143,7 @@ async def test_a_purge_removes_everything_against_a_receipt(stage: Stage) -> Non
         "incidents": 1,
         "notifications": 1,
         "chat_threads": 1,
+        "activity": 1,
         "token_claims": 1,
         "connections": 1,
     }
@@ -233,6 +235,7 @@ async def test_deleting_a_tenant_purges_all_it_has_against_one_receipt(stage: St
         "incidents": 3,
         "notifications": 3,
         "chat_threads": 3,
+        "activity": 3,
         "token_claims": 3,
         "connections": 3,
         "tenants": 1,

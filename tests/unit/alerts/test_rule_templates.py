@@ -25,7 +25,9 @@ def test_a_template_makes_a_rule_whose_condition_fits_its_series(template: Templ
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template.name)
 def test_the_page_lists_every_template_with_its_settings(template: Template) -> None:
-    line = next(line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{template.name}`"))
+    line = next(
+        line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{template.name}`")
+    )
     assert {name for name in template.settings if f"`{name}`" in line} == set(template.settings)
 
 

@@ -32,12 +32,12 @@ FUNCTIONS = {
     *("toDate", "toTimeZone", "toFloat", "toString", "fromUnixTimestamp", "addDays", "dateDiff", "range", "concat"),
     *("count", "countIf", "uniqExact", "uniqExactIf", "min", "max", "sum", "groupUniqArray"),
     *("arrayJoin", "arrayFilter", "arraySort", "arrayEnumerate", "tuple", "ifNull"),
-    *("intDiv", "toUnixTimestamp", "length", "abs", "avg", "quantile", "greatest"),
+    *("intDiv", "toUnixTimestamp", "length", "abs", "avg", "quantile", "if"),
 }
 # Names the queries give themselves; none is a column of PostHog's.
 ALIASES = {"day", "metric", "value", "pair", "session", "began", "lasted", "times", "flag", "variant", "person"}
 ALIASES |= {"ahead", "active", "d", "i", "name", "events", "first", "ended", "seen", "pair.1", "pair.2"}
-ALIASES |= {"place", "part", "number", "at", "late", "newest", *(f"late{place}" for place in range(4))}
+ALIASES |= {"place", "part", "number", "at", "late", "took", "newest", *(f"late{place}" for place in range(4))}
 ALIASES |= {metric.name for metric in METRICS}
 MEASURES = tuple(
     Measure(event=event, where=where, math=math, of=None if math in ("count", "persons") else "n", by=by, hourly=True)
