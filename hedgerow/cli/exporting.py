@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hedgerow.cli.calls import Server, Shown
 
 SCHEMA = "# yaml-language-server: $schema=hedgerow.schema.json   (hedgerow schema > hedgerow.schema.json)\n"
+NOT_STATED = ("version", "default", "updated_at")
 RULE_FIELDS = ("name", "series", "condition", "policy", "severity", "channels", "enabled")
 
 
@@ -55,6 +56,9 @@ def _connection(server: Server, connection: Shown, names: dict[str, str]) -> Sho
         told["events"] = list(connection["events"])
     rules = server.get(f"/v1/connections/{in_path(connection['id'])}/rules")["items"]
     told["rules"] = [_rule(each, names) for each in rules if each["template"] != "health"]
+    catalog = server.get(f"/v1/connections/{in_path(connection['id'])}/catalog")
+    if not catalog["default"]:
+        told["catalog"] = {name: part for name, part in catalog.items() if name not in NOT_STATED}
     return told
 
 

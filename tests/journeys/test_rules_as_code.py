@@ -26,6 +26,10 @@ default_channel: team
 connections:
   Demo shop:
     events: [payment.completed]
+    catalog:
+      unknown: observe
+      events:
+        - {name: payment.completed, policy: tag, properties: {amount_minor: {type: integer, required: true}}}
     rules:
       - template: dau_drop
         set: {percent: 25}
@@ -81,7 +85,7 @@ def test_a_file_is_planned_applied_and_then_holds(shop: Shop) -> None:
     planned = shop.run("plan", "-f", file)
     for line in ("+ channel team", "+ default channel team", "+ rule Drop in daily active users of Demo shop"):
         assert line in planned
-    assert "4 to add, 1 to change, 0 to remove." in planned
+    assert "4 to add, 2 to change, 0 to remove." in planned
     assert shop.run("plan", "-f", file, "--check", exits=1)
     shop.run("apply", "-f", file, "--yes")
     assert "The server is as the file states." in shop.run("apply", "-f", file, "--yes")
@@ -103,6 +107,7 @@ def test_a_file_is_planned_applied_and_then_holds(shop: Shop) -> None:
 
     exported = shop.run("export")
     read = yaml.safe_load(exported)
+    assert [event["name"] for event in read["connections"]["Demo shop"]["catalog"]["events"]] == ["payment.completed"]
     assert read["channels"]["team"]["url"] == {"env": "HEDGEROW_CHANNEL_TEAM"}
     shop.variables["HEDGEROW_CHANNEL_TEAM"] = shop.variables["TEAM_URL"]
     assert "The server is as the file states." in shop.run("plan", "-f", shop.state(exported))
