@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from functions.sync import outbox_retention
-from hedgerow import closing, days, disconnection, hours, months, tiers
+from hedgerow import closing, days, disconnection, hours, months, tiers, walks
 from hedgerow.app import App
 from hedgerow.errors import ConflictError, InvalidError
 from hedgerow.hours import HOUR, HourMonth
@@ -30,7 +30,7 @@ from hedgerow.models import (
     SyncRun,
     Tenant,
 )
-from hedgerow.ports import Add, Change, Delete, Page, Swap, Where
+from hedgerow.ports import Change, Delete, Page, Swap, Where
 from hedgerow.records import Record
 from hedgerow.tallies import CaptureCount
 
@@ -137,7 +137,7 @@ async def _walk(
         cursor = page.next_cursor
         if cursor is None:
             break
-    await _remember(app, walk, f"{field}:{value}", cursor)
+    await walks.remember(app, walk, f"{field}:{value}", cursor)
     return removed
 
 
@@ -146,18 +146,6 @@ async def _page(app: App, where: Where, cursor: str | None, limit: int) -> Page[
         return await app.store.find(Connection, where, limit=limit, cursor=cursor)
     except InvalidError:  # A cursor of an older revision's index.
         return await app.store.find(Connection, where, limit=limit)
-
-
-async def _remember(app: App, walk: RetentionWalk | None, id: str, cursor: str | None) -> None:
-    try:
-        if cursor is None and walk is not None:
-            await app.store.commit(Delete(RetentionWalk, id, walk.version))
-        elif cursor is not None and walk is None:
-            await app.store.commit(Add(RetentionWalk(id=id, cursor=cursor)))
-        elif cursor is not None and walk is not None:
-            await app.store.commit(Swap(walk.model_copy(update={"cursor": cursor})))
-    except ConflictError:
-        return  # Another call walks too; either place is good.
 
 
 async def _trim(app: App, connection: Connection) -> Counter[str]:

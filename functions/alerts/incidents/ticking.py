@@ -12,12 +12,12 @@ from collections.abc import Awaitable
 from functions.alerts.incidents import evaluating, health, machine, retiring
 from functions.alerts.notifying import notifying
 from functions.alerts.records import RuleState
-from hedgerow import tiers
+from hedgerow import tiers, walks
 from hedgerow.app import App
-from hedgerow.errors import ConflictError, HedgerowError, InvalidError
+from hedgerow.errors import HedgerowError, InvalidError
 from hedgerow.logs import log
 from hedgerow.models import Connection, ConnectionState, RetentionWalk, Tier
-from hedgerow.ports import Add, Delete, Swap, Where
+from hedgerow.ports import Delete, Where
 from hedgerow.records import Index, Instant, Record
 
 PAGE = 100
@@ -120,7 +120,7 @@ async def _walk(
     except InvalidError:  # A cursor of an older revision's index.
         page = await app.store.find(kind, *where, limit=PAGE)
     done = await _unwell(app, [found.id for found in page.items])
-    await _remember(app, walk, id, page.next_cursor)
+    await walks.remember(app, walk, id, page.next_cursor)
     return done
 
 
@@ -139,15 +139,3 @@ async def _unwell(app: App, connection_ids: list[str]) -> dict[str, int]:
             done["unwell"] += 1
             done.update(await _judged(app, connection, {rule_id}))
     return done
-
-
-async def _remember(app: App, walk: RetentionWalk | None, id: str, cursor: str | None) -> None:
-    try:
-        if cursor is None and walk is not None:
-            await app.store.commit(Delete(RetentionWalk, id, walk.version))
-        elif cursor is not None and walk is None:
-            await app.store.commit(Add(RetentionWalk(id=id, cursor=cursor)))
-        elif cursor is not None and walk is not None:
-            await app.store.commit(Swap(walk.model_copy(update={"cursor": cursor})))
-    except ConflictError:
-        return  # Another tick walks too; either place is good.
