@@ -50,10 +50,12 @@ def main(arguments: Sequence[str]) -> int:
     table.show(rows)
     report.write(JSON, report.as_json(rows, machine, full=not asked.small))
     print(f"\nWritten to {JSON.relative_to(ROOT)}; what the functions logged is in {LOG.relative_to(ROOT)}.")
-    if asked.publish:
+    if asked.publish is not None:
         size = "" if not asked.small else " Small sizes: a trial, not the promise."
         page = PAGE.read_text(encoding="utf-8")
-        report.write(PAGE, report.published(page, rows, f"Taken on {machine}.{size} {asked.remark}".rstrip()))
+        report.write(
+            PAGE, report.published(page, rows, f"Taken on {machine}.{size} {asked.remark}".rstrip(), asked.publish)
+        )
     return _verdict(rows, strict=asked.strict)
 
 
@@ -93,7 +95,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="name", help=f"one or more of {', '.join(NAMES)}; none: all")
     parser.add_argument("--small", action="store_true", help="small sizes and few rounds, to try a bench out")
     parser.add_argument("--strict", action="store_true", help="exit code 1 when a promise is missed or not measured")
-    parser.add_argument("--publish", action="store_true", help="write the figures into docs/benchmarks.md")
+    parser.add_argument(
+        "--publish",
+        nargs="?",
+        const="",
+        metavar="BLOCK",
+        help="write the figures into docs/benchmarks.md, or a block of it",
+    )
     parser.add_argument("--remark", default="", help="a sentence beside published figures")
     return parser
 

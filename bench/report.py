@@ -38,10 +38,11 @@ def write(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def published(page: str, rows: Sequence[Row], taken: str) -> str:
-    """The page with its block of figures replaced; `ValueError` when it has none."""
-    before, begin, rest = page.partition(BEGIN)
+def published(page: str, rows: Sequence[Row], taken: str, block: str = "") -> str:
+    """The page with its block of figures, or the one of this name, replaced; `ValueError` when it has none."""
+    mark = BEGIN.replace("figures:", f"figures of {block}:") if block else BEGIN
+    before, begin, rest = page.partition(mark)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError("the page has no place for the figures")
-    return "\n".join([before + BEGIN, "", taken, "", *markdown(rows), "", END]) + after
+    return "\n".join([before + mark, "", taken, "", *markdown(rows), "", END]) + after
