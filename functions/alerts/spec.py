@@ -8,9 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from functions.alerts.conditions.kinds import Condition
 from hedgerow import days
-from hedgerow.measures import Filter, Grain, Math
+from hedgerow.measures import Filter, Math
 
 Severity = Literal["info", "warning", "critical"]
+SeriesGrain = Literal["hour", "day", "so_far"]
+_Grain = Annotated[
+    SeriesGrain,
+    Field(description="`so_far`: the day under way, against the same part of the days before; counts and sums only."),
+]
 
 
 class _Form(BaseModel):
@@ -22,7 +27,7 @@ class MetricSeries(_Form):
 
     kind: Literal["metric"] = "metric"
     name: str = Field(min_length=1, max_length=400)
-    grain: Grain = "day"
+    grain: _Grain = "day"
 
 
 class EventSeries(_Form):
@@ -34,7 +39,7 @@ class EventSeries(_Form):
     math: Math = "count"
     of: str | None = Field(default=None, min_length=1, max_length=200, description="The property of sum, avg and p95.")
     by: str | None = Field(default=None, min_length=1, max_length=200, description="A property to break down by.")
-    grain: Grain = "day"
+    grain: _Grain = "day"
 
     @model_validator(mode="after")
     def _has_its_property(self) -> Self:

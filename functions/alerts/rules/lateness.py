@@ -11,11 +11,11 @@ from functions.alerts.spec import (
     FlagSeries,
     MetricSeries,
     RatioSeries,
+    SeriesGrain,
     SeriesSpec,
     SyncSeries,
 )
 from hedgerow import tiers
-from hedgerow.measures import Grain
 from hedgerow.models import Connection, Tier
 from hedgerow.tiers import TierRules
 
@@ -23,7 +23,7 @@ from hedgerow.tiers import TierRules
 AWAITED_SHARE = 2
 
 
-def grain_of(spec: SeriesSpec) -> Grain | None:
+def grain_of(spec: SeriesSpec) -> SeriesGrain | None:
     """By what the series is cut; None for those that are looked at as they stand."""
     match spec:
         case MetricSeries() | EventSeries():
@@ -47,7 +47,7 @@ def lateness(spec: SeriesSpec, connection: Connection, rules: dict[Tier, TierRul
             f"The {connection.tier} tier syncs by hand: judged whenever somebody refreshes, and silent in between. "
             "Pro judges every 3 hours, Scale every 30 minutes."
         )
-    whole = f"an hour, once it is over ({connection.timezone})" if grain == "hour" else _day(connection)
+    whole = _whole(grain, connection)
     awaited = connection.progress.arrivals[AWAITED_SHARE] if len(connection.progress.arrivals) > AWAITED_SHARE else 0.0
     latest = every + timedelta(seconds=awaited)
     late = f", as 99 % of this project's events arrive within {words(timedelta(seconds=awaited))}" if awaited else ""
@@ -62,5 +62,11 @@ def words(span: timedelta) -> str:
     return " ".join(part for part, number in zip(parts, (hours, rest), strict=True) if number)
 
 
-def _day(connection: Connection) -> str:
-    return f"a day, once it is over at midnight ({connection.timezone})"
+def _whole(grain: SeriesGrain, connection: Connection) -> str:
+    match grain:
+        case "hour":
+            return f"an hour, once it is over ({connection.timezone})"
+        case "so_far":
+            return f"the day so far ({connection.timezone}) up to an hour, once that is over"
+        case "day":
+            return f"a day, once it is over at midnight ({connection.timezone})"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import date
 
 from functions.alerts.conditions.series import Series
-from functions.alerts.series import answering
+from functions.alerts.series import answering, partial
 from functions.alerts.series.answering import Question, Rows
-from functions.alerts.series.combining import combined
 from functions.alerts.series.measuring import merge_measures, parts_of
-from functions.alerts.series.sources import Source, measure_of
+from functions.alerts.series.sources import Source, grain_of, measure_of
 from functions.alerts.spec import BacklogSeries, FlagSeries, Plain, SeriesSpec, SyncSeries
 from hedgerow import days
 from hedgerow.app import App
@@ -55,14 +54,14 @@ async def ask(app: App, connection: Connection, spec: SeriesSpec, first: date, l
             )
         answering.take(rows, answer, connection.timezone)
     held = [answering.held(source, question, rows, connection.progress) for source in sources]
-    return combined(spec, held, zone=connection.timezone, until=int(now.timestamp()))
+    return partial.seen(spec, held, zone=connection.timezone, now=now)
 
 
 def _source(plain: Plain) -> Source:
     measure = measure_of(plain, anyway=True)
     if measure is None:
         raise _not_askable(f"`{getattr(plain, 'name', plain.kind)}` is not counted by a measure.")
-    return Source(measure.series(""), plain.grain, measure)
+    return Source(measure.series(""), grain_of(plain), measure)
 
 
 def _not_askable(detail: str) -> InvalidError:

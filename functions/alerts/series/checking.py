@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import isfinite
 
 from functions.alerts.conditions.kinds import Condition
+from functions.alerts.series.combining import grain_of
 from functions.alerts.series.measuring import parts_of
-from functions.alerts.series.sources import HOURLY_METRICS, measure_of
+from functions.alerts.series.sources import HOURLY_METRICS, SUMMED, measure_of
 from functions.alerts.spec import (
     DifferenceSeries,
     EventSeries,
@@ -32,6 +33,7 @@ def check(spec: SeriesSpec) -> None:
         _check_texts(plain)
         if isinstance(plain, MetricSeries):
             _check_metric(plain)
+        _check_sums(plain)
     if isinstance(spec, FlagSeries) and spec.key is not None:
         _check_text(spec.key, "key")
     if not isinstance(spec, RatioSeries | DifferenceSeries):
@@ -39,7 +41,7 @@ def check(spec: SeriesSpec) -> None:
     if len({plain.grain for plain in parts}) > 1:
         raise _invalid(
             "grain_mismatch",
-            "One side of the series is by hour, another by day.",
+            "The sides of the series are cut by different grains.",
             "Give every side the same `grain`.",
         )
     if len({plain.by if isinstance(plain, EventSeries) else None for plain in parts}) > 1:
@@ -95,6 +97,17 @@ def _mismatch(spec: SeriesSpec, condition: Condition) -> tuple[str, str] | None:
             f"A {spec.kind} is silent below its minimum, which is no missing data.",
             "Watch one of its events with a `no_data` rule of its own.",
         )
+    return _mismatch_so_far(spec, condition) if grain_of(spec) == "so_far" else None
+
+
+def _mismatch_so_far(spec: SeriesSpec, condition: Condition) -> tuple[str, str] | None:
+    if condition.kind in ("no_data", "new_value"):
+        return (f"`{condition.kind}` is of whole buckets, not of a day so far.", "Use the grain `hour` or `day`.")
+    if condition.kind == "threshold" and condition.below is not None and spec.kind in ("metric", "event"):
+        return (
+            "Every day begins at 0, so that `below` a number would fire each morning.",
+            "Use `change` or `anomaly`, which compare with the same part of earlier days, or the grain `day`.",
+        )
     return None
 
 
@@ -103,11 +116,29 @@ def _check_metric(plain: MetricSeries) -> None:
         raise _unknown(plain.name)
     if plain.grain == "day" or measure_of(plain) is not None:
         return
+    if plain.grain == "so_far":
+        raise _no_sum(f"`{plain.name}` of a day is not the sum of its hours.")
     hourly = ", ".join(f"`{name}`" for name in HOURLY_METRICS)
     raise InvalidError(
         f"`{plain.name}` is not counted by hour.",
         code="not_hourly",
         hint=f"Use the grain `day`. By hour there are {hourly} and `event:<name>`; others as a series of kind `event`.",
+        members={"field": "series.grain"},
+    )
+
+
+def _check_sums(plain: Plain) -> None:
+    measure = measure_of(plain) if plain.grain == "so_far" else None
+    if measure is not None and measure.math not in SUMMED:
+        told = f"`{plain.name}`" if isinstance(plain, MetricSeries) else f"`{measure.math}`"
+        raise _no_sum(f"{told} of a day is not the sum of its hours.")
+
+
+def _no_sum(detail: str) -> InvalidError:
+    return InvalidError(
+        detail,
+        code="not_summed",
+        hint="A day so far is for counts and sums of events. Use the grain `day`, or `hour`, or count the events.",
         members={"field": "series.grain"},
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functions.alerts.conditions.series import DAY, HOUR, Series
 from functions.alerts.series.held import MOST_READ, Bucket, Held
 from functions.alerts.series.naming import name_of, unit_of
-from functions.alerts.spec import DifferenceSeries, EventSeries, MetricSeries, RatioSeries, SeriesSpec
+from functions.alerts.spec import DifferenceSeries, EventSeries, MetricSeries, RatioSeries, SeriesGrain, SeriesSpec
 
 Combined = EventSeries | MetricSeries | RatioSeries | DifferenceSeries
 
@@ -76,8 +76,8 @@ def series_of(
     )
 
 
-def grain_of(spec: SeriesSpec) -> str:
-    """`hour` or `day`; the sides of a ratio or a difference agree on it."""
+def grain_of(spec: SeriesSpec) -> SeriesGrain:
+    """By what it is cut; the sides of a ratio or a difference agree on it."""
     if isinstance(spec, MetricSeries | EventSeries):
         return spec.grain
     return spec.of.grain if isinstance(spec, RatioSeries | DifferenceSeries) else "day"

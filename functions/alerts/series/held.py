@@ -30,10 +30,14 @@ Buckets = Mapping[int, Bucket]
 
 @dataclass(frozen=True)
 class Held:
-    """The buckets of a source, by value; by None where there is no breakdown."""
+    """The buckets of a source, by value; by None where there is no breakdown.
+
+    `is_filled`: zeros are written out from the first bucket on, and what is not there is not known.
+    """
 
     source: Source
     by_value: Mapping[str | None, Buckets]
+    is_filled: bool = False
 
     def values(self) -> list[str | None]:
         """The values, those of the newest bucket and the largest first, at most `MOST_READ`."""
@@ -51,7 +55,7 @@ class Held:
     def first(self, value: str | None) -> int:
         """Where the series begins: of a breakdown with the first bucket in which the value occurred, before which it was not there."""
         buckets = self.by_value.get(value, {})
-        counts = self.source.has_values and self.source.is_additive
+        counts = self.source.has_values and self.source.is_additive and not self.is_filled
         return min((begin for begin, bucket in buckets.items() if bucket.value or not counts), default=_NEVER)
 
     def at(self, value: str | None, begin: int) -> Bucket | None:
@@ -61,7 +65,7 @@ class Held:
         bucket in which fewer were seen did not occur; in a full one nobody knows.
         """
         found = self.by_value.get(value, {}).get(begin)
-        if found is not None or not self.source.has_values or not self.source.is_additive:
+        if found is not None or self.is_filled or not self.source.has_values or not self.source.is_additive:
             return found
         seen = self._seen.get(begin, 0)
         return Bucket(0.0, self._arrived[begin]) if 0 < seen < MOST_VALUES else None

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from functions.alerts.conditions.series import Series
-from functions.alerts.series import flags, standing, stored
-from functions.alerts.series.combining import combined
+from functions.alerts.series import flags, partial, standing, stored
 from functions.alerts.series.measuring import parts_of
 from functions.alerts.series.sources import source_of
 from functions.alerts.spec import BacklogSeries, FlagSeries, SeriesSpec, SyncSeries
@@ -33,7 +32,7 @@ async def read(app: App, connection: Connection, spec: SeriesSpec, *, days: int,
     if len(sources) < len(parts_of(spec)):
         return []  # A metric that has no hours: `checking` refuses it, and an older rule may hold it.
     held = await stored.held(app, connection, sources, stored.span_of(app, connection, days, now))
-    return combined(spec, held, zone=connection.timezone, until=int(now.timestamp()))
+    return partial.seen(spec, held, zone=connection.timezone, now=now)
 
 
 async def read_flags(

@@ -11,6 +11,8 @@ from hedgerow.measures import Filter, Grain, Measure
 
 ADDITIVE = ("count", "persons", "sum")
 """Maths of which nothing is 0. The mean and the percentile of nothing are nothing."""
+SUMMED = ("count", "sum")
+"""Maths of which a day's number is the sum of its hours'."""
 
 # What the catalogue counts by day, as the event and math that count it by hour.
 _BY_HOUR: dict[str, Measure] = {
@@ -56,7 +58,12 @@ def source_of(plain: Plain) -> Source | None:
     measure = measure_of(plain)
     if measure is None:
         return None
-    return Source(measure.series(""), plain.grain, measure)
+    return Source(measure.series(""), grain_of(plain), measure)
+
+
+def grain_of(plain: Plain) -> Grain:
+    """What it is measured by: a day so far is made of its hours."""
+    return "day" if plain.grain == "day" else "hour"
 
 
 def measure_of(plain: Plain, *, anyway: bool = False) -> Measure | None:
@@ -72,14 +79,14 @@ def measure_of(plain: Plain, *, anyway: bool = False) -> Measure | None:
             math=plain.math,
             of=plain.of,
             by=plain.by,
-            hourly=plain.grain == "hour",
+            hourly=grain_of(plain) == "hour",
         )
     if plain.grain == "day" and not anyway:
         return None
     measure = _BY_HOUR.get(plain.name)
     if measure is None and plain.name.startswith(EVENT_PREFIX):
         measure = Measure(event=plain.name.removeprefix(EVENT_PREFIX))
-    return measure and measure.model_copy(update={"hourly": plain.grain == "hour"})
+    return measure and measure.model_copy(update={"hourly": grain_of(plain) == "hour"})
 
 
 def _in_order(where: tuple[Filter, ...]) -> tuple[Filter, ...]:

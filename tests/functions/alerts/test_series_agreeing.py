@@ -15,6 +15,7 @@ from hedgerow.ports import Swap
 from tests.sync_stage import NOW, sync_stage
 
 FAILED, COMPLETED = (EventSeries(event=f"payment.{end}", by="method") for end in ("failed", "completed"))
+TODAY_FAILED, TODAY_COMPLETED = (each.model_copy(update={"grain": "so_far"}) for each in (FAILED, COMPLETED))
 CARD = Filter(property="method", values=("card", "giro"))
 MANY = Filter(property="amount", values=(3, 4.0, True, "x"))
 SPECS: list[SeriesSpec] = [
@@ -25,6 +26,9 @@ SPECS: list[SeriesSpec] = [
     EventSeries(math="persons", where=(CARD, MANY)),
     RatioSeries(of=FAILED, to=(FAILED, COMPLETED), minimum=2),
     DifferenceSeries(of=COMPLETED, less=FAILED),
+    MetricSeries(name="posthog_events", grain="so_far"),
+    EventSeries(event="payment.completed", math="sum", of="amount", by="method", grain="so_far"),
+    RatioSeries(of=TODAY_FAILED, to=(TODAY_FAILED, TODAY_COMPLETED), minimum=2),
 ]
 
 
@@ -59,5 +63,5 @@ async def test_what_is_stored_is_what_is_asked(zone: str) -> None:
                 assert dict(zip(one.begins, one.values, strict=True)) == pytest.approx(
                     dict(zip(other.begins, other.values, strict=True))
                 ), spec
-                assert one.silent == other.silent
+                assert (one.silent, one.name, one.seconds) == (other.silent, other.name, other.seconds)
                 assert any(one.values)

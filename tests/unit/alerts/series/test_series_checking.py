@@ -19,6 +19,7 @@ Fields = dict[str, object]
 COUNT: Fields = {"kind": "event", "event": "a"}
 BY: Fields = {**COUNT, "by": "method"}
 HOURLY: Fields = {**COUNT, "grain": "hour"}
+SO_FAR: Fields = {**COUNT, "grain": "so_far"}
 MEAN: Fields = {**COUNT, "math": "avg", "of": "amount"}
 METRIC: Fields = {"kind": "metric", "name": "posthog_dau"}
 RATIO: Fields = {"kind": "ratio", "of": BY, "to": [BY]}
@@ -26,7 +27,7 @@ DIFFERENCE: Fields = {"kind": "difference", "of": COUNT, "less": METRIC}
 FLAG: Fields = {"kind": "flag", "key": "checkout"}
 
 
-def metric(name: str, grain: Literal["day", "hour"] = "day") -> Fields:
+def metric(name: str, grain: Literal["day", "hour", "so_far"] = "day") -> Fields:
     return {"kind": "metric", "name": name, "grain": grain}
 
 
@@ -43,6 +44,10 @@ def metric(name: str, grain: Literal["day", "hour"] = "day") -> Fields:
         {**DIFFERENCE, "of": MEAN},
         {"kind": "sync"},
         {**COUNT, "event": "émission 💥\n"},
+        metric("posthog_pageviews", "so_far"),
+        metric("event:x", "so_far"),
+        {**SO_FAR, "math": "sum", "of": "amount", "by": "currency"},
+        {"kind": "ratio", "of": SO_FAR, "to": [SO_FAR]},
     ],
 )
 def test_what_can_be_measured_is_let_through(fields: Fields) -> None:
@@ -63,6 +68,15 @@ def test_what_can_be_measured_is_let_through(fields: Fields) -> None:
         ({"kind": "ratio", "of": BY, "to": [BY, COUNT]}, "by_mismatch", "same `by`"),
         ({"kind": "difference", "of": BY, "less": METRIC}, "by_mismatch", "write it as an event"),
         ({"kind": "ratio", "of": HOURLY, "to": [COUNT]}, "grain_mismatch", "same `grain`"),
+        ({"kind": "difference", "of": SO_FAR, "less": HOURLY}, "grain_mismatch", "same `grain`"),
+        *(
+            (metric(f"posthog_{name}", "so_far"), "not_summed", "counts and sums")
+            for name in ("dau", "wau", "sessions")
+        ),
+        (metric("flag:a:b", "so_far"), "not_summed", "grain `day`"),
+        ({**SO_FAR, "math": "persons"}, "not_summed", "counts and sums"),
+        ({**SO_FAR, "math": "p95", "of": "amount"}, "not_summed", "counts and sums"),
+        ({"kind": "ratio", "of": SO_FAR, "to": [{**MEAN, "grain": "so_far"}]}, "not_summed", "counts and sums"),
         ({"kind": "ratio", "of": COUNT, "to": [MEAN, COUNT]}, "sum_of_means", "count, persons or sum"),
         ({"kind": "ratio", "of": metric("posthog_duo"), "to": [COUNT]}, "unknown_metric", "posthog_dau"),
         ({**COUNT, "event": "a\x00b"}, "invalid", "NUL"),
@@ -89,6 +103,10 @@ def test_what_cannot_is_refused_with_the_remedy(fields: Fields, code: str, said:
         ({"kind": "sync"}, {"kind": "threshold", "above": 3}),
         ({"kind": "backlog"}, {"kind": "threshold", "above": 900}),
         (METRIC, {"kind": "change", "percent": 20}),
+        (SO_FAR, {"kind": "change", "percent": 20}),
+        (SO_FAR, {"kind": "anomaly"}),
+        (SO_FAR, {"kind": "threshold", "above": 20}),
+        ({"kind": "ratio", "of": SO_FAR, "to": [SO_FAR]}, {"kind": "threshold", "below": 20}),
     ],
 )
 def test_pairs_that_make_sense(fields: Fields, condition: Fields) -> None:
@@ -110,6 +128,10 @@ def test_pairs_that_make_sense(fields: Fields, condition: Fields) -> None:
             for how in ("no_data", "anomaly")
         ),
         ({"kind": "backlog"}, {"kind": "change", "percent": 5}, "threshold"),
+        (SO_FAR, {"kind": "no_data"}, "`hour`"),
+        ({**SO_FAR, "by": "method"}, {"kind": "new_value"}, "`day`"),
+        (SO_FAR, {"kind": "threshold", "below": 20}, "same part"),
+        (metric("event:x", "so_far"), {"kind": "threshold", "above": 90, "below": 20}, "same part"),
     ],
 )
 def test_pairs_that_make_none_are_refused_with_the_remedy(fields: Fields, condition: Fields, said: str) -> None:

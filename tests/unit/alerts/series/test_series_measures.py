@@ -48,6 +48,7 @@ def test_what_the_sync_stores_anyway_or_cannot_count_needs_no_measure(spec: Seri
     ],
 )
 def test_metrics_by_hour_are_measured(name: str, measure: Measure) -> None:
+    assert measures_of(MetricSeries(name=name, grain="so_far")) == (measure,)
     assert measures_of(MetricSeries(name=name, grain="hour")) == (measure,)
 
 
