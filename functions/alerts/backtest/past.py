@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from functions.alerts.backtest.files import instant_of
 from functions.alerts.conditions.series import DAY, Series
-from functions.alerts.series import asking, checking, measuring, reading
+from functions.alerts.series import asking, checking, measuring, partial, reading
 from functions.alerts.spec import BacklogSeries, SeriesSpec, SyncSeries
 from hedgerow import days, tiers
 from hedgerow.app import App
@@ -22,6 +22,10 @@ WARM_UP_DAYS = 56
 # Stored points may begin so much later than asked for before PostHog is asked instead.
 ENOUGH = 0.5
 DATE = len("2026-03-12")
+AT_THE_END = (
+    "Each day was tried at its end. The rule judges the day so far after every sync: "
+    "it may tell hours sooner, and also of what a day made up for."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,13 @@ async def past_of(app: App, connection: Connection, spec: SeriesSpec, asked: Win
     checking.check(spec)
     if isinstance(spec, SyncSeries | BacklogSeries):
         raise _invalid("series", "How syncs and the outbox stood in the past is not kept.", "Try a series of events.")
+    tried = partial.whole_days(spec)
+    remarks = (AT_THE_END,) if tried != spec else ()
+    found = await _found(app, connection, tried, asked)
+    return Past(found.series, (*remarks, *found.remarks))
+
+
+async def _found(app: App, connection: Connection, spec: SeriesSpec, asked: Window) -> Past:
     now = app.now()
     first = asked.first - timedelta(days=WARM_UP_DAYS)
     length = (days.today(now, connection.timezone) - first).days + 1

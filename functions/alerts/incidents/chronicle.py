@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import cast
 
 from functions.alerts.conditions.series import Verdict
+from functions.alerts.incidents import waking
 from functions.alerts.incidents.machine import Transition, excess
 from functions.alerts.records import AlertRule, Incident, Step, StepKind
 from hedgerow.models import Connection
@@ -50,8 +51,8 @@ def after(incident: Incident, transition: Transition, rule: AlertRule, verdict: 
         incident = stepped(incident, "edited", f"`{rule.name}` was edited; it is judged by the new settings.", now)
     if transition.effect == "resolve":
         return resolved(incident, transition.sentence, now, is_corrected=transition.is_corrected)
-    if verdict.state == "firing" and _is_newer(incident, verdict):
-        incident = _at_its_newest(incident, verdict)
+    if verdict.state == "firing" and _is_newer(incident, rule, verdict):
+        incident = _at_its_newest(incident, rule, verdict)
     if transition.effect == "worse":
         awake = {"snoozed_until": None} if _slept_out(incident, now) else {}
         incident = stepped(incident.model_copy(update=awake), "worse", transition.sentence, now)
@@ -78,14 +79,17 @@ def stepped(incident: Incident, kind: StepKind, sentence: str, now: datetime, by
     return incident.model_copy(update={"timeline": (*incident.timeline, step)})
 
 
-def _is_newer(incident: Incident, verdict: Verdict) -> bool:
-    if verdict.bucket is None:
+def _is_newer(incident: Incident, rule: AlertRule, verdict: Verdict) -> bool:
+    is_going_on = waking.is_so_far(rule.series) and verdict.bucket == incident.bucket
+    if verdict.bucket is None or is_going_on:
         return verdict.observed != incident.observed
     return incident.bucket is None or verdict.bucket > incident.bucket
 
 
-def _at_its_newest(incident: Incident, verdict: Verdict) -> Incident:
+def _at_its_newest(incident: Incident, rule: AlertRule, verdict: Verdict) -> Incident:
     is_peak = excess(verdict.observed, verdict.low, verdict.high) > excess(incident.peak, verdict.low, verdict.high)
+    # What a day was at noon says nothing beside what is usual at six.
+    is_peak = is_peak or waking.is_so_far(rule.series)
     return incident.model_copy(
         update={
             "sentence": verdict.sentence,

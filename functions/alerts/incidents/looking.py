@@ -2,7 +2,8 @@
 
 Buckets that ended since the last look are judged one by one, so that a rule sees what its
 back-test saw however seldom it is looked at, and those already marked are judged again,
-because late data moves them. Decides nothing about incidents.
+because late data moves them. Of a day so far the newest is the day under way, and those
+before it are judged as whole days. Decides nothing about incidents.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from functions.alerts.conditions.kinds import Anomaly, Change, Condition, NewVal
 from functions.alerts.conditions.newest import end_of
 from functions.alerts.conditions.series import DAY, HOUR, Series, Verdict
 from functions.alerts.incidents import health, machine, missing
-from functions.alerts.incidents.waking import grain_of
+from functions.alerts.incidents.waking import grain_of, is_so_far
 from functions.alerts.records import AlertRule, RuleState
-from functions.alerts.series import reading
+from functions.alerts.series import partial, reading
 from functions.alerts.spec import DifferenceSeries, EventSeries, FlagSeries, RatioSeries, SeriesSpec, SyncSeries
 from hedgerow import tiers
 from hedgerow.app import App
@@ -64,7 +65,12 @@ async def look(app: App, connection: Connection, rule: AlertRule, now: datetime)
         raise InvalidError(
             "The series cannot be read.", code="no_series", hint="Save the rule anew: it says what is wrong."
         )
-    return [_look_at(rule, missing.as_known(condition, series, connection.progress), connection) for series in found]
+    if is_so_far(spec):
+        over = await reading.read(app, connection, partial.whole_days(spec), days=days, now=now)
+        whole = {series.value: series for series in over}
+        return [_look_at(rule, series, connection, whole.get(series.value, _none(series))) for series in found]
+    known = (missing.as_known(condition, series, connection.progress) for series in found)
+    return [_look_at(rule, series, connection, series) for series in known]
 
 
 def steady(value: str | None, verdict: Verdict) -> Look:
@@ -92,24 +98,25 @@ def days_of(rule: AlertRule) -> int:
     return again
 
 
-def _look_at(rule: AlertRule, series: Series, connection: Connection) -> Look:
+def _look_at(rule: AlertRule, series: Series, connection: Connection, earlier: Series) -> Look:
+    """`earlier` has the buckets before the newest one, which is of `series`: the same one, but for a day so far."""
     newest = judging.judge(rule.condition, series)
     asked_at = connection.progress.last_success_at
 
     def verdicts(state: RuleState) -> tuple[Verdict, ...]:
         marked = {mark.bucket for mark in state.marks} if state.revision == rule.revision else set()
-        unseen = max(marked, default=series.until)
-        news = series.until - max(NEWS, 4 * series.seconds)
-        wanted = (begin for begin in series.begins if begin in marked or (begin > unseen and begin >= news))
-        older = _judged(rule, series, newest, wanted)
+        unseen = max(marked, default=earlier.until)
+        news = earlier.until - max(NEWS, 4 * earlier.seconds)
+        wanted = (begin for begin in earlier.begins if begin in marked or (begin > unseen and begin >= news))
+        older = _judged(rule, earlier, newest, wanted)
         return (*older, missing.with_policy(newest, rule, series, asked_at))
 
     def seed(state: RuleState) -> tuple[Verdict, ...]:
         if state.marks and state.revision == rule.revision:
             return ()
         count = max(rule.policy.out_of, rule.policy.recover_after) - 1
-        earlier = [begin for begin in series.begins if newest.bucket is None or begin < newest.bucket]
-        return _judged(rule, series, newest, earlier[len(earlier) - count :] if count else ())
+        before = [begin for begin in earlier.begins if newest.bucket is None or begin < newest.bucket]
+        return _judged(rule, earlier, newest, before[len(before) - count :] if count else ())
 
     return Look(series.value, verdicts, seed)
 
@@ -136,6 +143,11 @@ def _up_to(condition: Condition, series: Series, place: int) -> Series:
         # What is not there yet is missing only from a series that goes on.
         until=end_of(series, place) if isinstance(condition, NoData) else series.until,
     )
+
+
+def _none(series: Series) -> Series:
+    """The series without a bucket."""
+    return replace(series, begins=(), values=(), arrived=())
 
 
 def _has_values(spec: SeriesSpec) -> bool:

@@ -61,10 +61,12 @@ def after(
     is_edited = state.revision != rule.revision and state.phase == "open"
     state = _of_this_revision(state, rule)
     if verdict.state in ("waiting", "errored"):
-        return _woken(Transition(_showing(state, verdict, now), is_edited=is_edited), rule, verdict, now, incident)
+        return _woken(
+            Transition(_showing(state, rule, verdict, now), is_edited=is_edited), rule, verdict, now, incident
+        )
     bucket = int(now.timestamp()) if verdict.bucket is None else verdict.bucket
     before = _marked(state, bucket)
-    state = _showing(_with_mark(state, rule, verdict, bucket), verdict, now)
+    state = _showing(_with_mark(state, rule, verdict, bucket), rule, verdict, now)
     if state.phase == "open":
         was_firing = before is not None and before.firing
         is_void = was_firing and verdict.state == "not_firing" and _is_void(state, rule, bucket)
@@ -154,7 +156,9 @@ def _while_open(
         return Transition(
             state.model_copy(update={"snoozed_until": None}), "worse", f"Still so after the snooze: {verdict.sentence}"
         )
-    if _is_worse(verdict, incident):
+    # What is unusual of a day under way grows with the day.
+    is_going_on = waking.is_so_far(rule.series) and verdict.bucket == incident.bucket
+    if not is_going_on and _is_worse(verdict, incident):
         return Transition(state, "worse", verdict.sentence)
     return Transition(state)
 
@@ -185,8 +189,8 @@ def _firing_since(state: RuleState, rule: AlertRule) -> datetime | None:
 
 def _is_void(state: RuleState, rule: AlertRule, bucket: int) -> bool:
     """Would what is marked not have opened the incident, now that this bucket does not fire any more?"""
-    if state.firing_since is None:
-        return False
+    if state.firing_since is None or waking.is_so_far(rule.series):
+        return False  # A day that goes on to be fine is no correction.
     begun = int(state.firing_since.timestamp())
     if not bucket >= begun >= state.marks[0].bucket:
         return False  # What opened it is beyond correction.
@@ -227,11 +231,12 @@ def _tail(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
     return marks[last + 1 :] or marks[-1:]
 
 
-def _showing(state: RuleState, verdict: Verdict, now: datetime) -> RuleState:
+def _showing(state: RuleState, rule: AlertRule, verdict: Verdict, now: datetime) -> RuleState:
     """With the verdict as the API shows it, unless it says of the same bucket what is shown, or is of an older one."""
     last = state.last
     if last is not None:
         is_same = (last.state, last.bucket, last.reason) == (verdict.state, verdict.bucket, verdict.reason)
+        is_same = is_same and (last.observed == verdict.observed or not waking.is_so_far(rule.series))
         is_older = last.bucket is not None and verdict.bucket is not None and verdict.bucket < last.bucket
         if is_same or is_older:
             return state

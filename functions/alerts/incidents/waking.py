@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 from functions.alerts.conditions.series import DAY, HOUR, Verdict
 from functions.alerts.records import AlertRule, Incident, RuleState
-from functions.alerts.spec import BacklogSeries, DifferenceSeries, FlagSeries, RatioSeries, SeriesSpec, SyncSeries
+from functions.alerts.spec import (
+    BacklogSeries,
+    DifferenceSeries,
+    EventSeries,
+    FlagSeries,
+    MetricSeries,
+    RatioSeries,
+    SeriesSpec,
+    SyncSeries,
+)
 
 BACKLOG = timedelta(minutes=5)
 WAITING = timedelta(minutes=30)
@@ -62,6 +71,12 @@ def grain_of(spec: SeriesSpec) -> int:
             return grain_of(spec.of)
         case _:
             return HOUR if spec.grain == "hour" else DAY
+
+
+def is_so_far(spec: SeriesSpec) -> bool:
+    """Is its newest bucket a day under way, judged again with another number as it goes on?"""
+    plain = spec.of if isinstance(spec, RatioSeries | DifferenceSeries) else spec
+    return isinstance(plain, MetricSeries | EventSeries) and plain.grain == "so_far"
 
 
 def _known_until(state: RuleState, rule: AlertRule, now: datetime) -> datetime:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from functions.alerts.backtest import backtesting, forecasting
+from functions.alerts.backtest import backtesting, forecasting, past
 from functions.alerts.conditions.kinds import NewValue, StaleFlag
 from functions.alerts.conditions.series import Series
 from functions.alerts.incidents import health
 from functions.alerts.notifying import planning
 from functions.alerts.records import AlertRule, Channel
 from functions.alerts.rules import ruling
-from functions.alerts.series import asking, measuring, reading
+from functions.alerts.series import asking, measuring, partial, reading
 from functions.alerts.spec import BacklogSeries, FlagSeries, RuleForm, SyncSeries
 from hedgerow import days, tiers
 from hedgerow.app import App
@@ -38,11 +38,14 @@ async def foretell(app: App, connection: Connection, form: RuleForm) -> str:
         return "No forecast: how syncs and the outbox stood in the past is not kept."
     if isinstance(form.condition, NewValue | StaleFlag) or isinstance(form.series, FlagSeries):
         return "No forecast: what was new or stale at the time cannot be told from today's values."
+    tried = form.model_copy(update={"series": partial.whole_days(form.series)})
     try:
-        history = await _history(app, connection, form)
+        history = await _history(app, connection, tried)
     except (RefusedError, OutboundError) as error:
         return f"No forecast yet: {error.detail} Try later: hedgerow alerts backtest."
     told = [each for series in history if (each := _words(form, series))]
+    if told and tried != form:
+        told.append(past.AT_THE_END)
     return "\n".join(told) or "No forecast yet: there is no history of these numbers."
 
 

@@ -103,6 +103,23 @@ async def test_a_metric_of_a_connection_is_tried_over_its_last_days(stage: Stage
     assert "would have seen that of" in told["forecast"]["words"]
 
 
+async def test_a_day_so_far_is_tried_at_the_end_of_each_day_and_that_is_said(stage: Stage) -> None:
+    connection = await stage.connection(await stage.tenant("scale"))
+    days = {TODAY - timedelta(days=back): 100.0 for back in range(1, 60)}
+    await stage.points(connection, {("posthog_pageviews", day): value for day, value in (days | {LOW: 900.0}).items()})
+    series = {"kind": "metric", "name": "posthog_pageviews", "grain": "so_far"}
+    condition = {"kind": "threshold", "above": 500}
+    told = await asked(
+        stage, connection, {"connection": connection.id, "series": series, "condition": condition, "from": str(LOW)}
+    )
+    (incident,) = told["incidents"]
+    assert incident["from"][:10] == str(LOW)
+    assert any("at its end" in remark for remark in told["remarks"])
+    by_day = {**series, "grain": "day"}
+    told = await asked(stage, connection, {"connection": connection.id, "series": by_day, "condition": condition})
+    assert not told["remarks"]
+
+
 async def test_a_saved_rule_is_tried_by_its_id_and_with_another_condition(stage: Stage) -> None:
     connection = await shop(stage)
     tenant_key = await _key(stage, connection)

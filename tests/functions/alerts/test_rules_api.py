@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from functions.alerts.main import alerts
 from hedgerow.models import Connection, SyncRun
 from hedgerow.ports import Where
-from tests.stage import Stage, staged
+from tests.stage import NOW, Stage, staged
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -65,6 +66,28 @@ async def test_a_rule_that_needs_nothing_new_fetches_nothing(stage: Stage) -> No
     assert first["backfill_run_id"] is not None
     assert again["backfill_run_id"] is None
     assert len((await _stands(stage, connection.id)).measures) == 1
+
+
+async def test_a_rule_over_the_day_so_far_says_when_it_judges_and_what_was_tried(stage: Stage) -> None:
+    tenant = await stage.tenant("scale")
+    connection = await stage.connection(tenant)
+    today = NOW.date()
+    await stage.points(
+        connection, {("posthog_pageviews", today - timedelta(days=back)): 100.0 for back in range(1, 80)}
+    )
+    series = {"kind": "metric", "name": "posthog_pageviews", "grain": "so_far"}
+    form = {"name": "Views", "series": series, "condition": {"kind": "change", "percent": 30}}
+    async with stage.calling(alerts, await stage.key(tenant)) as client:
+        path = f"/v1/connections/{connection.id}/rules"
+        saved = (await client.post(path, json=form)).json()
+        refused = await client.post(path, json={**form, "name": "Users", "series": {**series, "name": "posthog_dau"}})
+    assert "It judges the day so far (UTC) up to an hour, once that is over: at most 30 minutes" in saved["late"]
+    assert "Each day was tried at its end" in saved["forecast"]
+    assert "No forecast" not in saved["forecast"]
+    assert [(each.event, each.hourly) for each in (await _stands(stage, connection.id)).measures] == [
+        ("$pageview", True)
+    ]
+    assert (refused.status_code, refused.json()["code"]) == (422, "not_summed")
 
 
 async def test_a_name_is_taken_once_even_by_two_at_once(stage: Stage) -> None:
