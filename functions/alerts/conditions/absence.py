@@ -39,12 +39,19 @@ def judge(condition: NoData, series: Series) -> Verdict:
 
 
 def last_with_something(condition: NoData, series: Series) -> int | None:
-    """Begin of the newest bucket that holds something; one that has not wholly arrived counts as if it did."""
+    """Begin of the newest bucket that holds something; one that is over but has not wholly arrived counts as if it did."""
     for place in range(len(series.begins) - 1, -1, -1):
-        is_late = series.arrived is not None and series.arrived[place] < newest.COMPLETE
-        if series.values[place] != 0 or not condition.zero_is_none or is_late:
+        if _holds(condition, series, place):
             return series.begins[place]
     return None
+
+
+def _holds(condition: NoData, series: Series, place: int) -> bool:
+    """Late is not nothing; but the zero of a bucket that still runs says nothing of those before it."""
+    if series.values[place] != 0 or not condition.zero_is_none:
+        return True
+    is_late = series.arrived is not None and series.arrived[place] < newest.COMPLETE
+    return is_late and newest.end_of(series, place) <= series.until
 
 
 def history(condition: NoData, series: Series) -> History:
@@ -77,8 +84,7 @@ def _with_missing(condition: NoData, series: Series) -> tuple[list[int], list[bo
             begins.append(missing)
             holds.append(False)
             ends.append(missing + grain)
-        is_late = series.arrived is not None and series.arrived[place] < newest.COMPLETE
         begins.append(begin)
-        holds.append(series.values[place] != 0 or not condition.zero_is_none or is_late)
+        holds.append(_holds(condition, series, place))
         ends.append(newest.end_of(series, place))
     return begins, holds, ends
