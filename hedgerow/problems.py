@@ -97,6 +97,8 @@ async def _invalid(_: Request, error: RequestValidationError) -> Response:
     said = ".".join(str(part) for part in first["loc"] if part not in {"body", "query", "path"})
     # A field's name is foreign too, and people paste keys anywhere.
     where = without_keys(said)[:200]
+    if not where and first["type"] == "value_error":
+        return answer(InvalidError(f"The body {_why(dict(first)).removeprefix('cannot be used: ')}."), 422)
     if not where:
         return answer(InvalidError("The body is not a JSON object.", hint="Send an object, such as {}."), 422)
     return answer(InvalidError(f"`{where}` {_why(dict(first))}.", members={"field": where}), 422)

@@ -129,7 +129,7 @@ def refusal(
 
 def gone(detail: str, status: int | None = None) -> OutboundError:
     """Nothing will ever arrive there again."""
-    hint = "Make a new webhook or token, give it to this channel and enable it again."
+    hint = "Make a new webhook or token and give it: `hedgerow channels change`, or PATCH with `url`. That switches it on again."
     return OutboundError(detail, code="channel_gone", hint=hint, status=status)
 
 

@@ -135,6 +135,44 @@ def snooze(
     return None
 
 
+@alerts.command("change")
+def change(
+    rule: RuleArgument,
+    connection: ConnectionOption = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="FILE", help="The whole rule as JSON, instead of single changes.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="What to call it from now on.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the condition, such as percent=25; repeat it."),
+    ] = None,
+    channel: Annotated[
+        list[str] | None, typer.Option(metavar="CHANNEL", help="Where to tell; repeat it. Replaces the list.")
+    ] = None,
+    severity: Annotated[str | None, typer.Option(metavar="SEVERITY", help="info, warning or critical.")] = None,
+    on: Annotated[bool | None, typer.Option("--on/--off", help="Judge it, or not.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change what is named of a rule; everything else stays."""
+    server = tenant_server()
+    path = _path(server, connection, rule)
+    if file is not None:
+        wanted = _read(file)
+    else:
+        found = server.get(path)
+        fields = ("name", "series", "condition", "policy", "severity", "channels", "enabled")
+        wanted = {field: found[field] for field in fields}
+        wanted["condition"] = {**found["condition"], **_settings(settings or [], numbers=True)}
+    beside = {"name": name, "channels": channel, "severity": severity, "enabled": on}
+    wanted |= {field: value for field, value in beside.items() if value is not None}
+    saved = server.put(path, wanted)
+    if as_json:
+        return screen.say_json(saved)
+    screen.say(f"{saved['name']} is changed.")
+    return _say_saved(saved)
+
+
 @alerts.command("remove")
 def remove(rule: RuleArgument, connection: ConnectionOption = None) -> None:
     """Take a rule away; an incident it has open is resolved."""
@@ -170,21 +208,30 @@ def _said(part: Shown) -> Shown:
     return {name: value for name, value in part.items() if value not in (None, [], False)}
 
 
-def _settings(given: list[str]) -> Shown:
+def _settings(given: list[str], *, numbers: bool = False) -> Shown:
     pairs: Shown = {}
     for each in given:
         name, separator, value = each.partition("=")
         if not separator or not name:
             raise Stop(USAGE, f"--set: {each!r} is not KEY=VALUE.", hint="For example: --set percent=30")
-        pairs[name] = value
+        pairs[name] = _as_number(value) if numbers else value
     return pairs
+
+
+def _as_number(value: str) -> float | str:
+    try:
+        return float(value)
+    except ValueError:
+        return value
 
 
 def _read(file: Path) -> Shown:
     try:
         read = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Stop(USAGE, f"{file} cannot be read as JSON ({type(error).__name__}).") from None
+    except OSError as error:
+        raise Stop(USAGE, f"{file} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise Stop(USAGE, f"{file} is not JSON: {error}.") from None
     if not isinstance(read, dict):
         raise Stop(USAGE, f"{file} holds no JSON object.")
     return read

@@ -27,9 +27,7 @@ STATED_FILE = Path("hedgerow.yaml")
 def plan(
     file: FileOption = STATED_FILE,
     prune: PruneOption = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Exit with 1 where the server differs from the file, for CI.")
-    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 where something would be done, for CI.")] = False,
 ) -> None:
     """Show how the server differs from a file.
 
@@ -39,7 +37,7 @@ def plan(
 
     made = applying.plan(tenant_server(), file, prune=prune)
     _say(made)
-    if check and (made.doing or made.strays):
+    if check and made.doing:
         raise typer.Exit(FAILED)
 
 
@@ -90,6 +88,8 @@ def schema() -> None:
 
 
 def _say(made: Plan) -> None:
+    for line in made.remarks:
+        screen.warn(line)
     for each in made.doing:
         screen.say(each.title(made.names.get(each.owner, "")))
         for line in each.changes:

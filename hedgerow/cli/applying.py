@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ class Plan:
     names: dict[str, str]
     stated: Stated
     folder: Path
+    remarks: tuple[str, ...] = ()
 
 
 def plan(server: Server, file: Path, *, prune: bool) -> Plan:
@@ -39,7 +40,8 @@ def plan(server: Server, file: Path, *, prune: bool) -> Plan:
     wanted = stated.read(file)
     there = server.pages("/v1/channels") if wanted.channels or wanted.connections else []
     names = {each["id"]: each["name"] for each in there}
-    found = differing.channels(wanted.channels, there, _same_secrets(server, wanted, there, file.parent))
+    secrets = _secrets(wanted, there, file.parent)
+    found = differing.channels(wanted.channels, there, _same_secrets(server, secrets, there))
     if not wanted.channels:
         found = []
     found += _default_channel(server, wanted)
@@ -55,7 +57,13 @@ def plan(server: Server, file: Path, *, prune: bool) -> Plan:
         if one.catalog is not None:
             found += _catalog(server, connection, name, one, file.parent)
     doing = tuple(each for each in found if prune or not each.is_stray)
-    return Plan(doing, tuple(each for each in found if each.is_stray and not prune), connections, wanted, file.parent)
+    strays = tuple(each for each in found if each.is_stray and not prune)
+    left = tuple(
+        f"{stated.place_of(one.url or one.token)} is not set: the address of channel {name} stays as it is."
+        for name, one in wanted.channels.items()
+        if secrets[name] is None
+    )
+    return Plan(doing, strays, connections, wanted, file.parent, left)
 
 
 def carry_out(server: Server, made: Plan) -> Iterator[str]:
@@ -87,7 +95,9 @@ def _apply_channel(server: Server, made: Plan, each: Difference) -> None:
         server.delete(f"/v1/channels/{in_path(each.id)}")
         return
     wanted = made.stated.channels[each.name]
-    given = _secret_fields(wanted, made.folder) | {"weekly_budget": wanted.weekly_budget}
+    given = (_secret_fields(wanted, made.folder) or {}) | {"weekly_budget": wanted.weekly_budget}
+    if wanted.kind is not None:
+        given["kind"] = wanted.kind
     if each.sign == "+":
         beside = {"name": each.name, "kind": wanted.kind, "slack_channel": wanted.slack_channel}
         body = {name: value for name, value in (beside | given).items() if value is not None}
@@ -106,23 +116,27 @@ def _apply_rule(server: Server, each: Difference) -> None:
         server.put(f"{rules}/{in_path(each.id)}", dict(each.wanted))
 
 
-def _secret_fields(wanted: StatedChannel, folder: Path) -> Shown:
-    if wanted.url is not None:
-        return {"url": stated.secret(wanted.url, folder)}
-    if wanted.token is not None:
-        return {"token": stated.secret(wanted.token, folder)}
-    return {}
+def _secret_fields(wanted: StatedChannel, folder: Path, *, may_lack: bool = True) -> Shown | None:
+    """What the channel's reference leads to; None where it may lead nowhere and does."""
+    name, reference = ("url", wanted.url) if wanted.url is not None else ("token", wanted.token)
+    if reference is None or (may_lack and not stated.is_there(reference, folder)):
+        return None
+    return {name: stated.secret(reference, folder)}
 
 
-def _same_secrets(server: Server, wanted: Stated, there: list[Shown], folder: Path) -> dict[str, bool]:
+def _secrets(wanted: Stated, there: list[Shown], folder: Path) -> dict[str, Shown | None]:
+    """Every channel's secret. A new channel's must be there before anything is done; another's address may stay."""
+    held = {each["name"] for each in there}
+    return {name: _secret_fields(one, folder, may_lack=name in held) for name, one in wanted.channels.items()}
+
+
+def _same_secrets(server: Server, secrets: Mapping[str, Shown | None], there: list[Shown]) -> dict[str, bool]:
     """Asks the server, which alone may know, whether it holds what the file's references lead to."""
     held = {each["name"]: each["id"] for each in there}
-    # Those of new channels too: a reference that leads nowhere must not stop an apply midway.
-    secrets = {name: _secret_fields(one, folder) for name, one in wanted.channels.items()}
     return {
         name: bool(server.post(f"/v1/channels/{in_path(held[name])}/same", secret)["same"])
         for name, secret in secrets.items()
-        if name in held
+        if name in held and secret is not None
     }
 
 

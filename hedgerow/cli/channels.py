@@ -125,6 +125,37 @@ def enable(channel: ChannelArgument, as_json: JsonOption = False) -> None:
     return None
 
 
+@channels.command("change")
+def change(
+    channel: ChannelArgument,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="What to call it from now on.")] = None,
+    address: Annotated[
+        bool, typer.Option("--address", help="Give another address or bot token; it is asked for, as by `add`.")
+    ] = False,
+    weekly_budget: Annotated[
+        int | None, typer.Option(metavar="NUMBER", min=0, help="Messages a week before a digest; 0: no budget.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Another name, address or budget. A new address switches it on again."""
+    wanted: Shown = {"name": name} if name else {}
+    if weekly_budget is not None:
+        wanted["weekly_budget"] = weekly_budget or None
+    if address:
+        secret = _secret()
+        wanted["token" if secret.startswith("xox") else "url"] = secret
+    if not wanted:
+        raise Stop(USAGE, "Nothing was named to change.", hint="For example: hedgerow channels change team --address")
+    server = tenant_server()
+    told = server.patch(f"/v1/channels/{_id(server, channel)}", wanted)
+    if as_json:
+        return screen.say_json(told)
+    screen.say(
+        f"{told['name']} is {told['id']}: {told['kind']} at {told['shown']}, {'on' if told['enabled'] else 'off'}."
+    )
+    return None
+
+
 @channels.command("remove")
 def remove(channel: ChannelArgument) -> None:
     """Take a channel away, and destroy its address."""

@@ -95,7 +95,7 @@ def _say(incident: Shown, *, as_json: bool) -> None:
     if as_json:
         return screen.say_json(incident)
     screen.say(f"{incident['sentence']}")
-    screen.say(f"{incident['rule_name']}, {incident['connection_name']}: {_state(incident)}, {incident['severity']}")
+    screen.say(f"{incident['rule']}, {incident['connection']}: {_state(incident)}, {incident['severity']}")
     made = screen.table("when (UTC)", "what", fluid=("what",))
     for step in incident["timeline"]:
         screen.row(made, screen.instant(step["at"]), step["sentence"])

@@ -127,20 +127,34 @@ def parse(document: Mapping[str, object], file: str = "the file") -> Stated:
         ) from None
 
 
+def place_of(reference: SecretReference | None) -> str:
+    """Where a reference points, for people."""
+    if reference is None:
+        return ""
+    return f"The variable {reference.env}" if reference.env is not None else f"The file {reference.file}"
+
+
+def is_there(reference: SecretReference, folder: Path) -> bool:
+    """Does it lead to anything?"""
+    if reference.env is not None:
+        return bool(variable(reference.env))
+    return (folder / (reference.file or "")).exists()
+
+
 def secret(reference: SecretReference, folder: Path) -> str:
     """What a reference leads to; a stop when there is nothing. The value goes nowhere but into the request."""
     if reference.env is not None:
         found = variable(reference.env)
         if not found:
-            raise Stop(USAGE, f"The variable {reference.env} is not set, which {STATED_FILE} names for a secret.")
+            raise Stop(USAGE, f"The variable {reference.env} is not set, which the file names for a secret.")
         return found
     path = folder / (reference.file or "")
     try:
         found = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
-        raise Stop(USAGE, f"The file {path} cannot be read, which {STATED_FILE} names for a secret.") from None
+        raise Stop(USAGE, f"The file {path} cannot be read, which is named for a secret.") from None
     if not found:
-        raise Stop(USAGE, f"The file {path}, which {STATED_FILE} names for a secret, is empty.")
+        raise Stop(USAGE, f"The file {path}, which is named for a secret, is empty.")
     return found
 
 

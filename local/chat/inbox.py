@@ -22,13 +22,20 @@ NAMES: Mapping[str, str] = {
     "webhook": "Webhook",
 }
 MOST_TALKS = 60
+ADDRESSES: Mapping[str, str] = {
+    "discord": "/inbox/services/discord/api/webhooks/123/any-token",
+    "slack": "/inbox/services/slack/T0/B0/any-token",
+    "teams": "/inbox/services/teams/workflows/any/triggers/manual/paths/invoke?sig=any",
+    "google_chat": "/inbox/services/google-chat/v1/spaces/any/messages?key=any&token=any",
+    "webhook": "/inbox/services/webhook/any",
+}
 
 
 def page(messages: Sequence[Posted], only: str, now: datetime) -> str:
     """The whole page; `only` is one service, "" all."""
     talks = _talks([message for message in messages if only in ("", message.service)])
     shown = [_talk(first, replies, now) for first, replies in talks[:MOST_TALKS]]
-    empty = tag("p", "Nothing here yet. A message shows up by itself when a channel is told something.", class_="empty")
+    empty = _empty()
     main = tag("main", *(shown or [empty]), id="messages", aria_live="polite", aria_label="Messages, newest first")
     head = Html(
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -38,6 +45,13 @@ def page(messages: Sequence[Posted], only: str, now: datetime) -> str:
     )
     body = tag("body", _top(only), main, Html(f"<script>{SCRIPT}</script>"))
     return f'<!doctype html><html lang="en"><head>{head}</head>{body}</html>'
+
+
+def _empty() -> Html:
+    said = tag("p", "Nothing here yet. A message shows up by itself when a channel is told something.")
+    how = tag("p", "Give a channel one of these addresses, on this server, with ", tag("code", "--kind"), " as named:")
+    rows = [tag("li", tag("code", kind), " ", tag("code", address)) for kind, address in ADDRESSES.items()]
+    return tag("section", said, how, tag("ul", *rows), class_="empty")
 
 
 def _top(only: str) -> Html:

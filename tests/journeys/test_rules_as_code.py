@@ -137,3 +137,23 @@ def test_a_file_that_cannot_be_is_refused_in_words(shop: Shop, text: str, words:
     assert words in done.stderr
     assert "s3cret" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_rules_and_channels_are_changed_and_incidents_shown_by_the_commands(shop: Shop) -> None:
+    shop.variables["HEDGEROW_CHANNEL_URL"] = shop.variables["TEAM_URL"]
+    shop.run("channels", "add", "chat", "--kind", "discord", "--default")
+    assert "accepted" in shop.run("channels", "test", "chat")
+    # The same kind at an address that names no service: nobody has to say it again.
+    shop.variables["HEDGEROW_CHANNEL_URL"] += "y"
+    assert "discord at 127.0.0.1, on" in shop.run("channels", "change", "chat", "--address", "--weekly-budget", "3")
+    shop.run("channels", "change", "chat", exits=2)
+    added = shop.run("alerts", "add", "capture_backlog", "--set", "minutes=20")
+    assert "It will tell chat." in added
+    shop.run("alerts", "change", "Capture backlog", "--set", "above=60", "--severity", "info", "--name", "Backlog")
+    shown = shop.run("alerts", "show", "Backlog")
+    assert '"above": 60' in shown
+    assert "info" in shown
+    shop.run("alerts", "change", "Backlog", "--off")
+    assert "off" in shop.run("alerts")
+    shop.run("alerts", "change", "Backlog", "--set", "above=10", exits=4)
+    assert "No incident is open." in shop.run("incidents")

@@ -213,7 +213,9 @@ async def _is_free(app: App, tenant_id: str, name: str, *, room: bool = True) ->
     page = await app.store.find(Channel, Where("tenant_id", "==", tenant_id), limit=MOST_CHANNELS)
     if any(one.name == name for one in page.items):
         raise StateConflictError(
-            "A channel of this name exists.", code="channel_exists", hint="Choose another name, or change that one."
+            "A channel of this name exists.",
+            code="channel_exists",
+            hint="Choose another name, or change that one: `hedgerow channels change`, or PATCH /v1/channels/{id}.",
         )
     if room and len(page.items) >= MOST_CHANNELS:
         hint = "Remove one with DELETE /v1/channels/{id}."
@@ -225,7 +227,9 @@ async def _settings(app: App, channel: Channel, wanted: ChannelChange) -> Channe
     if wanted.url is not None and (wanted.token is not None or wanted.slack_channel is not None):
         raise InvalidError("Give `url`, or `token` and `slack_channel`, not both.", members={"field": "url"})
     if wanted.url is not None:
-        kind = wanted.kind or recognising.kind_of(wanted.url.get_secret_value())
+        known = recognising.kind_of(wanted.url.get_secret_value())
+        # An address that names no service is the channel's own kind behind a proxy, rather than another kind.
+        kind = wanted.kind or (channel.kind if known == "webhook" else known)
         return keeping.checked(app, places.at_address(kind, wanted.url, *await _secrets(app, channel, kind)))
     if wanted.token is None and wanted.slack_channel is None:
         return None

@@ -16,6 +16,13 @@ from hedgerow.errors import OutboundError
 from hedgerow.records import new_id
 
 LONGEST_SECONDS = 15.0
+# Of a test nothing is sent again, and nothing was switched off by it.
+HINTS = {
+    "channel_gone": "Make a new webhook or token and give it: `hedgerow channels change`, or PATCH with `url`.",
+    "channel_unreachable": "Check the address, and try again in a minute; a test is not sent again by itself.",
+    "channel_busy": "Try again in a minute; a test is not sent again by itself.",
+    "channel_refused": "Check the address: the service is there and does not take the message.",
+}
 
 
 class Tried(BaseModel):
@@ -38,7 +45,7 @@ async def try_it(app: App, record: Channel | Webhook) -> Tried:
     except TimeoutError:
         return _tried(began, "channel_unreachable", f"No answer within {LONGEST_SECONDS:.0f} s.", "Try again later.")
     except (ClosedError, OutboundError) as error:
-        return _tried(began, error.code, error.detail, error.hint)
+        return _tried(began, error.code, error.detail, HINTS.get(error.code, error.hint))
     again = "" if record.disabled_at is None else 'It works, but is off: PATCH it with {"enabled": true}.'
     return _tried(began, "sent", "The test message was accepted.", again, ok=True)
 

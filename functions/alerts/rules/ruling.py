@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from functions.alerts.conditions.kinds import Threshold
 from functions.alerts.incidents import health
 from functions.alerts.records import AlertRule, Channel
 from functions.alerts.series import checking, measuring
@@ -201,6 +202,13 @@ def _wants_more(before: Sequence[Measure], after: Sequence[Measure]) -> bool:
 
 
 def _check(form: RuleForm) -> None:
+    if isinstance(form.condition, Threshold) and form.condition.above is None and form.condition.below is None:
+        raise InvalidError(
+            "The threshold has no number.",
+            code="no_threshold",
+            hint="Give `above`, `below` or both. A back-test without any suggests one: POST /v1/alerts/backtest.",
+            members={"field": "condition"},
+        )
     checking.check(form.series)
     checking.check_pair(form.series, form.condition)
 
