@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hedgerow.errors import OutboundError
 
 NAME = "Discord"
-CONTENT, LABEL, FACT, LINK, URL, EMBED = 1_500, 256, 1_024, 80, 700, 6_000
+CONTENT, LABEL, FACT, LINK, URL, DESCRIPTION, EMBED = 1_500, 256, 1_024, 80, 700, 4_096, 6_000
 
 # Every mark Discord's Markdown knows; / so that no name becomes an address, while a colon stays readable on a
 # phone; and @, which a word joiner parts from the name behind it.
@@ -61,7 +61,7 @@ def embed_size(form: Form) -> int:
 def _message(notice: Notice) -> Form:
     embed: Form = {"title": headline(notice), "color": manner(notice).colour, "timestamp": notice.at.isoformat()}
     if notice.links:
-        embed["description"] = " · ".join(f"[{_text(link.label, LINK)}]({link.url})" for link in notice.links)
+        embed["description"] = _links(notice)
     if notice.facts:
         embed["fields"] = [
             {"name": _text(label, LABEL), "value": _text(value, FACT), "inline": True} for label, value in notice.facts
@@ -73,6 +73,17 @@ def _message(notice: Notice) -> Form:
         "embeds": [embed],
         "allowed_mentions": {"parse": []},
     }
+
+
+def _links(notice: Notice) -> str:
+    """As many as there is room for."""
+    written = ""
+    for link in notice.links:
+        longer = " · ".join(filter(None, (written, f"[{_text(link.label, LINK)}]({link.url})")))
+        if size(longer) > DESCRIPTION:
+            break
+        written = longer
+    return written
 
 
 def _text(text: str, limit: int) -> str:

@@ -12,9 +12,10 @@ from hedgerow.channels.wording import fitted, web_address
 Form = dict[str, object]
 
 MOST_FACTS = 20
-MOST_LINKS = 5
+MOST_LINKS = 20
 # No service takes more of a title or a fact; read once, and not again for every smaller form.
 _LONGEST = 1_600
+_BESIDE = 80
 _FEWER_FACTS = (MOST_FACTS, 16, 12, 8, 5, 3, 0)
 
 
@@ -46,6 +47,7 @@ def _tidied(notice: Notice, longest: int) -> Notice:
     return replace(
         notice,
         title=fitted(notice.title, _LONGEST),
+        beside=fitted(notice.beside, _BESIDE) if notice.beside else "",
         # The rest is only counted.
         facts=(*facts, *notice.facts[MOST_FACTS:]),
         links=tuple(Link(label, url) for label, url in links if url)[:MOST_LINKS],

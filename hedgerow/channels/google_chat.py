@@ -66,10 +66,15 @@ def _message(notice: Notice) -> Form:
         "cardsV2": [
             {
                 "cardId": "hedgerow",
-                "card": {"header": {"title": headline(notice)}, "sections": [{"widgets": widgets}]},
+                "card": {"header": _header(notice), "sections": [{"widgets": widgets}]},
             }
         ],
     }
+
+
+def _header(notice: Notice) -> Form:
+    beside: Form = {"subtitle": fitted(notice.beside, LABEL, DEFUSED)} if notice.beside else {}
+    return {"title": headline(notice), **beside}
 
 
 def _button(label: str, url: str) -> Form:

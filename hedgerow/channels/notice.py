@@ -25,7 +25,8 @@ class Notice:
     """One message. `title` is the sentence with numbers; `facts` are label and value, in order.
 
     `key` identifies the message for services that know doubled ones; `chart_url` is a PNG
-    anybody with the address may fetch. `body` is what a webhook gets: kind of happening and
+    anybody with the address may fetch. `beside` goes on where the mood's word ends: "by Ada",
+    "until Friday". `body` is what a webhook gets: kind of happening and
     its fields.
     """
 
@@ -37,5 +38,6 @@ class Notice:
     facts: tuple[tuple[str, str], ...] = ()
     links: tuple[Link, ...] = ()
     chart_url: str | None = None
+    beside: str = ""
     kind: str = ""
     body: Mapping[str, object] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from hedgerow.channels import posting
 from hedgerow.channels.fitting import Form, encoded, fitting
-from hedgerow.channels.notice import Notice, Reference
+from hedgerow.channels.notice import Link, Notice, Reference
 from hedgerow.channels.wording import DEFUSED, fitted, headline, identity, manner, sentence
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ NAME = "Teams"
 TITLE, LABEL, FACT, BUTTON, ALT, FALLBACK, URL = 1_500, 80, 500, 75, 300, 500, 2_000
 # 28 KB are documented; older connectors were seen to drop messages over some 20,000.
 MOST_BYTES = 20_000
+ACTIONS_AT_ONCE = 6
 
 _GONE_AT = frozenset({401, 403, 404, 410})
 _GONE = frozenset(
@@ -56,11 +57,12 @@ def _message(notice: Notice) -> Form:
         "msteams": {"width": "Full"},
         "body": _body(notice),
     }
-    if notice.links:
-        card["actions"] = [
-            {"type": "Action.OpenUrl", "title": fitted(link.label, BUTTON, DEFUSED), "url": link.url}
-            for link in notice.links
-        ]
+    actions = [_action(link) for link in notice.links]
+    if len(actions) <= ACTIONS_AT_ONCE:
+        card |= {"actions": actions} if actions else {}
+    else:
+        rows = (actions[at : at + ACTIONS_AT_ONCE] for at in range(0, len(actions), ACTIONS_AT_ONCE))
+        card["body"] = [*_body(notice), *({"type": "ActionSet", "actions": row} for row in rows)]
     return {
         "type": "message",
         "summary": fitted(sentence(notice), FALLBACK, DEFUSED),
@@ -68,6 +70,10 @@ def _message(notice: Notice) -> Form:
             {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
         ],
     }
+
+
+def _action(link: Link) -> Form:
+    return {"type": "Action.OpenUrl", "title": fitted(link.label, BUTTON, DEFUSED), "url": link.url}
 
 
 def _body(notice: Notice) -> list[Form]:

@@ -72,9 +72,10 @@ def headline(notice: Notice) -> str:
 
 
 def sentence(notice: Notice) -> str:
-    """The whole message in one line, for where no form fits: "✅ Resolved: …"."""
+    """The whole message in one line, for where no form fits: "✅ Resolved: …", "👀 Acknowledged by Ada: …"."""
     look = manner(notice)
-    return f"{look.symbol} {look.word}: {notice.title}"
+    word = f"{look.word} {notice.beside}" if notice.beside else look.word
+    return f"{look.symbol} {word}: {notice.title}"
 
 
 def clean(text: str) -> str:

@@ -24,7 +24,8 @@ class ListByDefault(VerbByDefault):
 
 
 webhooks = typer.Typer(
-    cls=ListByDefault, help="Tell another program what happens, signed by Standard Webhooks. Without a verb, the list."
+    cls=ListByDefault,
+    help="Tell another program what happens.\n\nSigned by Standard Webhooks. Without a verb, the list.",
 )
 WebhookArgument = Annotated[str, typer.Argument(metavar="WEBHOOK", help="The webhook's id, whk_….")]
 
@@ -103,9 +104,9 @@ def activity(
     kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only these, such as run.failed.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What happened: connections, runs, numbers that moved, incidents.
+    """What happened lately.
 
-    The newest 50 of the last 90 days, oldest first.
+    To connections, runs, numbers and incidents: the newest 50 of the last 90 days, oldest first.
     """
     items = _everything(tenant_server(), kind)[-NEWEST:]
     if as_json:

@@ -19,6 +19,13 @@ STEPS = (
     "sync",
     "changes",
     "prove",
+    "channels add",
+    "channels test",
+    "alerts add",
+    "incidents",
+    "sync",
+    "incidents --all",
+    "alerts",
     "outbox",
     "reconcile",
     "guards set",
@@ -69,6 +76,11 @@ def test_the_demo_tells_the_whole_journey() -> None:
     assert re.search(r"^\d{4}-\d\d-\d\d  posthog_dau +(\d+) +(\d+)$", said, re.MULTILINE)
     assert "complete day(s) moved" in said
     assert "Equal, day by day." in said
+    assert re.search(r"Firing: checkout.completed: 6, usually \d", said)
+    assert re.search(
+        r"GET .*/v1/pages/… → 200, the incident is open\nPOST .* → 200, the incident is acknowledged", said
+    )
+    assert re.search(r"Resolved: .*Late data moved the number", said)
     assert "PostHog holds all 1,000, each once" in said
     assert "maria" not in next(line for line in said.splitlines() if line.startswith("  payment.completed"))
     assert re.search(r"^  \$identify +email +maria", said, re.MULTILINE)

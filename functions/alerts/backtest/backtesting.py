@@ -12,6 +12,7 @@ from functions.alerts.backtest.marking import marks_of
 from functions.alerts.backtest.reports import PastIncident, Report
 from functions.alerts.backtest.scoring import Span, meets, score
 from functions.alerts.backtest.walking import Stretch, walk
+from functions.alerts.backtest.warmups import begins_at, needed, unjudged
 from functions.alerts.conditions.kinds import Condition
 from functions.alerts.conditions.series import Series
 from functions.alerts.spec import Policy
@@ -32,7 +33,7 @@ def backtest(
     """What the rule would have told between two instants in epoch seconds, both included.
 
     What lies before `begin` is history to judge by; it opens nothing. Labels outside of the
-    time tried are left out, and that is remarked.
+    time tried, or that end in its warm-up, are left out, and that is remarked.
     """
     history = judged(condition, series)
     return in_words(history, walked(history, policy, labels=labels, begin=begin, to=to))
@@ -55,7 +56,9 @@ def walked(
     tried = Span(begin or 0, begin or 0) if is_empty else Span(begins[first], begins[last])
     stretches = [] if is_empty else walk(policy, marks_of(history, policy, last), tried.begin)
     incidents = tuple(_incident(history, stretch) for stretch in stretches)
-    within = [] if is_empty else [each for each in labels if each.begin < history.ends[last] and each.to >= tried.begin]
+    tries = [] if is_empty else [each for each in labels if each.begin < history.ends[last] and each.to >= tried.begin]
+    start = begins_at(history, first, last)
+    within = [each for each in tries if start is not None and each.to >= start]
     spans = [Span(each.begin, _last_second(history, each.to)) for each in incidents]
     return Report(
         name=series.name,
@@ -72,7 +75,13 @@ def walked(
         incidents=incidents,
         labels=score(spans, within),
         right=frozenset(span.begin for span in spans if meets(span, within)),
-        remarks=(*history.remarks, *_left_out(len(labels) - len(within))),
+        remarks=(
+            *history.remarks,
+            *unjudged(history, first, last),
+            *_left_out(len(labels) - len(tries), "outside of the time tried"),
+            *_left_out(len(tries) - len(within), f"in the warm-up ({needed(history)})"),
+        ),
+        scored=tuple(within),
     )
 
 
@@ -117,7 +126,7 @@ def _why_not(history: Judged) -> str:
     return history.told(len(history.begins) - 1)[1]
 
 
-def _left_out(labels: int) -> tuple[str, ...]:
+def _left_out(labels: int, where: str) -> tuple[str, ...]:
     if not labels:
         return ()
-    return (f"{labels} label{'' if labels == 1 else 's'} outside of the time tried: left out.",)
+    return (f"{labels} label{'' if labels == 1 else 's'} {where}: left out.",)

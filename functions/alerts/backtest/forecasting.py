@@ -40,7 +40,7 @@ class Forecast:
     basis: str
 
 
-def forecast(report: Report, *, labels: Sequence[Label] = (), useful: int = 0, useless: int = 0) -> Forecast:
+def forecast(report: Report, *, useful: int = 0, useless: int = 0) -> Forecast:
     """The forecast of a rule from its back-test. `useful` and `useless` are what people said of its incidents so far."""
     days = report.seconds / DAY
     firings = len(report.incidents)
@@ -51,7 +51,7 @@ def forecast(report: Report, *, labels: Sequence[Label] = (), useful: int = 0, u
     said = [_told(report, firings, on_holidays, days)]
     if rate is not None:
         said.append(_expected(rate, report.seconds))
-    said.append(_seen(report, labels))
+    said.append(_seen(report, report.scored))
     words = "; ".join(part for part in said if part)
     return Forecast(f"{words}.", firings, round(days, 2), on_holidays, None if rate is None else round(rate, 2), basis)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from functions.alerts.backtest.files import Label
 from functions.alerts.backtest.scoring import Scores
 from functions.alerts.conditions.kinds import Condition
 from functions.alerts.conditions.series import HOUR, Unit
@@ -57,6 +58,8 @@ class Report:
     labels: Scores | None = None
     right: frozenset[int] = frozenset()
     """Begins of the incidents that meet a label."""
+    scored: tuple[Label, ...] = ()
+    """The labels that count: those of which some part could be judged."""
     remarks: tuple[str, ...] = ()
 
     @property

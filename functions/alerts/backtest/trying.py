@@ -62,5 +62,4 @@ def tried(
     if settings:
         most = min(settings, MOST_SETTINGS)
         beside = nearby(condition, policy, series, judging, labels=labels, begin=begin, to=to, most=most)
-    within = [label for label in labels if label.begin < report.begin + report.seconds and label.to >= report.begin]
-    return Tried(report, forecast(report, labels=within, useful=useful, useless=useless), beside)
+    return Tried(report, forecast(report, useful=useful, useless=useless), beside)

@@ -14,7 +14,7 @@ from functions.alerts.conditions.series import DAY, Series, Verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functions.alerts.conditions.history import Floats
+    from functions.alerts.conditions.history import Flags, Floats, Instants
 
 
 def judge_at(condition: Anomaly, series: Series, place: int) -> Verdict:
@@ -184,11 +184,20 @@ def _finer(condition: Anomaly, series: Series, place: int) -> Verdict:
     if steps[-1] < 0:
         told = f"{series.name}: the clocks were changed, and this hour is there twice."
         return Verdict("waiting", "doubled_hour", told, series.begins[place], series.values[place])
-    found = hours.usual(laid, series.seconds, len(laid) - 1)
+    found = hours.usual(laid, _there(laid, steps), series.seconds, only_last=True)
     if found.mads[0] != found.mads[0]:
         return warming_up(series, place)
     usual = Usual(*(float(column[0]) for column in found))
     return verdict_of(condition, series, place, usual, min(len(laid) // (7 * a_day), hours.WEEKS))
+
+
+def _there(laid: Floats, steps: Instants) -> Flags:
+    """Which steps of the grid have a point."""
+    import numpy as np
+
+    there = np.zeros(len(laid), dtype=bool)
+    there[steps[steps >= 0]] = True
+    return there
 
 
 def _fill_finer(series: Series, expected: Floats, mad: Floats, mads: Floats, lasting: Floats) -> None:
@@ -200,7 +209,7 @@ def _fill_finer(series: Series, expected: Floats, mad: Floats, mads: Floats, las
     laid, steps = grid.laid(series, a_day)
     if len(laid) <= hours.least_days(series.seconds) * a_day:
         return
-    found = hours.usual(laid, series.seconds)
+    found = hours.usual(laid, _there(laid, steps), series.seconds)
     there = np.flatnonzero(steps >= 0)
     for column, known in zip((expected, mad, mads, lasting), (*found[:3], found.lasting_mads), strict=True):
         column[there] = known[steps[there]]

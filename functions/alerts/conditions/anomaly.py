@@ -1,31 +1,30 @@
-"""What is usual at this weekday (and hour), and how far from it is unusual.
+"""What is usual at this weekday, and how far from it is unusual: one day (or longer bucket) at a time, without numpy.
 
-**Season.** Each value is divided by the mean of the week that ends with it; a weekday's share
+**Season.** Each value is divided by the sum of the week that ends with it; a weekday's share
 is the trimmed mean of its last eight. One holiday is one of eight, and is trimmed.
 
-**Level.** The median of the last three weeks without their season, carried forward by the
-median growth of the weeks. It leaves out the newest `APART` days, so that what is going on now
-does not become usual at once; a level that stays becomes it in two weeks.
+**Level and trend.** A straight line through eight weeks without their season, after the median
+growth of the weeks was taken out. What lies more than `CUT` standard deviations from the
+median, and then from the line, has no part in it: an outage pulls nothing, and a level that
+stays becomes usual in two or three weeks. The slope is held back by how little is known of it.
+The newest `APART` days are left out, so that what is going on now does not become usual at once.
 
-**Noise.** The MAD of the differences from the same weekday a week before, as a share of the
-week. Not less than the tails allow (nine of ten differences lie within 1.645 standard
-deviations when noise is normal; where they do not, the noise is that much wider), than counts
-vary by themselves (the root of what is expected), and than a hundredth of what is expected.
+**Noise.** The standard deviation around that line, not less than counts vary by themselves (the
+root of what is expected), nor than a hundredth. To it comes how well season, level and slope
+are known, and for several days together how much each day resembles the one before.
 
-**Unusual** is more than `SENSITIVITY` such MADs away, or less when it lasts: the sum of the
-last two or four days is held to the noise of such a sum, which grows faster than its root
-where days resemble those before them.
+**Unusual** is more than `SENSITIVITY` MADs away (a MAD is `MAD` standard deviations), or less
+when it lasts: sums of the last days have bars of their own (`LASTING`), as there are fewer of them.
 
-This module judges days (and longer buckets) one by one without numpy; `days.py` many at once,
-`hours.py` finer grains.
+`days.py` says the same of many days at once, `hours.py` judges finer grains.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
-from math import sqrt
-from operator import sub, truediv
+from itertools import accumulate, compress
+from math import exp, log, sqrt
+from operator import and_, mul, sub, truediv
 from typing import NamedTuple
 
 SENSITIVITY = 7.25
@@ -35,20 +34,31 @@ BEFORE = SEASON * WEEKS + SEASON - 1
 """So many days before it are looked at: 62. `LEAST` of them must be there."""
 LEAST = 28
 DAYS_BACK = tuple(range(-SEASON, 0))
-APART, LEVEL = 4, 21
-LASTING = (2, 4)
-TOUCH = 2.0
+APART, LEVEL = 6, 56
+LASTING = {2: 1.1, 4: 1.16, 6: 1.19}
+"""So many days together, and by how much their bar is lower."""
+TOUCH = 1.35 / 0.6745
 """What lasts is only asked about when its newest bucket is so many MADs off."""
-TAIL, TAIL_AT = 0.9, 1.645
-BACK = (7, 6, 5, 11, 10, 9, 8)
-"""How many days back the newest that counts for the level is, by days from the one judged on: `APART` < back."""
 MAD = 0.6745
-ROOT_OF_TWO = sqrt(2)
+FIRST_GUESS = 28
+"""The newest days whose median is what the others are first held to."""
+CUT = 3.25
+FREE = 2
+"""Level and slope are two numbers that the noise does not show."""
+TRUNCATED = 1.015
+"""What is cut off makes the noise look less by this."""
+HELD_GROWTH, HELD_SLOPE = 2.0, 1.5
+"""A growth or slope g known to a standard error e counts as g × (1 − held × e² / g²), or not at all."""
+MOST_GROWTH = 0.05
+OF_SLOPE, OF_SEASON, YOUNG = 0.5, 1.1, 0.3
+"""How much the guesses at slope and season add to the noise."""
+KIN, MOST_KIN = 0.03, 0.7
+"""How much more than it seems each day resembles the one before, as short series hide it; and the most."""
+SLIGHT = 0.05
+"""A weekday with less of the week than this says nothing about level and noise."""
 LEAST_SHARE = 0.01
 TINY = 1e-300
 """Stands for a week of nothing, of which every share is nothing."""
-OF_SEASON, OF_LEVEL = 1.1, 1.57
-"""How much the guesses at season and level add to the noise, over the number of values they are made of."""
 CALM = 0.6
 """Recovered: within this part of the band."""
 
@@ -65,6 +75,20 @@ class Usual(NamedTuple):
     lasting_expected: float = 0.0
 
 
+class Line(NamedTuple):
+    """What is known of level and noise: `noise` is a share of the level, `kin` how much of a day is in the next.
+
+    `known` days lie around `centre` days from today; `slope_error` is a share of the noise, a day.
+    """
+
+    level: float
+    noise: float = 0.0
+    kin: float = 0.0
+    known: float = 1.0
+    centre: float = 0.0
+    slope_error: float = 0.0
+
+
 def usual(before: Sequence[float], value: float) -> Usual:
     """What is expected of a day after the `before`, at least `LEAST` and at most `BEFORE` values, none negative."""
     count = len(before)
@@ -74,30 +98,26 @@ def usual(before: Sequence[float], value: float) -> Usual:
         weeks = [week if week > 0 else TINY for week in weeks]
     shares = list(map(truediv, before[SEASON - 1 :], weeks))
     season = [_trimmed(shares[day::-SEASON]) for day in DAYS_BACK]
-    level = _level(before, season) * (1 + _growth(weeks) * (APART + (LEVEL + 1) / 2) / SEASON)
-    expected = season[0] * level
-    swings = list(map(sub, shares[SEASON:], shares))
-    sizes = sorted(map(abs, swings))
-    known = len(sizes)
-    middle = (sizes[(known - 1) // 2] + sizes[known // 2]) / 2
-    tail = sizes[int(TAIL * (known - 1))] / TAIL_AT * MAD
-    swing = max(middle, tail) / ROOT_OF_TWO * weeks[-1]
+    line = _line(before, season, _growth(weeks), is_count=value == int(value))
     in_season = min(WEEKS, (count - SEASON + 1) // SEASON)
-    noise = swing * sqrt(1 + OF_SEASON / in_season + OF_LEVEL / LEVEL)
-    mad = max(noise, floor(expected, value))
-    mads = (value - expected) / mad
-    if -TOUCH < mads < TOUCH:
-        return Usual(expected, mad, mads)
-    return _lasting(before, value, shares, swings, level, swing, in_season, Usual(expected, mad, mads))
+    noise = line.noise * sqrt(1 + YOUNG / in_season)
+    expected = season[0] * line.level
+    deviation = max(
+        max(season[0], SLIGHT) * line.level * noise * sqrt(_variance(line, 1, in_season)), floor(expected, value)
+    )
+    found = Usual(expected, MAD * deviation, (value - expected) / (MAD * deviation))
+    if -TOUCH <= found.mads <= TOUCH:
+        return found
+    return _lasting(before, value, season, line, noise, in_season, found)
 
 
 def floor(expected: float, value: float) -> float:
-    """The least noise there is around a number: a share of it, and of counts (whole numbers) their root."""
+    """The least standard deviation of a number: a share of it, and of counts (whole numbers) their root."""
     size = abs(expected)
     share = LEAST_SHARE * size
     if value == int(value):
         share = max(share, sqrt(size if size > 1 else 1.0))
-    return MAD * share if share > 0 else 1e-9
+    return share if share > 0 else 1e-9
 
 
 def _trimmed(shares: list[float]) -> float:
@@ -109,52 +129,124 @@ def _trimmed(shares: list[float]) -> float:
     return sum(shares[1:-1]) / (count - 2)
 
 
-def _level(before: Sequence[float], season: list[float]) -> float:
-    """The median of three weeks without their season, the newest `APART` days left out."""
-    flat: list[float] = []
-    for share, back in zip(season, BACK, strict=True):
-        if share > 0:
-            flat += (before[-back - 14] / share, before[-back - 7] / share, before[-back] / share)
-    if not flat:
-        return 0.0
-    flat.sort()
-    count = len(flat)
-    return (flat[(count - 1) // 2] + flat[count // 2]) / 2
+def _median(ranked: list[float]) -> float:
+    count = len(ranked)
+    return (ranked[(count - 1) // 2] + ranked[count // 2]) / 2
+
+
+def held(slope: float, error: float, by: float) -> float:
+    """What is left of a slope, known to a standard error."""
+    return slope * max(0.0, 1 - by * (error / slope) ** 2) if slope else 0.0
 
 
 def _growth(weeks: list[float]) -> float:
-    """How much a week was more than the one before it: the median, so that one shift of level is no trend."""
-    ends = weeks[-1::-SEASON]
-    growths = sorted([(new - old) / (new + old) for new, old in zip(ends, ends[2:], strict=False)])
-    count = len(growths)
-    return (growths[(count - 1) // 2] + growths[count // 2]) / 2
+    """How much a day is more than the one before it, logarithmic: the median over pairs of weeks, held back."""
+    logs = [log(week) for week in weeks[-1::-SEASON]]
+    growths = sorted([(new - old) / 14 for new, old in zip(logs, logs[2:], strict=False)])
+    middle = _median(growths)
+    apart = sorted([abs(one - middle) for one in growths])
+    growth = held(middle, _median(apart) / MAD * 1.25 / sqrt(len(growths)), HELD_GROWTH)
+    return max(-MOST_GROWTH, min(MOST_GROWTH, growth))
+
+
+def _line(before: Sequence[float], season: list[float], growth: float, *, is_count: bool) -> Line:
+    """Level and trend of the days before, the newest left out."""
+    count = len(before)
+    span = min(LEVEL, count - APART)
+    first = SEASON * (WEEKS + 1) - APART - span
+    divisors = (season * (WEEKS + 1))[first : first + span]
+    counted = None
+    if min(season) < SLIGHT:
+        counted = [divisor >= SLIGHT for divisor in divisors]
+        divisors = [divisor if divisor >= SLIGHT else 1.0 for divisor in divisors]
+    flat = list(map(truediv, before[count - APART - span : count - APART], divisors))
+    if growth:
+        flat = [one * exp(growth * days) for one, days in zip(flat, range(span + APART, APART, -1), strict=True)]
+    newest = flat[-FIRST_GUESS:]
+    if counted:
+        newest = list(compress(newest, counted[-FIRST_GUESS:]))
+    middle = _median(sorted(newest)) if newest else 0.0
+    if middle <= 0:
+        return Line(0.0)
+    shape = middle * season[0]
+    least = max(LEAST_SHARE / 2, 1 / sqrt(shape if shape > 1 else 1.0) if is_count else 0.0)
+    off = [one / middle - 1 for one in flat]
+    noise = max(_median(sorted([abs(one / middle - 1) for one in newest])) / MAD, least)
+    free = FREE + (SEASON - 1) * span / count
+    fitted = _fitted(off, counted, noise, free, least)
+    return fitted._replace(level=middle * fitted.level)
+
+
+def _fitted(off: list[float], counted: list[bool] | None, noise: float, free: float, least: float) -> Line:
+    """A line through what is near it, twice; its `level` is what today is off."""
+    span = len(off)
+    at = range(-APART - span, -APART)
+    base, slope = 0.0, 0.0
+    line = Line(0.0)
+    for _ in range(2):
+        limit = CUT * noise
+        if slope:
+            kept = [abs(one - base - slope * day) < limit for one, day in zip(off, at, strict=True)]
+        else:
+            kept = [-limit < one - base < limit for one in off]
+        if counted:
+            kept = list(map(and_, kept, counted))
+        known = sum(kept)
+        if known == span:
+            centre, spread = -APART - (span + 1) / 2, span * (span * span - 1) / 12
+            mean = sum(off) / span
+            steep = (sum(map(mul, off, at)) - centre * mean * span) / spread
+            rest = [one - mean - steep * (day - centre) for one, day in zip(off, at, strict=True)]
+        else:
+            days = list(compress(at, kept))
+            near = list(compress(off, kept))
+            centre, mean = sum(days) / known, sum(near) / known
+            spread = sum([(day - centre) ** 2 for day in days])
+            steep = (sum(map(mul, near, days)) - centre * mean * known) / spread
+            rest = [
+                one - mean - steep * (day - centre) if keep else 0.0
+                for one, day, keep in zip(off, at, kept, strict=True)
+            ]
+        square = sum(map(mul, rest, rest))
+        noise = max(sqrt(square / max(known - free, 3.0)) * TRUNCATED, least)
+        like = sum(map(mul, rest, rest[1:])) / square if square > TINY else 0.0
+        kin = max(0.0, min(MOST_KIN, like + KIN + 2 / known))
+        error = sqrt((1 + kin) / (1 - kin) / spread)
+        slope = held(steep, noise * error, HELD_SLOPE)
+        base = mean - slope * centre
+        line = Line(1 + base, noise, kin, known, centre, error)
+    return line
+
+
+def _variance(line: Line, days: int, in_season: int) -> float:
+    """Of a sum of so many days, in variances of one."""
+    kin = line.kin
+    alone = days + 2 * sum([(days - step) * kin**step for step in range(1, days)]) if days > 1 else 1.0
+    slope = (line.slope_error * (-(days - 1) / 2 - line.centre)) ** 2
+    level = (1 + kin) / (1 - kin) / line.known + OF_SLOPE * slope
+    return alone + days * OF_SEASON / in_season + days * days * level
 
 
 def _lasting(
     before: Sequence[float],
     value: float,
-    shares: list[float],
-    swings: list[float],
-    level: float,
-    swing: float,
+    season: list[float],
+    line: Line,
+    noise: float,
     in_season: int,
     newest: Usual,
 ) -> Usual:
     """The same for the sum of the last days, where that is more remarkable than the newest alone."""
-    runs = list(accumulate(swings, initial=0.0))
-    alone = sum(map(abs, swings)) / len(swings)
-    total, expected = value, newest.expected
+    total, share = value, season[0]
     best = newest
-    for back in range(1, max(LASTING)):
-        total += before[-back]
-        expected += _trimmed(shares[-SEASON - back :: -SEASON]) * level
-        days = back + 1
+    for days in range(2, max(LASTING) + 1):
+        total += before[1 - days]
+        share += season[1 - days]
         if days not in LASTING:
             continue
-        together = sum(map(abs, map(sub, runs[days:], runs))) / (len(swings) - days + 1)
-        grows = min(float(days), max(sqrt(days), together / alone if alone > 0 else 0.0))
-        noise = swing * grows * sqrt(1 + OF_SEASON / in_season + OF_LEVEL * days / LEVEL)
-        mads = (total - expected) / max(noise, sqrt(days) * floor(newest.expected, value))
+        expected = share * line.level
+        wide = max(share / days, SLIGHT) * line.level * noise * sqrt(_variance(line, days, in_season))
+        mads = (total - expected) / (MAD * max(wide, floor(expected, value))) * LASTING[days]
         if mads * newest.mads > 0 and abs(mads) > max(abs(newest.mads), abs(best.lasting_mads)):
             best = best._replace(
                 lasting=days, lasting_mads=mads, lasting_mean=total / days, lasting_expected=expected / days

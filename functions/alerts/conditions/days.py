@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from functions.alerts.conditions import anomaly
-from functions.alerts.conditions.anomaly import SEASON, WEEKS
+from functions.alerts.conditions.anomaly import APART, MAD, SEASON, SLIGHT, WEEKS
 
 if TYPE_CHECKING:
-    from functions.alerts.conditions.history import Floats
+    from functions.alerts.conditions.history import Flags, Floats
 
 
 class Expected(NamedTuple):
@@ -23,6 +23,17 @@ class Expected(NamedTuple):
     lasting_expected: Floats
 
 
+class Lines(NamedTuple):
+    """`anomaly.Line` in columns."""
+
+    level: Floats
+    noise: Floats
+    kin: Floats
+    known: Floats
+    centre: Floats
+    slope_error: Floats
+
+
 def usual(before: Floats, values: Floats) -> Expected:
     """A row of days before, and the day after it, each."""
     import numpy as np
@@ -33,40 +44,22 @@ def usual(before: Floats, values: Floats) -> Expected:
     weeks = sums[:, SEASON:] - sums[:, :-SEASON]
     weeks = np.where(weeks > 0, weeks, anomaly.TINY)
     shares = before[:, SEASON - 1 :] / weeks
-    season = [_trimmed(shares[:, day - SEASON :: -SEASON][:, :WEEKS]) for day in range(SEASON)]
-    far = anomaly.APART + (anomaly.LEVEL + 1) / 2
-    level = _level(before, season) * (1 + _growth(weeks) * far / SEASON)
-    expected = season[0] * level
-    swings = shares[:, SEASON:] - shares[:, :-SEASON]
-    sizes = np.abs(swings)
-    known = sizes.shape[1]
-    tail_at = int(anomaly.TAIL * (known - 1))
-    ranked = np.partition(sizes, sorted({(known - 1) // 2, known // 2, tail_at}), axis=1)
-    middle = (ranked[:, (known - 1) // 2] + ranked[:, known // 2]) / 2
-    swing = np.maximum(middle, ranked[:, tail_at] / anomaly.TAIL_AT * anomaly.MAD) / anomaly.ROOT_OF_TWO * weeks[:, -1]
+    season = np.stack([_trimmed(shares[:, day - SEASON :: -SEASON][:, :WEEKS]) for day in range(SEASON)], axis=1)
+    lines = _lines(before, season, _growth(weeks), values == np.floor(values))
     in_season = min(WEEKS, (count - SEASON + 1) // SEASON)
-    wider = float(np.sqrt(1 + anomaly.OF_SEASON / in_season + anomaly.OF_LEVEL / anomaly.LEVEL))
-    least = floors(expected, values)
-    mad = np.maximum(swing * wider, least)
+    noise = lines.noise * np.sqrt(1 + anomaly.YOUNG / in_season)
+    expected = season[:, 0] * lines.level
+    wide = np.maximum(season[:, 0], SLIGHT) * lines.level * noise * np.sqrt(_variance(lines, 1, in_season))
+    mad = MAD * np.maximum(wide, floors(expected, values))
     mads = (values - expected) / mad
-    lasting, lasting_mads = np.ones(rows), np.zeros(rows)
-    lasting_mean, lasting_expected = np.zeros(rows), np.zeros(rows)
-    at = np.flatnonzero(np.abs(mads) >= anomaly.TOUCH)
+    best = [np.ones(rows), *(np.zeros(rows) for _ in range(3))]
+    at = np.flatnonzero(np.abs(mads) > anomaly.TOUCH)
     if len(at):
-        found = _lasting(
-            before[at],
-            values[at],
-            shares[at],
-            swings[at],
-            level[at],
-            swing[at],
-            in_season,
-            expected[at],
-            least[at],
-            mads[at],
-        )
-        lasting[at], lasting_mads[at], lasting_mean[at], lasting_expected[at] = found
-    return Expected(expected, mad, mads, lasting, lasting_mads, lasting_mean, lasting_expected)
+        some = Lines(*(column[at] for column in lines))
+        found = _lasting(before[at], values[at], season[at], some, noise[at], in_season, mads[at])
+        for column, known in zip(best, found, strict=True):
+            column[at] = known
+    return Expected(expected, mad, mads, *best)
 
 
 def floors(expected: Floats, values: Floats) -> Floats:
@@ -76,7 +69,7 @@ def floors(expected: Floats, values: Floats) -> Floats:
     size = np.abs(expected)
     share = anomaly.LEAST_SHARE * size
     share = np.where(values == np.floor(values), np.maximum(share, np.sqrt(np.maximum(size, 1.0))), share)
-    return np.where(share > 0, anomaly.MAD * share, 1e-9)
+    return np.where(share > 0, share, 1e-9)
 
 
 def _trimmed(shares: Floats) -> Floats:
@@ -85,71 +78,122 @@ def _trimmed(shares: Floats) -> Floats:
     return (total - shares.min(axis=1) - shares.max(axis=1)).clip(0) / (count - 2) if count > 2 else total / count
 
 
-def _level(before: Floats, season: list[Floats]) -> Floats:
+def _median(rows: Floats) -> Floats:
     import numpy as np
 
-    columns: list[Floats] = []
-    for share, back in zip(season, anomaly.BACK, strict=True):
-        divisor = np.where(share > 0, share, np.nan)
-        columns += [before[:, -back - 14] / divisor, before[:, -back - 7] / divisor, before[:, -back] / divisor]
-    flat = np.stack(columns, axis=1)
-    known = flat.shape[1] - np.isnan(flat).sum(axis=1)
-    flat.sort(axis=1)
-    if (known == flat.shape[1]).all():
-        middle: Floats = flat[:, flat.shape[1] // 2]
-        return middle
-    at = np.arange(len(flat))
-    halves = (flat[at, np.maximum(known - 1, 0) // 2] + flat[at, np.minimum(known // 2, flat.shape[1] - 1)]) / 2
-    return np.where(known > 0, halves, 0.0)
+    count = rows.shape[1]
+    ranked = np.partition(rows, ((count - 1) // 2, count // 2), axis=1)
+    middle: Floats = (ranked[:, (count - 1) // 2] + ranked[:, count // 2]) / 2
+    return middle
+
+
+def _medians(rows: Floats, counted: Flags) -> Floats:
+    """Of what is counted of each row; 0 of nothing."""
+    import numpy as np
+
+    if counted.all():
+        return _median(rows)
+    ranked = np.sort(np.where(counted, rows, np.inf), axis=1)
+    known, at = counted.sum(axis=1), np.arange(len(rows))
+    last = np.maximum(known - 1, 0)
+    return np.where(known > 0, (ranked[at, last // 2] + ranked[at, np.minimum(known // 2, last)]) / 2, 0.0)
+
+
+def _held(slope: Floats, error: Floats, by: float) -> Floats:
+    import numpy as np
+
+    share = error / np.where(slope != 0, slope, 1.0)
+    return slope * np.maximum(0.0, 1 - by * share * share)
 
 
 def _growth(weeks: Floats) -> Floats:
     import numpy as np
 
-    ends = weeks[:, -1::-SEASON][:, :WEEKS]
-    new, old = ends[:, :-2], ends[:, 2:]
-    growths = np.sort((new - old) / (new + old), axis=1)
-    count = growths.shape[1]
-    middle: Floats = (growths[:, (count - 1) // 2] + growths[:, count // 2]) / 2
-    return middle
+    logs = np.log(weeks[:, -1::-SEASON])
+    growths = (logs[:, :-2] - logs[:, 2:]) / 14
+    middle = _median(growths)
+    error = _median(np.abs(growths - middle[:, None])) / MAD * 1.25 / np.sqrt(growths.shape[1])
+    return _held(middle, error, anomaly.HELD_GROWTH).clip(-anomaly.MOST_GROWTH, anomaly.MOST_GROWTH)
+
+
+def _lines(before: Floats, season: Floats, growth: Floats, is_count: Flags) -> Lines:
+    import numpy as np
+
+    count = before.shape[1]
+    span = min(anomaly.LEVEL, count - APART)
+    at = np.arange(-APART - span, -APART)
+    divisors = season[:, at % SEASON]
+    counted = divisors >= SLIGHT
+    flat = before[:, count - APART - span : count - APART] / np.where(counted, divisors, 1.0)
+    grows = np.flatnonzero(growth)
+    if len(grows):
+        flat[grows] *= np.exp(growth[grows, None] * -at)
+    newest = slice(-anomaly.FIRST_GUESS, None)
+    middle = _medians(flat[:, newest], counted[:, newest])
+    is_known = middle > 0
+    middle = np.where(is_known, middle, 1.0)
+    rare = 1 / np.sqrt(np.maximum(middle * season[:, 0], 1.0))
+    least = np.maximum(anomaly.LEAST_SHARE / 2, np.where(is_count, rare, 0.0))
+    off = flat / middle[:, None] - 1
+    noise = np.maximum(_medians(np.abs(off[:, newest]), counted[:, newest]) / MAD, least)
+    free = anomaly.FREE + (SEASON - 1) * span / count
+    lines = _fitted(off, counted, noise, free, least)
+    level = np.where(is_known, middle * lines.level, 0.0)
+    return lines._replace(level=level)
+
+
+def _fitted(off: Floats, counted: Flags, noise: Floats, free: float, least: Floats) -> Lines:
+    import numpy as np
+
+    rows, span = off.shape
+    at = np.arange(-APART - span, -APART, dtype=np.float64)
+    base = slope = np.zeros(rows)
+    for _ in range(2):
+        kept = (np.abs(off - base[:, None] - slope[:, None] * at) < anomaly.CUT * noise[:, None]) & counted
+        weight = kept.astype(np.float64)
+        known = np.maximum(weight.sum(axis=1), 1.0)
+        near = off * weight
+        centre, mean = weight @ at / known, near.sum(axis=1) / known
+        spread = np.maximum(weight @ (at * at) - known * centre * centre, 1e-9)
+        steep = (near @ at - centre * mean * known) / spread
+        rest = (off - (mean - steep * centre)[:, None] - steep[:, None] * at) * weight
+        square = np.einsum("ij,ij->i", rest, rest)
+        noise = np.maximum(np.sqrt(square / np.maximum(known - free, 3.0)) * anomaly.TRUNCATED, least)
+        like = np.einsum("ij,ij->i", rest[:, 1:], rest[:, :-1]) / np.where(square > anomaly.TINY, square, 1.0)
+        like = np.where(square > anomaly.TINY, like, 0.0)
+        kin = (like + anomaly.KIN + 2 / known).clip(0.0, anomaly.MOST_KIN)
+        error = np.sqrt((1 + kin) / (1 - kin) / spread)
+        slope = _held(steep, noise * error, anomaly.HELD_SLOPE)
+        base = mean - slope * centre
+    return Lines(1 + base, noise, kin, known, centre, error)
+
+
+def _variance(lines: Lines, days: int, in_season: int) -> Floats:
+    kin = lines.kin
+    alone = days + 2 * sum((days - step) * kin**step for step in range(1, days))
+    slope = (lines.slope_error * (-(days - 1) / 2 - lines.centre)) ** 2
+    level = (1 + kin) / (1 - kin) / lines.known + anomaly.OF_SLOPE * slope
+    total: Floats = alone + days * anomaly.OF_SEASON / in_season + days * days * level
+    return total
 
 
 def _lasting(
-    before: Floats,
-    values: Floats,
-    shares: Floats,
-    swings: Floats,
-    level: Floats,
-    swing: Floats,
-    in_season: int,
-    expected: Floats,
-    least: Floats,
-    mads: Floats,
-) -> tuple[Floats, Floats, Floats, Floats]:
+    before: Floats, values: Floats, season: Floats, lines: Lines, noise: Floats, in_season: int, mads: Floats
+) -> list[Floats]:
     import numpy as np
 
     rows = len(before)
-    runs = np.zeros((rows, swings.shape[1] + 1))
-    np.cumsum(swings, axis=1, out=runs[:, 1:])
-    alone = np.abs(swings).mean(axis=1)
-    total, should = values.copy(), expected.copy()
-    lasting, best = np.ones(rows), np.zeros(rows)
-    mean, mean_expected = np.zeros(rows), np.zeros(rows)
-    for back in range(1, max(anomaly.LASTING)):
-        total = total + before[:, -back]
-        should = should + _trimmed(shares[:, -SEASON - back :: -SEASON][:, :WEEKS]) * level
-        days = back + 1
+    total, share = values.copy(), season[:, 0].copy()
+    best = [np.ones(rows), *(np.zeros(rows) for _ in range(3))]
+    for days in range(2, max(anomaly.LASTING) + 1):
+        total = total + before[:, 1 - days]
+        share = share + season[:, 1 - days]
         if days not in anomaly.LASTING:
             continue
-        together = np.abs(runs[:, days:] - runs[:, :-days]).mean(axis=1)
-        grows: Floats = np.where(alone > 0, together / np.where(alone > 0, alone, 1.0), 0.0).clip(np.sqrt(days), days)
-        noise = swing * grows * np.sqrt(1 + anomaly.OF_SEASON / in_season + anomaly.OF_LEVEL * days / anomaly.LEVEL)
-        found = (total - should) / np.maximum(noise, np.sqrt(days) * least)
-        better = (found * mads > 0) & (np.abs(found) > np.maximum(np.abs(mads), np.abs(best)))
-        lasting, best, mean, mean_expected = (
-            np.where(better, days, lasting),
-            np.where(better, found, best),
-            np.where(better, total / days, mean),
-            np.where(better, should / days, mean_expected),
-        )
-    return lasting, best, mean, mean_expected
+        expected = share * lines.level
+        wide = np.maximum(share / days, SLIGHT) * lines.level * noise * np.sqrt(_variance(lines, days, in_season))
+        found = (total - expected) / (MAD * np.maximum(wide, floors(expected, values))) * anomaly.LASTING[days]
+        better = (found * mads > 0) & (np.abs(found) > np.maximum(np.abs(mads), np.abs(best[1])))
+        kept = (np.full(rows, float(days)), found, total / days, expected / days)
+        best = [np.where(better, new, old) for new, old in zip(kept, best, strict=True)]
+    return best

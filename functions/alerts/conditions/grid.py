@@ -1,6 +1,6 @@
 """A series laid on an even grid of local time, so that the same weekday and hour is always so many steps back.
 
-What has no point is filled from the season before, or from the step before where there is
+What has no point is filled from a week before, or from a day or a step before where there is
 none, and is never judged. The hour that a change of clocks doubles keeps its first value.
 """
 
@@ -53,7 +53,7 @@ def steps(walls: Sequence[int], grain: int) -> Instants:
     return found
 
 
-def laid(series: Series, season: int) -> tuple[Floats, Instants]:
+def laid(series: Series, a_day: int) -> tuple[Floats, Instants]:
     """The values on the grid, gaps filled, and the step of each bucket; -1 for an hour that is there twice."""
     import numpy as np
 
@@ -63,7 +63,7 @@ def laid(series: Series, season: int) -> tuple[Floats, Instants]:
     values = np.full(int(at.max()) + 1, np.nan)
     values[at[is_first]] = np.asarray(series.values, dtype=np.float64)[is_first]
     for gap in np.flatnonzero(np.isnan(values)):
-        values[gap] = values[gap - season] if gap >= season else values[gap - 1]
+        values[gap] = values[gap - next((back for back in (7 * a_day, a_day) if gap >= back), 1)]
     return values, np.where(is_first, at, -1)
 
 

@@ -1,37 +1,56 @@
-"""What is usual in grains finer than a day, by weekday and time of day: `anomaly`'s way with numpy, for many buckets at once.
+"""What is usual in grains finer than a day, and how far from it is unusual; with numpy, for many buckets at once.
 
-From three weeks on the season is a week; before, it is a day, and only what the series has
-never done is unusual (`YOUNG` times its most so far). A week must have passed for that, two
-where an hour or more is counted together: by then there were two weekends. The noise is that of the hour: of the buckets within an hour of this time of day. And
-because what is judged every hour must not call for attention for what happens in any week, it
-takes more than `TAMED` times what is passed on one day in seven.
+The shape of the week is `shapes`'. **Level**: the median of three days without that shape, the
+newest hours left out, carried forward by the growth of the last two weeks, as far as that is
+known. **Noise**: what the last four weeks' buckets, and sums of so many buckets, were off by,
+with the shape that is known now; beyond what counts vary by themselves (the root of what is
+expected) it grows with what is expected. So it contains how each bucket resembles the one
+before, and how badly the level was known. Sums (`LASTING_HOURS`) find what is small and lasts.
+
+An hourly series is looked at seven hundred times a month; the bar of each look (`BARS`) is what
+healthy series pass once in years, and higher while there are few weeks to know them by (`YOUNG`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from functions.alerts.conditions import days
-from functions.alerts.conditions.anomaly import MAD, OF_LEVEL, OF_SEASON, ROOT_OF_TWO, SENSITIVITY, TOUCH
+from functions.alerts.conditions import days, shapes
+from functions.alerts.conditions.anomaly import LEAST_SHARE, MAD, SENSITIVITY
 from functions.alerts.conditions.days import Expected
 from functions.alerts.conditions.series import DAY, HOUR
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from functions.alerts.conditions.history import Floats, Instants
+    from functions.alerts.conditions.history import Flags, Floats, Instants
 
-LEAST_DAYS, LEAST_DAYS_OF_HOURS, WEEKLY_DAYS = 7, 14, 21
-WEEKS, DAYS = 8, 14
-"""How many seasons make a share, of weeks and of days."""
+LEAST_DAYS, LEAST_DAYS_OF_HOURS = 8, 14
+WEEKS = shapes.WEEKS
 LEVEL_HOURS, APART_HOURS = 72, 12
-LASTING_HOURS = (3, 10)
-NOISE_DAYS = 56
-ENOUGH = 12
-"""Swings that must be known to speak of noise."""
-TAIL, TAIL_AT = 0.95, 1.96
-YOUNG, TAMED = 1.0, 1.2
-TAMED_DAYS, TAMED_AT = 28, 0.86
+GROWTH_DAYS = 7
+HELD_GROWTH, MOST_GROWTH = 0.5, 0.1
+LASTING_HOURS = (2, 4, 8, 12, 16)
+BAR, YOUNG = 5.0, 3.0
+"""Standard deviations that are unusual, and by how many parts more on the first day whose noise is known."""
+TOUCH = 2.0
+"""What lasts is only asked about when its newest bucket is so many standard deviations off."""
+NOISE_DAYS = 28
+ENOUGH = 60
+QUANTILES = ((0.5, 0.6745), (0.8, 1.2816), (0.9, 1.645), (0.95, 1.96))
+"""Parts of the buckets, and how many standard deviations they lie within if noise is normal."""
+CORRELATED = 0.15
+"""The least noise of the mean of a long sum, in least noises of a bucket, as a variance."""
+SLIGHT = 0.05
+"""A bucket with less than this part of the mean is taken to have that much, where noise is asked for."""
+
+
+class Known(NamedTuple):
+    """Of each day from `first` on: the shape, and of its buckets the level."""
+
+    first: int
+    shape: shapes.Shapes
+    level: Floats
 
 
 def least_days(grain: int) -> int:
@@ -39,29 +58,42 @@ def least_days(grain: int) -> int:
     return LEAST_DAYS_OF_HOURS if grain >= HOUR else LEAST_DAYS
 
 
-def usual(values: Floats, grain: int, first: int = 0) -> Expected:
-    """What is expected of each step from `first` on, by the steps before it, in columns. `values` has no gaps.
+def usual(values: Floats, there: Flags, grain: int, *, only_last: bool = False) -> Expected:
+    """What is expected of each step (or the last one), by the steps before it, in columns.
 
-    `mads` is scaled so that `SENSITIVITY` is the limit. NaN where nothing can be said.
+    `values` has no gaps; what was put into them is not `there`. `mads` is scaled so that
+    `SENSITIVITY` is the limit. NaN where nothing can be said.
     """
     import numpy as np
 
     a_day, count = max(1, round(DAY / grain)), len(values)
-    shift = _shift(values[: LEAST_DAYS * a_day])
-    moved = values + shift
-    found = Expected(*(np.full(count - first, np.nan) for _ in Expected._fields))
-    weekly = WEEKLY_DAYS * a_day
-    for season, begin, end in ((a_day, least_days(grain) * a_day, weekly), (7 * a_day, weekly, count)):
-        since, until = max(begin, first), min(end, count)
-        if since < until:
-            part = _of_season(moved, season, a_day, since, until)
-            for column, known in zip(found, part, strict=True):
-                column[since - first : until - first] = known
-    return found._replace(
+    shift = _shift(values[: 7 * a_day])
+    rows = -(-count // a_day)
+    span = max(14, -(-_an_hour(a_day) * (LEVEL_HOURS + APART_HOURS) // a_day))
+    dropped = max(0, rows - (shapes.WEEK * (WEEKS + 1) + NOISE_DAYS + span + 2)) if only_last else 0
+    moved = np.zeros((rows - dropped) * a_day)
+    moved[: count - dropped * a_day] = values[dropped * a_day :] + shift
+    is_there = np.zeros(len(moved), dtype=bool)
+    is_there[: count - dropped * a_day] = there[dropped * a_day :]
+    table, marks = moved.reshape(-1, a_day), is_there.reshape(-1, a_day)
+    first = max(shapes.WEEK, len(table) - 1 - NOISE_DAYS) if only_last else shapes.WEEK
+    known = _known(table, marks, first)
+    judged = max(first, least_days(grain) - dropped, len(table) - 1 if only_last else 0)
+    at_once = max(1, 2_000_000 // (NOISE_DAYS * a_day))
+    parts = [
+        _judged(table, marks, known, np.arange(start, min(start + at_once, len(table))), dropped)
+        for start in range(judged, len(table), at_once)
+    ]
+    found = Expected(*(np.concatenate(column).ravel() for column in zip(*parts, strict=True)))
+    moved_back = found._replace(
         expected=found.expected - shift,
         lasting_mean=found.lasting_mean - shift,
         lasting_expected=found.lasting_expected - shift,
     )
+    begin = (judged + dropped) * a_day
+    if only_last:
+        return Expected(*(column[count - 1 - begin : count - begin] for column in moved_back))
+    return Expected(*(np.concatenate([np.full(begin, np.nan), column])[:count] for column in moved_back))
 
 
 def _shift(early: Floats) -> float:
@@ -72,146 +104,172 @@ def _shift(early: Floats) -> float:
     return 2 * (float(np.max(early)) - lowest) + abs(lowest) + 0.5 if lowest < 0 else 0.0
 
 
-def _of_season(values: Floats, season: int, a_day: int, begin: int, end: int) -> Expected:
-    """Of the steps from `begin` to `end`, with one season."""
+def _an_hour(a_day: int) -> int:
+    return max(1, a_day // 24)
+
+
+def _known(table: Floats, marks: Flags, first: int) -> Known:
+    """Shape and level of each day from `first` on."""
     import numpy as np
 
-    is_weekly = season > a_day
-    # What the limit is taken from goes back so far.
-    early = max(2 * season if is_weekly else 2 * a_day, begin - (TAMED_DAYS + 1) * a_day)
-    values = values[:end]
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    means = np.full(end, np.nan)
-    means[season - 1 :] = np.maximum((sums[season:] - sums[:-season]) / season, 0.0)
-    shares = values / np.where(means > 0, means, 1.0)
-    shares[: season - 1] = np.nan
-    an_hour = max(1, a_day // 24)
-    lasting = tuple(an_hour * hours for hours in LASTING_HOURS)
-    seasons = WEEKS if is_weekly else DAYS
-    rows = np.arange(early, end)
-    from_ = early - max(lasting)
-    ahead = np.arange(from_, end + season)
-    share = _trimmed(_back(shares, ahead, season * np.arange(1, seasons + 1)))
-    level = _level(values, share, rows, from_, season, an_hour)
-    expected = share[rows - from_] * level
-    swings = shares - np.concatenate([np.full(season, np.nan), shares[:-season]])
-    noise, known = _noise(swings, rows, a_day, an_hour)
-    noise = noise * means[rows - 1]
-    in_season = np.clip(rows // season - 1, 1, seasons)
-    least = days.floors(expected, values[rows])
-    mad = np.maximum(noise * np.sqrt(1 + OF_SEASON / in_season + OF_LEVEL / LEVEL_HOURS), least)
-    mads = (values[rows] - expected) / mad
-    limit = _limit(np.abs(mads), begin - early, a_day, is_weekly=is_weekly)
-    cut = slice(begin - early, None)
-    best = [np.ones(end - begin), *(np.zeros(end - begin) for _ in range(3))]
-    tamed = mads[cut] * SENSITIVITY / limit
-    share_sums = np.concatenate([[0.0], np.cumsum(np.nan_to_num(share))])
-    for steps in lasting:
-        should = (share_sums[rows - from_ + 1] - share_sums[rows - from_ + 1 - steps]) * level
-        total = sums[rows + 1] - sums[rows + 1 - steps]
-        grows = _grows(swings, rows, steps, TAMED_DAYS * a_day)
-        wide = noise * grows * np.sqrt(1 + OF_SEASON / in_season + OF_LEVEL * steps / (an_hour * LEVEL_HOURS))
-        found = (total - should) / np.maximum(wide, np.sqrt(steps) * least)
-        limited = found[cut] * SENSITIVITY / _limit(np.abs(found), begin - early, a_day, is_weekly=is_weekly)
-        better = (np.abs(mads[cut]) >= TOUCH) & (limited * tamed > 0)
-        better &= np.abs(limited) > np.maximum(np.abs(tamed), np.abs(best[1]))
-        kept = (np.full(end - begin, float(steps)), limited, total[cut] / steps, should[cut] / steps)
-        best = [np.where(better, new, old) for new, old in zip(kept, best, strict=True)]
-    enough = known[cut] >= ENOUGH
-    return Expected(expected[cut], mad[cut] * limit / SENSITIVITY, np.where(enough, tamed, np.nan), *best)
-
-
-def _back(column: Floats, rows: Instants, lags: Instants) -> Floats:
-    """What stood so many steps before each row; NaN before the first."""
-    import numpy as np
-
-    at = rows[:, None] - lags[None, :]
-    return np.where((at >= 0) & (at < len(column)), column[np.clip(at, 0, len(column) - 1)], np.nan)
-
-
-def _trimmed(past: Floats) -> Floats:
-    """The mean without the least and the greatest; of one or two, the mean."""
-    import numpy as np
-
-    known = past.shape[1] - np.isnan(past).sum(axis=1)
-    total = np.nansum(past, axis=1)
-    least = np.where(np.isnan(past), np.inf, past).min(axis=1)
-    most = np.where(np.isnan(past), -np.inf, past).max(axis=1)
-    with np.errstate(invalid="ignore"):
-        inner = np.maximum(total - least - most, 0.0) / np.maximum(known - 2, 1)
-    return np.where(known > 2, inner, np.where(known > 0, total / np.maximum(known, 1), np.nan))
-
-
-def _middle(
-    past: Floats, parts: tuple[float, ...]
-) -> tuple[list[Floats], np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
-    """Quantiles of what is known of each row (0.5: the median), and how much is."""
-    import numpy as np
-
-    ranked = np.sort(past, axis=1)
-    known = past.shape[1] - np.isnan(past).sum(axis=1)
-    rows, last = np.arange(len(past)), np.maximum(known - 1, 0)
-    found: list[Floats] = []
-    for part in parts:
-        if part == 0.5:
-            found.append((ranked[rows, last // 2] + ranked[rows, np.minimum(known // 2, past.shape[1] - 1)]) / 2)
-        else:
-            found.append(ranked[rows, (part * last).astype(np.int64)])
-    return found, known
-
-
-def _level(values: Floats, share: Floats, rows: Instants, from_: int, season: int, an_hour: int) -> Floats:
-    """The median of three days without their season, the newest hours left out."""
-    import numpy as np
-
+    count, a_day = table.shape
+    shape = shapes.known(table, first)
+    an_hour = _an_hour(a_day)
     lags = (APART_HOURS + 1 + np.arange(LEVEL_HOURS)) * an_hour
-    ahead = lags - season * -(-lags // season)
-    its_share = _back(share, rows - from_, ahead)
-    flat = _back(values, rows, lags) / np.where(its_share > 0, its_share, np.nan)
-    (middle,), known = _middle(flat, (0.5,))
-    return np.where(known > 0, middle, 0.0)
+    span = -(-int(lags[-1]) // a_day)
+    at_once = max(1, 2_000_000 // (LEVEL_HOURS * a_day))
+    levels: list[Floats] = []
+    for start in range(first, count, at_once):
+        some = np.arange(start, min(start + at_once, count))
+        share = shape.share[some - first]
+        flats = [_flat(table, marks, share, some, back) for back in range(max(span, 2 * GROWTH_DAYS), 0, -1)]
+        growth = _growth(flats[-2 * GROWTH_DAYS :])
+        around = np.concatenate([*flats[-span:], np.full((len(some), a_day), np.nan)], axis=1)
+        past = around[:, span * a_day + np.arange(a_day)[:, None] - lags[None, :]]
+        middle = _medians(past.reshape(-1, LEVEL_HOURS)).reshape(len(some), a_day)
+        far = (lags[0] + lags[-1]) / 2 / a_day
+        levels.append(middle * np.exp(growth * far)[:, None])
+    return Known(first, shape, np.concatenate(levels))
 
 
-def _noise(swings: Floats, rows: Instants, a_day: int, an_hour: int) -> tuple[Floats, Instants]:
-    """The MAD of the swings at this time of day, or what their tails ask for; and how many there are."""
+def _flat(table: Floats, marks: Flags, share: Floats, some: Instants, back: int) -> Floats:
+    """The day so many days before each, without the week's shape; NaN where nothing is known."""
     import numpy as np
 
-    near = np.unique(np.linspace(-an_hour, an_hour, 3 if an_hour == 1 else 7).astype(np.int64))
-    lags = (a_day * np.arange(1, NOISE_DAYS + 1)[:, None] + near[None, :]).ravel()
-    (middle, tail), known = _middle(_back(np.abs(swings), rows, lags), (0.5, TAIL))
-    return np.maximum(middle, tail / TAIL_AT * MAD) / ROOT_OF_TWO, known
+    its = share[:, -back % shapes.WEEK]
+    at = np.maximum(some - back, 0)
+    is_known = marks[at] & (its > 0) & (some >= back)[:, None]
+    return np.where(is_known, table[at] / np.where(its > 0, its, 1.0), np.nan)
 
 
-def _grows(swings: Floats, rows: Instants, steps: int, window: int) -> Floats:
-    """How much wider the noise of a sum of so many steps is than that of one, lately."""
+def _medians(rows: Floats) -> Floats:
+    """Of what is known of each row; 0 of nothing."""
     import numpy as np
 
-    runs = np.concatenate([[0.0], np.cumsum(np.nan_to_num(swings))])
-    together = np.zeros(len(swings))
-    together[steps - 1 :] = np.abs(runs[steps:] - runs[:-steps])
-    means: list[Floats] = []
-    for sizes in (together, np.abs(np.nan_to_num(swings))):
-        along = np.concatenate([[0.0], np.cumsum(sizes)])
-        means.append(along[rows] - along[np.maximum(rows - window, 0)])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        grown: Floats = np.nan_to_num(np.where(means[1] > 0, means[0] / means[1], 0.0)).clip(np.sqrt(steps), steps)
-    return grown
+    ranked = np.sort(rows, axis=1)
+    known, at = rows.shape[1] - np.isnan(rows).sum(axis=1), np.arange(len(rows))
+    last = np.maximum(known - 1, 0)
+    return np.where(known > 0, (ranked[at, last // 2] + ranked[at, np.minimum(known // 2, last)]) / 2, 0.0)
 
 
-def _limit(sizes: Floats, begin: int, a_day: int, *, is_weekly: bool) -> Floats:
-    """How many MADs are unusual, by what the days before did: never less than `SENSITIVITY`."""
+def _growth(flats: list[Floats]) -> Floats:
+    """How much a day is more than the one before it, logarithmic: each of a week against a week before, held back."""
     import numpy as np
 
-    sizes = np.nan_to_num(sizes)
-    padded = np.concatenate([np.zeros(a_day - 1), sizes])
-    most = np.lib.stride_tricks.sliding_window_view(padded, a_day).max(axis=1)
-    rows = np.arange(begin, len(sizes))
-    past = _back(most, rows, 1 + a_day * np.arange(TAMED_DAYS))
-    if not is_weekly:
-        young: Floats = np.maximum(
-            SENSITIVITY, YOUNG * np.nan_to_num(np.nanmax(np.where(np.isnan(past), 0, past), axis=1))
-        )
-        return young
-    (passed,), known = _middle(past, (TAMED_AT,))
-    tamed: Floats = np.maximum(SENSITIVITY, np.where(known > 0, TAMED * passed, 0.0))
-    return tamed
+    daily = np.stack([_medians(flat) for flat in flats], axis=1)
+    known = (daily[:, :GROWTH_DAYS] > 0) & (daily[:, GROWTH_DAYS:] > 0)
+    logs = np.log(np.where(daily > 0, daily, 1.0))
+    growths = np.where(known, (logs[:, GROWTH_DAYS:] - logs[:, :GROWTH_DAYS]) / GROWTH_DAYS, np.nan)
+    middle = _medians(growths)
+    error = _medians(np.abs(growths - middle[:, None])) / MAD * 1.25 / np.sqrt(GROWTH_DAYS)
+    share = error / np.where(middle != 0, middle, 1.0)
+    return (middle * np.maximum(0.0, 1 - HELD_GROWTH * share * share)).clip(-MOST_GROWTH, MOST_GROWTH)
+
+
+class _Past(NamedTuple):
+    """Four weeks before each day, as running sums; and what holds of each bucket."""
+
+    sums: Floats
+    shares: Floats
+    level: Floats
+    is_known: Flags
+    is_count: Flags
+
+
+def _judged(table: Floats, marks: Flags, known: Known, some: Instants, dropped: int) -> list[Floats]:
+    """`Expected` of the buckets of some days, a row each."""
+    import numpy as np
+
+    a_day = table.shape[1]
+    an_hour = _an_hour(a_day)
+    share, unsure = known.shape.share[some - known.first], known.shape.unsure[some - known.first]
+    wider = ((1 + unsure) / np.maximum(1 - unsure, 0.3))[:, None]
+    level = known.level[some - known.first]
+    past = _past(table, marks, known, some, share)
+    young = 1 + YOUNG / np.minimum(some + dropped - shapes.WEEK, NOISE_DAYS).clip(1)[:, None]
+    is_there = np.concatenate([marks[some - 1], marks[some]], axis=1)
+    values = np.concatenate([table[some - 1], table[some]], axis=1)
+    shares = np.concatenate([share[:, -1], share[:, 0]], axis=1)
+    totals, parts = _running(values * is_there), _running(shares * is_there)
+    counted = _running(is_there.astype(np.float64))
+    is_count = table[some] == np.floor(table[some])
+    found: list[Floats] = []
+    for steps in (1, *(an_hour * hours for hours in _lasting_hours(an_hour))):
+        here = slice(2 * a_day - a_day + 1 - steps, 2 * a_day + 1 - steps)
+        total = totals[:, a_day + 1 :] - totals[:, here]
+        size = parts[:, a_day + 1 :] - parts[:, here]
+        number = np.maximum(counted[:, a_day + 1 :] - counted[:, here], 1.0)
+        expected = size * level
+        noise = _noise(past, wider, steps)
+        wide = np.maximum(expected, SLIGHT * number * level)
+        rare = is_count * np.maximum(expected, 1.0)
+        deviation = np.sqrt((rare + noise[:, None] * wide * wide) * wider)
+        if steps == 1:
+            expected = share[:, 0] * level
+            deviation = np.maximum(deviation, days.floors(expected, table[some]))
+            mad = deviation * young * BAR / SENSITIVITY
+            mads = (table[some] - expected) / mad
+            off = mads * young * BAR / SENSITIVITY
+            found = [expected, mad, mads, np.ones_like(mad), *(np.zeros_like(mad) for _ in range(3))]
+            continue
+        told = (total - expected) / np.maximum(deviation, 1e-9) * SENSITIVITY / (BAR * young)
+        better = (np.abs(off) > TOUCH) & (told * off > 0)
+        better &= np.abs(told) > np.maximum(np.abs(found[2]), np.abs(found[4]))
+        columns = (np.full_like(mad, steps), told, total / number, expected / number)
+        found[3:] = [np.where(better, new, old) for new, old in zip(columns, found[3:], strict=True)]
+    return found
+
+
+def _lasting_hours(an_hour: int) -> tuple[int, ...]:
+    return LASTING_HOURS if an_hour == 1 else (1, *LASTING_HOURS)
+
+
+def _running(rows: Floats) -> Floats:
+    import numpy as np
+
+    sums = np.zeros((len(rows), rows.shape[1] + 1))
+    np.cumsum(rows, axis=1, out=sums[:, 1:])
+    return sums
+
+
+def _past(table: Floats, marks: Flags, known: Known, some: Instants, share: Floats) -> _Past:
+    import numpy as np
+
+    back = np.arange(-NOISE_DAYS, 0)
+    at = some[:, None] + back
+    inside = np.maximum(at, known.first)
+    wide = (len(some), -1)
+    is_known = (marks[inside] & (at >= known.first)[:, :, None]).reshape(wide)
+    values = table[inside].reshape(wide)
+    shares = share[:, back % shapes.WEEK].reshape(wide)
+    return _Past(
+        _running(values * is_known),
+        _running(shares * is_known),
+        known.level[inside - known.first].reshape(wide),
+        is_known,
+        values == np.floor(values),
+    )
+
+
+def _noise(past: _Past, wider: Floats, steps: int) -> Floats:
+    """The variance of sums beyond that of counts, in squares of what was expected, a number a day."""
+    import numpy as np
+
+    last = slice(steps - 1, None)
+    level = past.level[:, last]
+    expected = (past.shares[:, steps:] - past.shares[:, :-steps]) * level
+    off = past.sums[:, steps:] - past.sums[:, :-steps] - expected
+    rare = past.is_count[:, last] * np.maximum(expected, 1.0)
+    wide = np.maximum(expected, SLIGHT * steps * level)
+    is_known = past.is_known[:, last] & (wide > 0)
+    square = wide * wide
+    square[square == 0] = 1.0
+    spread, squares = rare / square, off * off / wider / square
+    known = is_known.sum(axis=1)
+    at, top = np.arange(len(known)), np.maximum(known - 1, 0)
+    total = np.zeros(len(known))
+    for part, deviations in QUANTILES:
+        ranked = np.sort(np.where(is_known, squares / deviations**2 - spread, np.inf), axis=1)
+        total += ranked[at, (part * top).astype(np.int64)]
+    least = LEAST_SHARE**2 * max(1 / steps, CORRELATED)
+    return np.where(known >= ENOUGH, np.maximum(total / len(QUANTILES), least), np.inf)

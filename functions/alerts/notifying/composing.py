@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from functions.alerts.channels.places import Place, name_of
-from functions.alerts.notifying import digests, wording
+from functions.alerts.notifying import digests, saying, wording
 from functions.alerts.notifying.addressing import addresses_of
 from functions.alerts.notifying.gathering import thread_id
 from functions.alerts.notifying.wording import Told
@@ -82,7 +82,7 @@ async def _closed_channel(app: App, lead: Notification, now: datetime) -> Notice
         title=f"The {what} {name_of(closed)} was switched off: {closed.trouble.detail}",
         at=now,
         facts=(
-            ("Since", wording.at_words(closed.disabled_at, "UTC")),
+            ("Since", saying.at_words(closed.disabled_at, "UTC")),
             ("What to do", closed.trouble.hint or f"Give the {what} a working address, then switch it on again."),
         ),
         kind=f"{what}.disabled",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
+from functions.alerts.notifying.saying import at_words, span_words, who
 from functions.alerts.records import Incident, Notification, Step
 from functions.alerts.spec import Severity
 from hedgerow.channels.notice import Link, Mood, Notice
@@ -14,6 +14,8 @@ from hedgerow.models import Connection
 
 Fact = tuple[str, str]
 MOST_LISTED = 10
+MOST_ACTED_ON = 3
+_QUIETER = ("acknowledged", "snoozed")
 _LOUDNESS: dict[Severity, int] = {"info": 0, "warning": 1, "critical": 2}
 _MOODS: dict[str, Mood] = {"worse": "worse", "acknowledged": "acknowledged", "snoozed": "snoozed"}
 
@@ -52,6 +54,7 @@ def incident_notice(
         severity=incident.severity,
         title=_title(lead, incident, step, zone, was_told=was_told),
         at=now,
+        beside=_beside(lead, incident, zone),
         facts=_facts(incident, zone, now),
         links=_links(told, connection),
         chart_url=told.addresses.chart or None,
@@ -66,23 +69,28 @@ def group_notice(lead: Notification, group: Sequence[Told], connection: Connecti
     opened = [one for one in incidents if one.state == "open"]
     where = incidents[0].connection_name
     title = f"{len(incidents)} alert rules fired together on {where}."
+    acted = next((one for one in opened if one.id == lead.subject_id and lead.kind in _QUIETER), None)
     if not opened:
         title = f"All {len(incidents)} incidents that began together on {where} are over."
     elif len(opened) < len(incidents):
         title = f"{len(opened)} of the {len(incidents)} incidents that began together on {where} are still open."
-    listed = sorted(incidents, key=lambda one: (one.state != "open", -_LOUDNESS[one.severity]))
-    facts = [(_name(one), _line(one)) for one in listed[:MOST_LISTED]]
+    zone = connection.timezone if connection is not None else "UTC"
+    if acted is not None:
+        # Where a message cannot be edited this is a new one: it must not read like another alarm.
+        title = f"{_name(acted)}: {lead.kind} {_beside(lead, acted, zone)}. {title}"
+    listed = sorted(group, key=lambda one: (one.incident.state != "open", -_LOUDNESS[one.incident.severity]))
+    facts = [(_name(one.incident), _line(one.incident, zone, now)) for one in listed[:MOST_LISTED]]
     if len(listed) > MOST_LISTED:
         facts.append(("And", f"{len(listed) - MOST_LISTED} more"))
     loudest = max((one.severity for one in incidents), key=_LOUDNESS.__getitem__)
     return Notice(
         key=lead.id,
-        mood="firing" if opened else "resolved",
+        mood=_group_mood(lead, opened),
         severity=loudest,
         title=title,
         at=now,
         facts=tuple(facts),
-        links=_group_links(group, connection),
+        links=_group_links(listed[:MOST_LISTED], connection),
         kind=f"incident.{'opened' if opened else 'resolved'}",
         body={"incidents": [body(one) for one in incidents]},
     )
@@ -100,23 +108,6 @@ def body(incident: Incident) -> dict[str, object]:
     )  # fmt: skip
 
 
-def span_words(begin: datetime, end: datetime) -> str:
-    """How long, as people say it: 40 min, 2 h 10 min, 3 days."""
-    minutes = max(0, int((end - begin).total_seconds() // 60))
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, rest = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {rest} min" if rest else f"{hours} h"
-    return f"{hours // 24} days"
-
-
-def at_words(at: datetime, zone: str) -> str:
-    """An instant in a zone: Fri 20 Nov, 15:30 (Europe/Berlin)."""
-    local = at.astimezone(ZoneInfo(zone))
-    return f"{local:%a} {local.day} {local:%b}, {local:%H:%M} ({zone})"
-
-
 def _mood(lead: Notification, incident: Incident) -> Mood:
     return "resolved" if incident.state == "resolved" else _MOODS.get(lead.kind, "firing")
 
@@ -125,8 +116,28 @@ def _happening(lead: Notification, incident: Incident) -> str:
     return "resolved" if incident.state == "resolved" else lead.kind
 
 
+def _group_mood(lead: Notification, opened: Sequence[Incident]) -> Mood:
+    if not opened:
+        return "resolved"
+    is_quieter = lead.kind in _QUIETER and len(opened) == 1
+    return _MOODS[lead.kind] if is_quieter else "firing"
+
+
+def _beside(lead: Notification, incident: Incident, zone: str) -> str:
+    """Who looks after it, or until when it is quiet; the sentence stays what is wrong."""
+    if incident.state != "open":
+        return ""
+    if lead.kind == "acknowledged":
+        return f"by {who(incident.acknowledged_by)}"
+    if lead.kind == "snoozed" and incident.snoozed_until is not None:
+        return f"until {at_words(incident.snoozed_until, zone)}"
+    return ""
+
+
 def _title(lead: Notification, incident: Incident, step: Step | None, zone: str, *, was_told: bool) -> str:
     if incident.state != "resolved":
+        if lead.kind in _QUIETER:
+            return incident.sentence
         return step.sentence if step is not None and step.kind == lead.kind and step.sentence else incident.sentence
     end = next((one.sentence for one in reversed(incident.timeline) if one.kind == "resolved"), "")
     over = end or f"{incident.rule_name} is back to what is usual."
@@ -141,12 +152,13 @@ def _facts(incident: Incident, zone: str, now: datetime) -> tuple[Fact, ...]:
     facts = [("Since", f"{at_words(incident.since, zone)}, {span_words(incident.since, end)}")]
     if incident.value is not None:
         facts.append(("Value", incident.value))
-    facts.append(("Sureness", f"{round(incident.sureness * 100)} %"))
+    if round(incident.sureness * 100) < 100:
+        facts.append(("Sureness", f"{round(incident.sureness * 100)} %"))
     facts.append(("Project", incident.connection_name))
     facts.append(("Rule", incident.rule_name))
     if incident.acknowledged_at is not None:
-        who = f" by {incident.acknowledged_by}" if incident.acknowledged_by else ""
-        facts.append(("Acknowledged", f"{at_words(incident.acknowledged_at, zone)}{who}"))
+        at = at_words(incident.acknowledged_at, zone)
+        facts.append(("Acknowledged", f"{at}, by {who(incident.acknowledged_by)}"))
     if incident.state == "open" and incident.snoozed_until is not None and incident.snoozed_until > now:
         facts.append(("Snoozed until", at_words(incident.snoozed_until, zone)))
     if incident.was_corrected:
@@ -161,20 +173,23 @@ def _links(told: Told, connection: Connection | None) -> tuple[Link, ...]:
     pairs = [
         ("Acknowledge", at.acknowledge if is_open and told.incident.acknowledged_at is None else ""),
         ("Snooze", at.snooze if is_open else ""),
-        ("Useful", at.useful),
-        ("Not useful", at.useless),
         ("Incident", at.incident),
         ("Rule", at.rule),
         ("PostHog", _posthog(connection)),
+        ("Useful", at.useful),
+        ("Not useful", at.useless),
     ]
     return tuple(Link(label, url) for label, url in pairs if url)
 
 
-def _group_links(group: Sequence[Told], connection: Connection | None) -> tuple[Link, ...]:
-    """Acknowledging is one incident's: a button each for the first few that are open."""
-    opened = [told for told in group if told.incident.state == "open" and told.incident.acknowledged_at is None]
-    pairs = [(f"Acknowledge {_name(told.incident)}", told.addresses.acknowledge) for told in opened[:3]]
-    pairs += [(_name(told.incident), told.addresses.incident) for told in group[:3]]
+def _group_links(listed: Sequence[Told], connection: Connection | None) -> tuple[Link, ...]:
+    """Every incident that is listed; acknowledging and snoozing are one incident's, for the first few that are open."""
+    opened = [told for told in listed if told.incident.state == "open" and told.incident.acknowledged_at is None]
+    pairs: list[tuple[str, str]] = []
+    for told in opened[:MOST_ACTED_ON]:
+        pairs.append((f"Acknowledge {_name(told.incident)}", told.addresses.acknowledge))
+        pairs.append((f"Snooze {_name(told.incident)}", told.addresses.snooze))
+    pairs += [(f"Incident {_name(told.incident)}", told.addresses.incident) for told in listed]
     pairs.append(("PostHog", _posthog(connection)))
     return tuple(Link(label[:75], url) for label, url in pairs if url)
 
@@ -189,5 +204,12 @@ def _name(incident: Incident) -> str:
     return incident.rule_name if incident.value is None else f"{incident.rule_name}: {incident.value}"
 
 
-def _line(incident: Incident) -> str:
-    return incident.sentence if incident.state == "open" else f"Over. {incident.sentence}"
+def _line(incident: Incident, zone: str, now: datetime) -> str:
+    if incident.state != "open":
+        return f"Over. {incident.sentence}"
+    said = [incident.sentence]
+    if incident.acknowledged_at is not None:
+        said.append(f"Acknowledged by {who(incident.acknowledged_by)}.")
+    if incident.snoozed_until is not None and incident.snoozed_until > now:
+        said.append(f"Snoozed until {at_words(incident.snoozed_until, zone)}.")
+    return " ".join(said)

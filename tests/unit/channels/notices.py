@@ -63,6 +63,7 @@ notices = st.builds(
     facts=st.lists(st.tuples(texts, texts), max_size=60).map(tuple),
     links=st.lists(st.builds(Link, texts, urls), max_size=40).map(tuple),
     chart_url=st.none() | urls,
+    beside=st.just("") | texts,
     kind=st.just("incident.opened"),
     body=st.just({}),
 )

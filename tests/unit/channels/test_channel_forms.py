@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hedgerow.channels import discord, google_chat, slack, teams, webhook
 from hedgerow.channels.fitting import encoded
-from hedgerow.channels.notice import Notice
+from hedgerow.channels.notice import Link, Notice
 from hedgerow.channels.wording import size
 from tests.unit.channels.notices import BASE, DROP, notices, texts
 
@@ -213,3 +213,30 @@ def test_a_webhook_writes_json_whatever_the_body_holds() -> None:
     body = {"value": float("nan"), "name": "\ud800 <!channel>", "at": DROP.at, "more": [float("inf"), (1, 2)]}
     told = json.loads(webhook.written(webhook.render(replace(DROP, body=body), None)))["data"]
     assert told == {"value": None, "name": "\ud800 <!channel>", "at": "2026-11-20T15:30:00Z", "more": [None, [1, 2]]}
+
+
+@pytest.mark.parametrize("chat", CHATS)
+@pytest.mark.parametrize("earlier", [None, {"key": "k"}])
+def test_what_is_acknowledged_says_the_sentence_and_by_whom(chat: ModuleType, earlier: dict[str, str] | None) -> None:
+    taken = replace(DROP, mood="acknowledged", beside="by *Ada* <!channel>")
+    shown = [text.replace("\u2060", "").replace("\\", "") for text in strings(read(chat.render(taken, earlier)))]
+    assert any("7.8 %, usually 2.1–3.4 % on Fridays" in text for text in shown)
+    assert any("Acknowledged by *Ada*" in text for text in shown)
+
+
+@pytest.mark.parametrize("chat", CHATS)
+def test_twenty_links_are_shown_within_what_a_service_takes(chat: ModuleType) -> None:
+    links = tuple(Link(f"Incident {number}", f"{BASE}inc-{number}.sig") for number in range(20))
+    form = read(chat.render(replace(DROP, links=links, chart_url=None), None))
+    assert all(f"inc-{number}.sig" in json.dumps(form) for number in range(20))
+    if chat is teams:
+        (attachment,) = form["attachments"]
+        rows = [block["actions"] for block in attachment["content"]["body"] if block["type"] == "ActionSet"]
+        assert [len(row) for row in rows] == [6, 6, 6, 2]
+
+
+def test_discord_leaves_out_links_that_its_description_cannot_hold() -> None:
+    links = tuple(Link("Incident", f"{BASE}{'x' * 600}{number}") for number in range(9))
+    (embed,) = read(discord.render(replace(DROP, links=links), None))["embeds"]
+    assert 3_000 < size(embed["description"]) <= 4_096
+    assert embed["fields"], "facts need not go for it"

@@ -41,7 +41,7 @@ def test_a_series_name_over_its_column_is_cleaned_and_no_markup(answers: Answers
 
 
 def test_json_keeps_its_value_and_no_control_character(answers: Answers) -> None:
-    listed = {"items": [{"id": "con_1", "name": HOSTILE}], "next_cursor": None}
+    listed = {"first": None, "items": [{"id": "con_1", "name": HOSTILE}], "next_cursor": None}
     answers.say("GET", "/v1/connections", listed)
     done = hedgerow("connections", "list", "--json", HEDGEROW_URL=answers.url, HEDGEROW_API_KEY="k")
     assert json.loads(done.stdout) == listed

@@ -20,5 +20,5 @@ def test_every_setting_is_described() -> None:
 
 def test_every_variable_the_commands_read_is_described() -> None:
     read = re.findall(r'environ\.get\("(\w+)"', Path(environment.__file__).read_text(encoding="utf-8"))
-    assert len(read) == 6
+    assert len(read) == 7
     assert all(f"| `{name}` |" in page() for name in read)

@@ -84,7 +84,7 @@ def test_labels_say_what_was_false_seen_and_missed() -> None:
     series = Series("sales", HOUR, [FIRST + hour * HOUR for hour in range(90 * 24)], values, FIRST + 90 * DAY)
     labels = [Label(at(2, 11, 23), at(2, 13)), Label(at(1, 10), at(1, 11))]
     report = backtest(Threshold(above=3), Policy(), series, labels=labels)
-    told = forecast(report, labels=labels)
+    told = forecast(report)
     assert told.basis == "firings that meet no label"
     assert told.expected_false_a_month == 0.34
     assert told.words.endswith(

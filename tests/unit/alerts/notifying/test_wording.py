@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from functions.alerts.notifying.wording import Addresses, Told, group_notice, incident_notice, span_words
+from functions.alerts.notifying.saying import span_words
+from functions.alerts.notifying.wording import Addresses, Told, group_notice, incident_notice
 from functions.alerts.records import Incident, Notification, Step
+from hedgerow.channels.notice import Notice
 from hedgerow.models import Connection
 
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
@@ -78,8 +80,8 @@ def test_an_opening_says_what_since_when_and_how_sure() -> None:
     assert facts["Since"] == "Fri 20 Nov, 14:20 (Europe/Berlin), 2 h 10 min"
     assert (facts["Sureness"], facts["Project"], facts["Rule"]) == ("97 %", "Shop", "Rule 1")
     labels = [link.label for link in notice.links]
-    assert labels == ["Acknowledge", "Snooze", "Useful", "Not useful", "Incident", "Rule", "PostHog"]
-    assert notice.links[-1].url == "https://eu.posthog.com/project/17"
+    assert labels == ["Acknowledge", "Snooze", "Incident", "Rule", "PostHog", "Useful", "Not useful"]
+    assert notice.links[4].url == "https://eu.posthog.com/project/17"
     assert notice.chart_url == "https://h.example/c.png"
 
 
@@ -116,7 +118,47 @@ def test_a_group_lists_what_is_open_first_and_not_more_than_ten() -> None:
     assert [label for label, _ in notice.facts][:2] == ["Rule 5", "Rule 1"]
     assert notice.facts[-1] == ("And", "5 more")
     assert "14 of the 15" in notice.title
-    assert sum(link.label.startswith("Acknowledge") for link in notice.links) == 3
+    labels = [link.label for link in notice.links]
+    assert labels[:2] == ["Acknowledge Rule 5", "Snooze Rule 5"]
+    assert sum(label.startswith("Acknowledge") for label in labels) == 3
+    assert [label for label in labels if label.startswith("Incident")] == [
+        f"Incident {label}" for label, _ in notice.facts[:-1]
+    ], "whatever is listed has its link"
+
+
+def acted(kind: Any, **fields: Any) -> Notice:
+    step = Step(at=NOW, kind=kind, sentence="Somebody looks after it.")
+    changed = incident(timeline=(Step(at=NOW, kind="opened", sentence=SENTENCE), step), **fields)
+    return incident_notice(notification(kind, 1), Told(changed, SIGNED), connection(), was_told=True, now=NOW)
+
+
+@pytest.mark.parametrize(("by", "said"), [("Slack #ops", "Slack #ops"), ("key_4e021b", "somebody by API")])
+def test_what_is_acknowledged_still_says_what_is_wrong_and_by_whom(by: str, said: str) -> None:
+    notice = acted("acknowledged", acknowledged_at=NOW, acknowledged_by=by)
+    assert (notice.title, notice.mood, notice.beside) == (SENTENCE, "acknowledged", f"by {said}")
+    assert dict(notice.facts)["Acknowledged"] == f"Fri 20 Nov, 16:30 (Europe/Berlin), by {said}"
+    assert "key_" not in str(notice.facts)
+
+
+def test_what_is_snoozed_still_says_what_is_wrong_and_until_when() -> None:
+    notice = acted("snoozed", snoozed_until=NOW + timedelta(hours=1))
+    assert (notice.title, notice.mood) == (SENTENCE, "snoozed")
+    assert notice.beside == "until Fri 20 Nov, 17:30 (Europe/Berlin)"
+    assert dict(notice.facts)["Snoozed until"] == "Fri 20 Nov, 17:30 (Europe/Berlin)"
+
+
+def test_a_group_says_which_of_its_incidents_somebody_looks_after() -> None:
+    taken = incident(1, acknowledged_at=NOW, acknowledged_by="ops")
+    group = [Told(taken, SIGNED), Told(incident(2), SIGNED)]
+    notice = group_notice(notification("acknowledged", 1), group, connection(), now=NOW)
+    assert notice.title == "Rule 1: acknowledged by ops. 2 alert rules fired together on Shop."
+    assert dict(notice.facts) == {"Rule 1": f"{SENTENCE} Acknowledged by ops.", "Rule 2": SENTENCE}
+    assert "Acknowledge Rule 1" not in [link.label for link in notice.links]
+
+
+def test_being_quite_sure_goes_without_saying() -> None:
+    told = Told(incident(sureness=1.0), SIGNED)
+    assert "Sureness" not in dict(incident_notice(notification(), told, None, was_told=False, now=NOW).facts)
 
 
 @pytest.mark.parametrize(
