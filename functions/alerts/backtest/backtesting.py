@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from functions.alerts.backtest.files import Label
-from functions.alerts.backtest.histories import Judged, judged
+from functions.alerts.backtest.histories import Judged, bucket_of, judged, shown
 from functions.alerts.backtest.marking import marks_of
 from functions.alerts.backtest.reports import PastIncident, Report
 from functions.alerts.backtest.scoring import Span, meets, score
 from functions.alerts.backtest.walking import Stretch, walk
 from functions.alerts.backtest.warmups import begins_at, needed, unjudged
-from functions.alerts.conditions.kinds import Condition
+from functions.alerts.conditions.kinds import Condition, NewValue, NoData
 from functions.alerts.conditions.series import Series
 from functions.alerts.spec import Policy
 
@@ -92,6 +92,7 @@ def in_words(history: Judged, report: Report) -> Report:
         reason, sentence = (
             history.told(bisect_left(history.begins, incident.begin)) if number < MOST_SENTENCES else ("", "")
         )
+        sentence += _peak(history, incident) if sentence else ""
         told.append(replace(incident, reason=reason or history.condition.kind, sentence=sentence))
     if report.buckets and not report.judged:
         return replace(report, remarks=tuple(dict.fromkeys((*report.remarks, _why_not(history)))))
@@ -99,21 +100,36 @@ def in_words(history: Judged, report: Report) -> Report:
 
 
 def _incident(history: Judged, stretch: Stretch) -> PastIncident:
-    """Its peak is the number farthest outside of what was expected."""
+    """Its peak is the number farthest outside of what was expected; its score the greatest, which may be of another bucket."""
     places = [place for place in range(stretch.since, stretch.last + 1) if history.firing[place]]
-    worst = max(places, key=lambda place: abs(history.scores[place] or 0.0), default=stretch.opened)
+    scores = [score for place in places if (score := history.scores[place]) is not None]
+    worst = max(places, key=lambda place: _farness(history, place), default=stretch.opened)
     return PastIncident(
         since=history.begins[stretch.since],
         begin=history.begins[stretch.opened],
         to=history.begins[stretch.last],
         told_at=stretch.opened_at,
         peak=history.values[worst],
-        score=history.scores[worst],
+        peak_at=history.begins[worst],
+        score=max(scores, key=abs, default=None),
         reason=history.condition.kind,
         sentence="",
         buckets=stretch.last + 1 - stretch.opened,
         is_open=stretch.is_open,
     )
+
+
+def _farness(history: Judged, place: int) -> float:
+    outside, score = history.outside[place], history.scores[place]
+    return outside if outside is not None else abs(score or 0.0)
+
+
+def _peak(history: Judged, incident: PastIncident) -> str:
+    """The farthest number, where it came after what the sentence tells."""
+    if incident.peak is None or incident.peak_at == incident.begin or isinstance(history.condition, NoData | NewValue):
+        return ""
+    at = bucket_of(incident.peak_at, history.series)
+    return f" The peak, {shown(incident.peak)}, was {at}."
 
 
 def _last_second(history: Judged, begin: int) -> int:

@@ -5,7 +5,7 @@ Adds what only a back-test has: thresholds that nobody set, and values seen for 
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
@@ -23,8 +23,9 @@ MANY_VALUES, MOSTLY = 100, 0.5
 class Judged:
     """A judged history. The sequences are of one length, a bucket each; `places` are those that could be judged.
 
-    `values` and `scores` are None where there is none. `told` gives reason and sentence of a
-    bucket, by its place.
+    `values` and `scores` are None where there is none; `outside` is how far beyond the nearer
+    bound of what was expected a value lies, in its own unit, below 0 within it. `told` gives
+    reason and sentence of a bucket, by its place.
     """
 
     series: Series
@@ -35,6 +36,7 @@ class Judged:
     firing: Sequence[bool]
     recovered: Sequence[bool]
     scores: Sequence[float | None]
+    outside: Sequence[float | None]
     places: Sequence[int]
     told: Callable[[int], tuple[str, str]]
     remarks: tuple[str, ...] = ()
@@ -51,6 +53,7 @@ def judged(condition: Condition, series: Series) -> Judged:
     history = judging.judge_history(condition, series)
     begins = [int(begin) for begin in history.begins]
     by_begin = dict(zip(series.begins, series.values, strict=True))
+    values = [by_begin.get(begin) for begin in begins]
     ends = ends_of(begins, series.seconds)
 
     def told(place: int) -> tuple[str, str]:
@@ -62,10 +65,11 @@ def judged(condition: Condition, series: Series) -> Judged:
         condition,
         begins,
         ends,
-        [by_begin.get(begin) for begin in begins],
+        values,
         history.firing.tolist(),
         history.recovered.tolist(),
-        [None if isnan(score) else score for score in history.score.tolist()],
+        _known(history.score.tolist()),
+        _outside(values, history.low.tolist(), history.high.tolist()),
         [place for place, could in enumerate(history.judged.tolist()) if could],
         told,
     )
@@ -93,6 +97,7 @@ def judged_values(condition: NewValue, seen: Mapping[str, Sequence[int]], series
         firing,
         [not fires for fires in firing],
         news,
+        news,
         [place for place, begin in enumerate(begins) if begin >= usual_until],
         told,
         (_different(len(seen), len(begins)),),
@@ -111,6 +116,13 @@ def as_of(series: Series, until: int) -> Series:
     )
 
 
+def bucket_of(begin: int, series: Series) -> str:
+    """A bucket's beginning in the series' own zone: 2026-03-12, or 2026-03-12 14:00."""
+    from functions.alerts.conditions import sentences
+
+    return sentences.bucket(series, begin)
+
+
 def ends_of(begins: Sequence[int], grain: int) -> list[int]:
     """Where each bucket ends: a grain after its begin, or where the next begins if that is sooner."""
     following = [*begins[1:], None]
@@ -118,6 +130,19 @@ def ends_of(begins: Sequence[int], grain: int) -> list[int]:
         begin + grain if after is None else min(begin + grain, after)
         for begin, after in zip(begins, following, strict=True)
     ]
+
+
+def _known(numbers: Sequence[float]) -> list[float | None]:
+    return [None if isnan(number) else number for number in numbers]
+
+
+def _outside(values: Sequence[float | None], lows: Sequence[float], highs: Sequence[float]) -> list[float | None]:
+    """One bound may be NaN, where a condition has but one."""
+    found: list[float | None] = []
+    for value, low, high in zip(values, lows, highs, strict=True):
+        ways = [] if value is None else [way for way in (value - high, low - value) if not isnan(way)]
+        found.append(max(ways, default=None))
+    return found
 
 
 def _different(values: int, buckets: int) -> str:
@@ -140,12 +165,16 @@ def _by_own_threshold(condition: Threshold, series: Series) -> Judged:
     excess = np.maximum(values - above, below - values)
     first = bands[0].first if bands else count
 
+    chosen_at = [band.first for band in bands]
+
     def told(place: int) -> tuple[str, str]:
         if place < first:
             return "warming_up", _too_short()
         value = float(values[place])
-        side, number = ("above", above[place]) if value > above[place] else ("below", below[place])
-        sentence = f"{shown(value)}, {side} {shown(float(number))}, which was chosen from the four weeks before."
+        side, bound = ("above", above[place]) if value > above[place] else ("below", below[place])
+        observed, number = apart(value, float(bound))
+        days = _days(bands[bisect_right(chosen_at, place) - 1])
+        sentence = f"{observed}, {side} {number}, which was chosen from the {days} before."
         return f"{side}_threshold", sentence
 
     return Judged(
@@ -157,6 +186,7 @@ def _by_own_threshold(condition: Threshold, series: Series) -> Judged:
         firing.tolist(),
         (~firing).tolist(),
         [float(far) if fires else None for far, fires in zip(excess, firing, strict=True)],
+        excess.tolist(),
         range(first, count),
         told,
         (_chosen(bands[-1]) if bands else _too_short(),),
@@ -167,9 +197,13 @@ def _chosen(band: thresholds.Band) -> str:
     numbers = thresholds.fixed(band)
     below = f", or below {shown(numbers.below)}" if numbers.below is not None else ""
     return (
-        f"No threshold was set: it was chosen each day from the four weeks before it; the newest is above "
-        f"{shown(numbers.above or 0.0)}{below}."
+        f"No threshold was set: it was chosen each day from the days before it, four weeks at most; the newest, "
+        f"from {_days(band)}, is above {shown(numbers.above or 0.0)}{below}."
     )
+
+
+def _days(band: thresholds.Band) -> str:
+    return f"{max(1, round(band.days))} day{'' if round(band.days) <= 1 else 's'}"
 
 
 def _too_short() -> str:
@@ -178,5 +212,18 @@ def _too_short() -> str:
 
 def shown(number: float) -> str:
     """A number as people read it: four figures, thousands grouped."""
-    rounded = thresholds.rounded(number)
+    return _figures(number, 4)
+
+
+def apart(value: float, bound: float) -> tuple[str, str]:
+    """Both as people read them, with as many figures as it takes to tell them from each other."""
+    for figures in range(4, 16):
+        told = _figures(value, figures), _figures(bound, figures)
+        if told[0] != told[1]:
+            break
+    return told
+
+
+def _figures(number: float, figures: int) -> str:
+    rounded = thresholds.rounded(number, figures)
     return f"{rounded:,.0f}" if rounded == int(rounded) else f"{rounded:,}"

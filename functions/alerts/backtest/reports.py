@@ -20,7 +20,8 @@ class PastIncident:
 
     `since` is the first firing bucket, `begin` the one whose verdict opened it, `to` the last
     in which it was open, `told_at` the end of `begin`, when it could be told at the earliest.
-    `peak` is the number farthest outside of what is expected, `score` how far.
+    `peak` is the number farthest outside of what is expected, in the bucket that begins at
+    `peak_at`; `score` the greatest of the condition's own.
     """
 
     since: int
@@ -28,6 +29,7 @@ class PastIncident:
     to: int
     told_at: int
     peak: float | None
+    peak_at: int
     score: float | None
     reason: str
     sentence: str

@@ -33,6 +33,7 @@ class ToldIncident(IncidentShape):
 
     since: str
     told_at: str
+    peak_at: str
     sentence: str
     is_open: bool
 
@@ -138,6 +139,7 @@ def report_shape(report: Report, forecast: Forecast, nearby: Nearby | None) -> R
                 reason=each.reason,
                 since=iso(each.since),
                 told_at=iso(each.told_at),
+                peak_at=iso(each.peak_at),
                 sentence=each.sentence,
                 is_open=each.is_open,
             )

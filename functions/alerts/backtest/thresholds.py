@@ -1,12 +1,14 @@
 """A threshold for a series nobody chose one for: from its own past, as it goes. Pure.
 
 Every day (or bucket, where buckets are longer) the numbers are chosen anew from the past
-four weeks only: the median, and so many times the spread of either half away from it. Nothing of
-a day's own or of what follows is looked at. The first points only serve to choose from.
+four weeks only: the median, and so many times the spread of either half away from it, held to
+what was seen without its rarest points. Nothing of a day's own or of what follows is looked
+at. The first points only serve to choose from.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPREADS = 5.0
-# What so much of the past stayed within is not unusual, however long its tail.
-SEEN = 0.995
+# What so much of the past stayed within is not unusual, however long its tail; so many times as far as that is.
+SEEN, BEYOND = 0.995, 2.5
+# What never left the upper part of its level is not waited for until it has lost more than this part of it.
+STEADY, LOSS = 0.63, 0.45
 LOOK_BACK = 28 * DAY
 LEAST_POINTS = 30
 WARM_UP = 2 * DAY
@@ -31,11 +35,12 @@ OF_LEVEL = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """What lies outside of it from `first`, a place in the series, until the next band fires."""
+    """What lies outside of it from `first`, a place in the series, until the next band, fires. `days` it was chosen from."""
 
     first: int
     above: float
     below: float | None
+    days: float
 
 
 def is_unset(condition: Threshold) -> bool:
@@ -57,8 +62,8 @@ def bands(series: Series) -> list[Band]:
     place = first
     while place < len(begins):
         since = int(np.searchsorted(begins, begins[place] - max(LOOK_BACK, LEAST_POINTS * series.seconds)))
-        past = values[min(since, place - LEAST_POINTS) : place]
-        found.append(_band(place, past))
+        since = min(since, place - LEAST_POINTS)
+        found.append(_band(place, values[since:place], float(begins[place] - begins[since]) / DAY))
         place = max(place + 1, int(np.searchsorted(begins, begins[place] + step)))
     return found
 
@@ -73,7 +78,7 @@ def rounded(number: float, figures: int = 4) -> float:
     return float(f"{number:.{figures}g}")
 
 
-def _band(place: int, past: NDArray[np.float64]) -> Band:
+def _band(place: int, past: NDArray[np.float64], days: float) -> Band:
     """Each side by its own half: what is skewed upwards, as counts and latencies are, is judged so."""
     import numpy as np
 
@@ -82,10 +87,21 @@ def _band(place: int, past: NDArray[np.float64]) -> Band:
     drop = _spread(middle - past[past <= middle])
     level = OF_LEVEL * abs(middle) or 1.0
     rise, drop = rise or drop or level / SPREADS, drop or rise or level / SPREADS
-    low, high = (float(each) for each in np.quantile(past, [1 - SEEN, SEEN]))
-    above, below = max(middle + SPREADS * rise, high), min(middle - SPREADS * drop, low)
+    ranked = np.sort(past)
+    # The one point that is farthest may be what is looked for: it never says what is usual.
+    rare = max(1, math.ceil((1 - SEEN) * len(past)))
+    low, high = float(ranked[rare]), float(ranked[-1 - rare])
+    up, down = _far(rise, high - middle, level), _far(drop, middle - low, level)
+    if low > STEADY * middle > 0:
+        down = min(down, LOSS * middle)
+    above, below = middle + up, middle - down
     cannot_be = below <= 0 <= float(past.min())
-    return Band(place, above, None if cannot_be else below)
+    return Band(place, above, None if cannot_be else below, days)
+
+
+def _far(spread: float, reach: float, level: float) -> float:
+    """So many spreads, but neither within what was seen nor `BEYOND` times as far as that."""
+    return max(min(SPREADS * spread, BEYOND * reach), reach, level)
 
 
 def _spread(distances: NDArray[np.float64]) -> float:

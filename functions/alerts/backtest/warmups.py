@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
-from functions.alerts.backtest.histories import Judged
+from functions.alerts.backtest.histories import Judged, bucket_of
 from functions.alerts.conditions.kinds import Anomaly, Change, NewValue, NoData, StaleFlag, Threshold
 from functions.alerts.conditions.series import DAY
 
@@ -26,7 +24,7 @@ def unjudged(history: Judged, first: int, last: int) -> tuple[str, ...]:
     said = []
     warm = bisect_left(history.begins, start) - first
     if warm:
-        until = _shown(start, history)
+        until = bucket_of(start, history.series)
         said.append(
             f"Warm-up: the first {_buckets(warm)}, until {until}, only served to learn from; {needed(history)}."
         )
@@ -81,9 +79,3 @@ def _change_needs(condition: Change) -> str:
 
 def _buckets(number: int) -> str:
     return f"{number:,} bucket{'' if number == 1 else 's'}"
-
-
-def _shown(instant: int, history: Judged) -> str:
-    zone = ZoneInfo(history.series.zone)
-    local = datetime.fromtimestamp(instant, UTC).astimezone(zone)
-    return f"{local:%Y-%m-%d}" if history.series.seconds >= DAY else f"{local:%Y-%m-%d %H:%M}"

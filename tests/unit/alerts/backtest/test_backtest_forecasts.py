@@ -44,6 +44,7 @@ def incident(begin: int, buckets: int, score: float = 1.0, since: int | None = N
         to=begin + (buckets - 1) * HOUR,
         told_at=begin + HOUR,
         peak=5.0,
+        peak_at=begin,
         score=score,
         reason="below_threshold",
         sentence="",
