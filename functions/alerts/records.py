@@ -17,7 +17,17 @@ from hedgerow.records import Index, Instant, Record
 IncidentState = Literal["open", "resolved"]
 Phase = Literal["quiet", "pending", "open"]
 StepKind = Literal[
-    "opened", "worse", "acknowledged", "snoozed", "edited", "corrected", "resolved", "notified", "not_notified"
+    "opened",
+    "worse",
+    "acknowledged",
+    "snoozed",
+    "rated",
+    "edited",
+    "corrected",
+    "resolved",
+    "held",
+    "notified",
+    "not_notified",
 ]
 NotificationKind = Literal[
     "opened", "worse", "acknowledged", "snoozed", "resolved", "digest", "test", "told", "activity"
@@ -100,7 +110,7 @@ class RuleState(Record):
 
 
 class Step(Part):
-    """One line of an incident's timeline. `by` is a key's id, a channel's name, or empty for Hedgerow itself."""
+    """One line of an incident's timeline. `by` is a key's label, a channel's name, or empty for Hedgerow itself."""
 
     at: Instant
     kind: StepKind

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 
 from functions.alerts.incidents import chronicle, ending, machine
 from functions.alerts.incidents.committing import Visit, announce
-from functions.alerts.notifying import planning
+from functions.alerts.notifying import planning, saying
 from functions.alerts.records import AlertRule, Incident, NotificationKind, RuleState
 from hedgerow.app import App
 from hedgerow.errors import ConflictError, InvalidError, MissingError, StateConflictError
-from hedgerow.models import Connection
+from hedgerow.models import ApiKey, Connection
 from hedgerow.ports import Change, Swap, Where
 
 LONGEST_SNOOZE = timedelta(days=30)
@@ -42,6 +42,8 @@ async def snooze(app: App, incident: Incident, until: datetime, by: str) -> Inci
     `StateConflictError` once it is resolved.
     """
     now = app.now()
+    connection = await app.store.get(Connection, incident.connection_id)
+    zone = connection.timezone if connection is not None else "UTC"
     if not now < until <= now + LONGEST_SNOOZE:
         raise InvalidError(
             "An incident is snoozed until an instant within the next 30 days.",
@@ -55,7 +57,7 @@ async def snooze(app: App, incident: Incident, until: datetime, by: str) -> Inci
             return current
         _must_be_open(current, "snoozed")
         quiet = current.model_copy(update={"snoozed_until": until})
-        return chronicle.stepped(quiet, "snoozed", f"Snoozed until {until:%Y-%m-%d %H:%M} UTC.", now, by)
+        return chronicle.stepped(quiet, "snoozed", f"Snoozed until {saying.at_words(until, zone)}.", now, by)
 
     return await _change(app, incident, snoozed, "snoozed")
 
@@ -63,12 +65,22 @@ async def snooze(app: App, incident: Incident, until: datetime, by: str) -> Inci
 async def rate(app: App, incident: Incident, useful: bool, by: str) -> Incident:  # noqa: FBT001 - the answer to one question
     """Was it worth telling? The last answer counts, once an incident, whoever gave it."""
 
-    def rated(current: Incident, _: datetime) -> Incident:
-        return current.model_copy(update={"rated_useful": useful, "rated_by": by})
+    def rated(current: Incident, now: datetime) -> Incident:
+        if current.rated_useful == useful:
+            return current
+        said = current.model_copy(update={"rated_useful": useful, "rated_by": by})
+        word = "Called useful." if useful else "Called noise."
+        return chronicle.stepped(said, "rated", word, now, by)
 
     if incident.rated_useful == useful:
         return incident
     return await _change(app, incident, rated, None)
+
+
+async def name_of_key(app: App, key_id: str) -> str:
+    """Who acts by the API, as people know them: the key's label."""
+    key = await app.store.get(ApiKey, key_id) if key_id else None
+    return key.label if key is not None and key.label else saying.BY_API
 
 
 async def resolve_of_rule(app: App, connection: Connection, rule: AlertRule, reason: str) -> int:

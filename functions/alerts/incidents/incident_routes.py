@@ -47,7 +47,7 @@ async def get_incident(incident_id: str, caller: Reader, app: Current) -> Incide
 async def acknowledge_incident(incident_id: str, caller: Writer, app: Current) -> IncidentView:
     """Say that somebody looks after it; its channels are told."""
     incident = await listing.incident_of(app, caller.tenant_id, incident_id)
-    return view(await acting.acknowledge(app, incident, caller.key_id))
+    return view(await acting.acknowledge(app, incident, await acting.name_of_key(app, caller.key_id)))
 
 
 @router.post("/v1/incidents/{incident_id}/snooze")
@@ -55,11 +55,11 @@ async def snooze_incident(incident_id: str, wanted: SnoozeWanted, caller: Writer
     """Be quiet about it until an instant, or for so many minutes."""
     incident = await listing.incident_of(app, caller.tenant_id, incident_id)
     until = wanted.until if wanted.until is not None else app.now() + timedelta(minutes=wanted.minutes or 0)
-    return view(await acting.snooze(app, incident, until, caller.key_id))
+    return view(await acting.snooze(app, incident, until, await acting.name_of_key(app, caller.key_id)))
 
 
 @router.post("/v1/incidents/{incident_id}/rate")
 async def rate_incident(incident_id: str, wanted: RateWanted, caller: Writer, app: Current) -> IncidentView:
     """Say whether it was worth telling: the noise budget drops the least useful rules first."""
     incident = await listing.incident_of(app, caller.tenant_id, incident_id)
-    return view(await acting.rate(app, incident, wanted.useful, caller.key_id))
+    return view(await acting.rate(app, incident, wanted.useful, await acting.name_of_key(app, caller.key_id)))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 BY_API = "somebody by API"
-_KEY = "key_"
+_KEY = re.compile(r"key_[0-9a-f]+")
 
 
 def span_words(begin: datetime, end: datetime) -> str:
@@ -30,4 +31,4 @@ def who(by: str | None) -> str:
     """Who did something: a name as it was written down; a key's id says nothing to anybody."""
     if not by:
         return "somebody"
-    return BY_API if by.startswith(_KEY) else by
+    return BY_API if _KEY.fullmatch(by) else by

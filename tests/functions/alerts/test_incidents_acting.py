@@ -159,10 +159,16 @@ async def test_the_api_acts(alerts: AlertStage) -> None:
     path = f"/v1/incidents/{incident.id}"
     async with alerts.stage.calling(incidents_api, await alerts.stage.key(alerts.tenant)) as client:
         taken = (await client.post(f"{path}/acknowledge")).json()
-        assert taken["acknowledged_by"].startswith("key_")
+        assert taken["acknowledged_by"] == "test", "the key's label, not its id"
         quiet = (await client.post(f"{path}/snooze", json={"minutes": 90})).json()
         assert quiet["snoozed_until"][:16] == at(alerts.stage, minutes=90).isoformat()[:16]
         assert (await client.post(f"{path}/rate", json={"useful": False})).json()["rated_useful"] is False
+        told = [(step["kind"], step["sentence"], step["by"]) for step in (await client.get(path)).json()["timeline"]]
+        assert told[1:] == [
+            ("acknowledged", "Somebody looks after it.", "test"),
+            ("snoozed", "Snoozed until Fri 20 Nov, 17:00 (UTC).", "test"),
+            ("rated", "Called noise.", "test"),
+        ]
         for body in (
             {},
             {"minutes": 0},
