@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from functions.alerts.notifying import saying
+from functions.alerts.notifying.outcomes import noted
 from functions.alerts.notifying.quiet import next_morning
-from functions.alerts.records import Channel, Notification
+from functions.alerts.records import Channel, Notification, Step
 from hedgerow.app import App
 from hedgerow.models import Connection
 from hedgerow.ports import Add, Change, Swap, Where
@@ -22,10 +24,10 @@ _PAGE = 500
 
 
 async def is_over(
-    app: App, channel: Channel | None, lead: Notification, members: Sequence[Notification], now: datetime
+    app: App, channel: Channel, lead: Notification, members: Sequence[Notification], now: datetime
 ) -> bool:
     """Has this channel had its week's messages? Replies and edits are no messages; an attempt under way goes on."""
-    if channel is None or channel.weekly_budget is None or lead.kind != "opened":
+    if channel.weekly_budget is None or lead.kind != "opened":
         return False
     if lead.attempts or any(one.severity == "critical" for one in (lead, *members)):
         return False
@@ -47,10 +49,19 @@ async def is_over(
 
 
 async def into_digest(
-    app: App, lead: Notification, members: Sequence[Notification], connection: Connection | None, now: datetime
+    app: App,
+    channel: Channel,
+    lead: Notification,
+    members: Sequence[Notification],
+    connection: Connection | None,
+    now: datetime,
 ) -> list[Change]:
-    """The changes that put a message off to the channel's next digest, at nine in the connection's morning."""
-    due = next_morning(now, connection.timezone if connection is not None else "UTC", HOUR_OF_DAY)
+    """The changes that put a message off to the channel's next digest, at nine in the connection's morning.
+
+    The incidents' timelines say so.
+    """
+    zone = connection.timezone if connection is not None else "UTC"
+    due = next_morning(now, zone, HOUR_OF_DAY)
     id = derived_id("ntf", "digest", lead.channel_id, due.isoformat())
     folded = (lead, *members)
     names = tuple(one.id for one in folded)
@@ -72,4 +83,7 @@ async def into_digest(
         # Swapped even when it is full: a digest that is being sent at this moment must refuse what it will not tell.
         change = Swap(digest.model_copy(update={"members": (*digest.members, *names)[:MOST_IN_A_DIGEST]}))
     fold = {"state": "folded", "due_at": None, "claimed_by": None}
-    return [change, *(Swap(one.model_copy(update=fold)) for one in folded)]
+    told = f"{channel.name} had its {channel.weekly_budget} messages of a week: told in the digest of"
+    step = Step(at=now, kind="held", sentence=f"{told} {saying.at_words(due, zone)}.")
+    held = await noted(app, {one.subject_id for one in folded if one.kind == "opened"}, step)
+    return [change, *(Swap(one.model_copy(update=fold)) for one in folded), *held]

@@ -67,9 +67,9 @@ async def _claim(app: App, notification: Notification, now: datetime) -> Claimed
             await app.store.commit(Swap(lead.model_copy(update={"members": inside})), *folds)
         return None
     channel = await app.store.get(Channel, lead.channel_id) if lead.kind == "opened" else None
-    if await budgets.is_over(app, channel, lead, members, now):
+    if channel is not None and await budgets.is_over(app, channel, lead, members, now):
         connection = await app.store.get(Connection, lead.connection_id or "")
-        await app.store.commit(*await budgets.into_digest(app, lead, members, connection, now))
+        await app.store.commit(*await budgets.into_digest(app, channel, lead, members, connection, now))
         return None
     mark = new_id("claim")
     taken = lead.model_copy(

@@ -44,7 +44,7 @@ async def sent(app: App, claimed: Claimed, composed: Composed, place: Place, ref
         changes: list[Change] = [Swap(lead.model_copy(update=done))]
         changes += await _threads(app, lead, composed, reference, now)
         opened = {one.subject_id for one in composed.openings}
-        changes += await _noted(app, opened, Step(at=now, kind="notified", sentence=f"Told in {place.name}."))
+        changes += await noted(app, opened, Step(at=now, kind="notified", sentence=f"Told in {place.name}."))
         return changes
 
     await _commit(app, claimed, build)
@@ -125,7 +125,7 @@ async def _threads(
     return changes
 
 
-async def _noted(
+async def noted(
     app: App, incident_ids: set[str], step: Step, further: Mapping[str, tuple[str, ...]] | None = None
 ) -> list[Change]:
     """A line in each incident's timeline; `further` channels will be told of its end too."""
@@ -164,7 +164,7 @@ async def _untold(
         if lead.kind != "opened"
         else {one.subject_id for one in composed.openings}
     )
-    return [*(Add(one) for one in new), *await _noted(app, incident_ids, step, further)]
+    return [*(Add(one) for one in new), *await noted(app, incident_ids, step, further)]
 
 
 def _moved(opening: Notification, channel_id: str, now: datetime) -> Notification:

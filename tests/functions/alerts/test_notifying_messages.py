@@ -168,9 +168,12 @@ async def test_above_the_budget_comes_one_digest_a_day_that_names_what_to_delete
     noisy = await room.rule(channel, name="Noisy", useless=3)
     good = await room.rule(channel, name="Good", useful=5)
     for rule in (good, good, noisy, good, noisy):
-        await room.opened(rule)
+        newest = await room.opened(rule)
         await room.later(timedelta(minutes=20))
     assert len(room.receiver.texts) == 2
+    held = (await room.incident(newest.id)).timeline[-1]
+    said = "ops had its 2 messages of a week: told in the digest of Sat 21 Nov, 09:00 (UTC)."
+    assert (held.kind, held.sentence) == ("held", said)
     await room.later(timedelta(days=1))
     assert len(room.receiver.texts) == 3
     digest = str(room.receiver.bodies[2])
