@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from functions.alerts.incidents import acting
+from functions.alerts.notifying.saying import at_words, who
 from functions.alerts.pages.links import Signed
 from functions.alerts.pages.showing import SNOOZES, Outcome
 from functions.alerts.records import Incident
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 SPANS = {"1h": timedelta(hours=1), "4h": timedelta(hours=4), "1d": timedelta(days=1)}
 MORNING = 9
+ACKNOWLEDGED = "Acknowledged. The others can see it."
 
 
 async def do(app: App, signed: Signed, incident: Incident, choice: str, zone: str) -> tuple[Incident, Outcome]:
@@ -28,11 +30,12 @@ async def do(app: App, signed: Signed, incident: Incident, choice: str, zone: st
     try:
         match signed.purpose:
             case "acknowledge":
-                return await acting.acknowledge(app, incident, by), Outcome("Acknowledged. The others can see it.")
+                is_taken = incident.acknowledged_at is not None
+                said = f"Acknowledged already, by {who(incident.acknowledged_by)}." if is_taken else ACKNOWLEDGED
+                return await acting.acknowledge(app, incident, by), Outcome(said)
             case "snooze":
                 until = snoozed_until(choice, app.now(), zone)
-                local = until.astimezone(ZoneInfo(zone))
-                said = f"Snoozed until {local:%a} {local.day} {local:%b, %H:%M} {zone}."
+                said = f"Snoozed until {at_words(until, zone)}."
                 return await acting.snooze(app, incident, until, by), Outcome(said)
             case "useful" | "useless":
                 is_useful = signed.purpose == "useful"

@@ -15,6 +15,7 @@ from functools import cache
 from html import escape
 from zoneinfo import ZoneInfo
 
+from functions.alerts.notifying.saying import who
 from functions.alerts.pages.links import Purpose
 from functions.alerts.records import AlertRule, Incident, Step
 
@@ -127,7 +128,7 @@ def _state(incident: Incident, zone: str) -> str:
         return f"Resolved {at}"
     said = [f"Open, {incident.severity}"]
     if incident.acknowledged_at is not None:
-        said.append("acknowledged" + (f" by {incident.acknowledged_by}" if incident.acknowledged_by else ""))
+        said.append(f"acknowledged by {who(incident.acknowledged_by)}")
     if incident.snoozed_until is not None:
         said.append(f"snoozed until {_plain(incident.snoozed_until, zone)}")
     return escape(", ".join(said))
@@ -147,6 +148,10 @@ def _form(shown: Shown, outcome: Outcome | None) -> str:
         return ""
     if shown.incident.state == "resolved" and shown.purpose in ("acknowledge", "snooze"):
         return '<p class="outcome">It is resolved: nothing is left to do.</p>' if outcome is None else ""
+    if shown.purpose == "acknowledge" and shown.incident.acknowledged_at is not None:
+        taken = _plain(shown.incident.acknowledged_at, shown.zone)
+        by = who(shown.incident.acknowledged_by)
+        return f'<p class="outcome">{escape(f"Acknowledged by {by}, {taken}: nothing is left to do.")}</p>'
     label, meaning = question
     choices = ""
     if shown.purpose == "snooze":
@@ -184,7 +189,7 @@ def _steps(incident: Incident) -> list[Step]:
 
 
 def _step(step: Step, zone: str) -> str:
-    by = f' <span class="soft">({escape(step.by)})</span>' if step.by else ""
+    by = f' <span class="soft">({escape(who(step.by))})</span>' if step.by else ""
     return f"<li>{_instant(step.at, zone)}{escape(step.sentence)}{by}</li>"
 
 

@@ -12,6 +12,7 @@ from functions.alerts.pages import links
 from functions.alerts.pages.doing import snoozed_until
 from functions.alerts.records import AlertRule
 from hedgerow.errors import InvalidError
+from hedgerow.ports import Swap
 from tests.functions.alerts.pages_stage import opened
 from tests.stage import NOW
 
@@ -54,6 +55,27 @@ async def test_acknowledging_twice_is_acknowledging() -> None:
         after = await it.now()
         assert (after.acknowledged_at, after.acknowledged_by) == (NOW, "Slack #ops")
         assert [step.kind for step in after.timeline].count("acknowledged") == 1
+
+
+async def test_an_acknowledged_incident_says_by_whom_and_offers_nothing() -> None:
+    async with opened() as it:
+        await it.client.post(await it.path("acknowledge"))
+        for path in (await it.path("acknowledge"), await it.path("acknowledge", "Discord")):
+            shown = (await it.client.get(path)).text
+            assert "<button" not in shown
+            assert "Acknowledged by Slack #ops, Fri 20 Nov 2026, 16:30 Europe/Berlin: nothing is left to do." in shown
+        again = (await it.client.post(await it.path("acknowledge", "Discord"))).text
+        assert "Acknowledged already, by Slack #ops." in again
+        assert (await it.now()).acknowledged_by == "Slack #ops"
+
+
+async def test_a_keys_id_is_no_name() -> None:
+    async with opened() as it:
+        taken = it.incident.model_copy(update={"acknowledged_at": NOW, "acknowledged_by": f"key_{'0a' * 12}"})
+        await it.stage.store.commit(Swap(taken))
+        shown = (await it.client.get(await it.path("incident"))).text
+        assert "acknowledged by somebody by API" in shown
+        assert "key_" not in shown
 
 
 @pytest.mark.parametrize(
