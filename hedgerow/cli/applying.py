@@ -96,8 +96,10 @@ def _apply_channel(server: Server, made: Plan, each: Difference) -> None:
         return
     wanted = made.stated.channels[each.name]
     given = (_secret_fields(wanted, made.folder) or {}) | {"weekly_budget": wanted.weekly_budget}
-    if wanted.kind is not None:
+    if wanted.kind is not None and "url" in given:
         given["kind"] = wanted.kind
+    if wanted.slack_channel is not None:
+        given["slack_channel"] = wanted.slack_channel
     if each.sign == "+":
         beside = {"name": each.name, "kind": wanted.kind, "slack_channel": wanted.slack_channel}
         body = {name: value for name, value in (beside | given).items() if value is not None}

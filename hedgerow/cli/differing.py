@@ -56,6 +56,10 @@ def channels(
             changes.append("address: another one")
         if wanted.weekly_budget != one["weekly_budget"]:
             changes.append(_moved("weekly_budget", one["weekly_budget"], wanted.weekly_budget))
+        if wanted.kind is not None and wanted.kind != one["kind"]:
+            changes.append(_moved("kind", one["kind"], wanted.kind))
+        if wanted.slack_channel != one["slack_channel"]:
+            changes.append(_moved("slack_channel", one["slack_channel"], wanted.slack_channel))
         if one["disabled_at"]:
             changes.append("enabled: false → true")
         if changes:

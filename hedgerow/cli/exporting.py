@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from hedgerow.cli.calls import in_path
+from hedgerow.cli.stops import FAILED, Stop
 
 if TYPE_CHECKING:
     from hedgerow.cli.calls import Server, Shown
@@ -22,14 +24,21 @@ def export(server: Server) -> Shown:
     default = server.get("/v1/tenants/mine/default-channel")["channel"]
     document: Shown = {"version": 1}
     if channels:
-        document["channels"] = {each["name"]: _channel(each) for each in channels}
+        variables = _variables(channels)
+        document["channels"] = {each["name"]: _channel(each, variables[each["id"]]) for each in channels}
     if default:
         document["default_channel"] = default["name"]
-    document["connections"] = {
-        each["name"]: _connection(server, each, names)
-        for each in server.pages("/v1/connections")
-        if each["state"] not in {"disconnecting", "disconnected"}
-    }
+    document["connections"] = {}
+    for each in server.pages("/v1/connections"):
+        if each["state"] in {"disconnecting", "disconnected"}:
+            continue
+        if each["name"] in document["connections"]:
+            raise Stop(
+                FAILED,
+                f"Two connections are named {each['name']!r}, and a file knows them by their names.",
+                hint=f"Give one another name first: hedgerow connections rename {each['id']} NAME",
+            )
+        document["connections"][each["name"]] = _connection(server, each, names)
     return document
 
 
@@ -40,8 +49,17 @@ def text_of(document: Shown) -> str:
     return SCHEMA + yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=100)
 
 
-def _channel(channel: Shown) -> Shown:
-    variable = "HEDGEROW_CHANNEL_" + re.sub(r"[^A-Z0-9]+", "_", channel["name"].upper()).strip("_")
+def _variables(channels: list[Shown]) -> dict[str, str]:
+    """A variable's name for each channel's secret, no two the same: one channel must never get another's address."""
+    made = {each["id"]: re.sub(r"[^A-Z0-9]+", "_", each["name"].upper()).strip("_") for each in channels}
+    counts = Counter(made.values())
+    return {
+        id: "HEDGEROW_CHANNEL_" + (name if name and counts[name] == 1 else f"{name}_{id[-6:].upper()}".strip("_"))
+        for id, name in made.items()
+    }
+
+
+def _channel(channel: Shown, variable: str) -> Shown:
     secret = "token" if channel["slack_channel"] else "url"
     told: Shown = {"kind": channel["kind"], secret: {"env": variable}}
     for name in ("slack_channel", "weekly_budget"):

@@ -95,7 +95,11 @@ def read(file: Path) -> Stated:
     try:
         if file.stat().st_size > MOST_BYTES:
             raise Stop(USAGE, f"{file} is larger than 4 MB.")
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        # A few hundred bytes of names for names may stand for terabytes.
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            raise Stop(FAILED, f"{file} uses an alias (*name).", hint="Write it out; a file has no use for aliases.")
+        document = yaml.safe_load(text)
     except OSError as error:
         raise Stop(USAGE, f"{file} cannot be read: {error.strerror}.", hint="Name it: -f FILE") from None
     except UnicodeDecodeError:

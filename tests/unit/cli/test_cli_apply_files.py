@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hedgerow.cli import differing, stated
+from hedgerow.cli import differing, exporting, stated
 from hedgerow.cli.stops import Stop
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "hedgerow.schema.json"
@@ -32,12 +32,36 @@ def test_a_reference_names_one_place() -> None:
 
 
 def test_a_bomb_of_aliases_and_a_deep_nest_end_in_words(tmp_path: Path) -> None:
-    for text in ("version: 1\nx: " + "[" * 20_000, "a: &a [x]\n" + "\n".join(f"b{n}: [*a, *a]" for n in range(50))):
+    merged = "a0: &a0 {k: v}\n" + "\n".join(
+        f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 12)
+    )
+    for text in (
+        merged,
+        "version: 1\nx: " + "[" * 3_000,
+        "a: &a [x]\n" + "\n".join(f"b{n}: [*a, *a]" for n in range(50)),
+    ):
         file = tmp_path / "hedgerow.yaml"
         file.write_text(text, encoding="utf-8")
         with pytest.raises(Stop) as refused:
             stated.read(file)
         assert refused.value.detail
+
+
+def test_two_channels_never_share_a_variable() -> None:
+    names = ("ops 1", "ops-1", "Ärzte", "日本", "team")
+    channels = [{"id": f"chn_{number:06d}", "name": name} for number, name in enumerate(names)]
+    made = exporting._variables(channels)
+    assert len(set(made.values())) == len(names)
+    assert made["chn_000004"] == "HEDGEROW_CHANNEL_TEAM"
+
+
+def test_another_room_and_another_kind_are_seen() -> None:
+    file = stated.parse(
+        {"version": 1, "channels": {"ops": {"kind": "slack", "token": {"env": "T"}, "slack_channel": "C_NEW"}}}
+    )
+    there = {"id": "chn_1", "name": "ops", "kind": "discord", "slack_channel": "C_OLD", "weekly_budget": None}
+    (found,) = differing.channels(file.channels, [{**there, "disabled_at": None}], {"ops": True})
+    assert found.changes == ("kind: discord → slack", "slack_channel: C_OLD → C_NEW")
 
 
 def test_differences_are_lines_of_fields() -> None:
