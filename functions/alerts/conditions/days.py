@@ -147,7 +147,8 @@ def _fitted(off: Floats, counted: Flags, noise: Floats, free: float, least: Floa
 
     rows, span = off.shape
     at = np.arange(-APART - span, -APART, dtype=np.float64)
-    base = slope = np.zeros(rows)
+    base: Floats = np.zeros(rows)
+    slope: Floats = np.zeros(rows)
     for _ in range(2):
         kept = (np.abs(off - base[:, None] - slope[:, None] * at) < anomaly.CUT * noise[:, None]) & counted
         weight = kept.astype(np.float64)
@@ -184,7 +185,7 @@ def _lasting(
 
     rows = len(before)
     total, share = values.copy(), season[:, 0].copy()
-    best = [np.ones(rows), *(np.zeros(rows) for _ in range(3))]
+    best: list[Floats] = [np.ones(rows), *(np.zeros(rows) for _ in range(3))]
     for days in range(2, max(anomaly.LASTING) + 1):
         total = total + before[:, 1 - days]
         share = share + season[:, 1 - days]

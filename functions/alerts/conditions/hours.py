@@ -21,8 +21,6 @@ from functions.alerts.conditions.days import Expected
 from functions.alerts.conditions.series import DAY, HOUR
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from functions.alerts.conditions.history import Flags, Floats, Instants
 
 LEAST_DAYS, LEAST_DAYS_OF_HOURS = 8, 14
@@ -33,10 +31,14 @@ HELD_GROWTH, MOST_GROWTH = 0.5, 0.1
 LASTING_HOURS = (2, 4, 8, 12, 16)
 BAR, YOUNG = 5.0, 3.0
 """Standard deviations that are unusual, and by how many parts more on the first day whose noise is known."""
+TAMED, TAMED_AT = 1.2, 0.86
+"""What is looked at every hour must not call for what happens in any week: it takes so much more than one day in seven passes."""
 TOUCH = 2.0
 """What lasts is only asked about when its newest bucket is so many standard deviations off."""
 NOISE_DAYS = 28
 ENOUGH = 60
+UNKNOWN = 1e18
+"""Stands for noise that is not known."""
 QUANTILES = ((0.5, 0.6745), (0.8, 1.2816), (0.9, 1.645), (0.95, 1.96))
 """Parts of the buckets, and how many standard deviations they lie within if noise is normal."""
 CORRELATED = 0.15
@@ -163,7 +165,8 @@ def _growth(flats: list[Floats]) -> Floats:
     middle = _medians(growths)
     error = _medians(np.abs(growths - middle[:, None])) / MAD * 1.25 / np.sqrt(GROWTH_DAYS)
     share = error / np.where(middle != 0, middle, 1.0)
-    return (middle * np.maximum(0.0, 1 - HELD_GROWTH * share * share)).clip(-MOST_GROWTH, MOST_GROWTH)
+    held: Floats = (middle * np.maximum(0.0, 1 - HELD_GROWTH * share * share)).clip(-MOST_GROWTH, MOST_GROWTH)
+    return held
 
 
 class _Past(NamedTuple):
@@ -172,6 +175,7 @@ class _Past(NamedTuple):
     sums: Floats
     shares: Floats
     level: Floats
+    mean: Floats
     is_known: Flags
     is_count: Flags
 
@@ -181,7 +185,6 @@ def _judged(table: Floats, marks: Flags, known: Known, some: Instants, dropped: 
     import numpy as np
 
     a_day = table.shape[1]
-    an_hour = _an_hour(a_day)
     share, unsure = known.shape.share[some - known.first], known.shape.unsure[some - known.first]
     wider = ((1 + unsure) / np.maximum(1 - unsure, 0.3))[:, None]
     level = known.level[some - known.first]
@@ -194,25 +197,26 @@ def _judged(table: Floats, marks: Flags, known: Known, some: Instants, dropped: 
     counted = _running(is_there.astype(np.float64))
     is_count = table[some] == np.floor(table[some])
     found: list[Floats] = []
-    for steps in (1, *(an_hour * hours for hours in _lasting_hours(an_hour))):
-        here = slice(2 * a_day - a_day + 1 - steps, 2 * a_day + 1 - steps)
+    for steps in _sums(a_day):
+        here = slice(a_day + 1 - steps, 2 * a_day + 1 - steps)
         total = totals[:, a_day + 1 :] - totals[:, here]
         size = parts[:, a_day + 1 :] - parts[:, here]
         number = np.maximum(counted[:, a_day + 1 :] - counted[:, here], 1.0)
         expected = size * level
-        noise = _noise(past, wider, steps)
-        wide = np.maximum(expected, SLIGHT * number * level)
+        noise, passed = _noise(past, wider, steps, a_day)
+        limit = np.maximum(BAR * young, TAMED * passed[:, None])
+        wide = np.maximum(expected, SLIGHT * number * past.mean[:, None])
         rare = is_count * np.maximum(expected, 1.0)
         deviation = np.sqrt((rare + noise[:, None] * wide * wide) * wider)
         if steps == 1:
             expected = share[:, 0] * level
             deviation = np.maximum(deviation, days.floors(expected, table[some]))
-            mad = deviation * young * BAR / SENSITIVITY
+            mad = deviation * limit / SENSITIVITY
             mads = (table[some] - expected) / mad
-            off = mads * young * BAR / SENSITIVITY
+            off = mads * limit / SENSITIVITY
             found = [expected, mad, mads, np.ones_like(mad), *(np.zeros_like(mad) for _ in range(3))]
             continue
-        told = (total - expected) / np.maximum(deviation, 1e-9) * SENSITIVITY / (BAR * young)
+        told = (total - expected) / np.maximum(deviation, 1e-9) * SENSITIVITY / limit
         better = (np.abs(off) > TOUCH) & (told * off > 0)
         better &= np.abs(told) > np.maximum(np.abs(found[2]), np.abs(found[4]))
         columns = (np.full_like(mad, steps), told, total / number, expected / number)
@@ -220,8 +224,10 @@ def _judged(table: Floats, marks: Flags, known: Known, some: Instants, dropped: 
     return found
 
 
-def _lasting_hours(an_hour: int) -> tuple[int, ...]:
-    return LASTING_HOURS if an_hour == 1 else (1, *LASTING_HOURS)
+def _sums(a_day: int) -> list[int]:
+    """How many buckets are summed up, beginning with one."""
+    an_hour = _an_hour(a_day)
+    return [1, *(an_hour * hours for hours in (1, *LASTING_HOURS) if 1 < an_hour * hours <= a_day)]
 
 
 def _running(rows: Floats) -> Floats:
@@ -242,17 +248,22 @@ def _past(table: Floats, marks: Flags, known: Known, some: Instants, share: Floa
     is_known = (marks[inside] & (at >= known.first)[:, :, None]).reshape(wide)
     values = table[inside].reshape(wide)
     shares = share[:, back % shapes.WEEK].reshape(wide)
+    sums = _running(values * is_known)
     return _Past(
-        _running(values * is_known),
+        sums,
         _running(shares * is_known),
         known.level[inside - known.first].reshape(wide),
+        sums[:, -1] / np.maximum(is_known.sum(axis=1), 1),
         is_known,
         values == np.floor(values),
     )
 
 
-def _noise(past: _Past, wider: Floats, steps: int) -> Floats:
-    """The variance of sums beyond that of counts, in squares of what was expected, a number a day."""
+def _noise(past: _Past, wider: Floats, steps: int, a_day: int) -> tuple[Floats, Floats]:
+    """The variance of sums beyond that of counts, in squares of what was expected, a number a day.
+
+    And how many standard deviations one day in seven passes.
+    """
     import numpy as np
 
     last = slice(steps - 1, None)
@@ -260,16 +271,31 @@ def _noise(past: _Past, wider: Floats, steps: int) -> Floats:
     expected = (past.shares[:, steps:] - past.shares[:, :-steps]) * level
     off = past.sums[:, steps:] - past.sums[:, :-steps] - expected
     rare = past.is_count[:, last] * np.maximum(expected, 1.0)
-    wide = np.maximum(expected, SLIGHT * steps * level)
+    wide = np.maximum(expected, SLIGHT * steps * past.mean[:, None])
     is_known = past.is_known[:, last] & (wide > 0)
     square = wide * wide
     square[square == 0] = 1.0
     spread, squares = rare / square, off * off / wider / square
     known = is_known.sum(axis=1)
-    at, top = np.arange(len(known)), np.maximum(known - 1, 0)
     total = np.zeros(len(known))
     for part, deviations in QUANTILES:
-        ranked = np.sort(np.where(is_known, squares / deviations**2 - spread, np.inf), axis=1)
-        total += ranked[at, (part * top).astype(np.int64)]
+        total += _quantile(np.where(is_known, squares / deviations**2 - spread, np.inf), known, part)
     least = LEAST_SHARE**2 * max(1 / steps, CORRELATED)
-    return np.where(known >= ENOUGH, np.maximum(total / len(QUANTILES), least), np.inf)
+    noise = np.where(known >= ENOUGH, np.maximum(total / len(QUANTILES), least), UNKNOWN)
+    sizes = np.zeros((len(known), NOISE_DAYS * a_day))
+    sizes[:, steps - 1 :] = np.where(is_known, squares / (spread + noise[:, None]), 0.0)
+    most = sizes.reshape(len(known), NOISE_DAYS, a_day).max(axis=2)
+    has_any = most > 0
+    return noise, np.sqrt(_quantile(np.where(has_any, most, np.inf), has_any.sum(axis=1), TAMED_AT))
+
+
+def _quantile(rows: Floats, known: Instants, part: float) -> Floats:
+    """Of the so many that are known of each row, the others being infinite; 0 of nothing."""
+    import numpy as np
+
+    wanted = (part * np.maximum(known - 1, 0)).astype(np.int64)
+    if (wanted == wanted[0]).all():
+        found: Floats = np.partition(rows, wanted[0], axis=1)[:, wanted[0]]
+    else:
+        found = np.sort(rows, axis=1)[np.arange(len(rows)), wanted]
+    return np.where(known > 0, found, 0.0)
