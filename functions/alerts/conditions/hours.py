@@ -79,8 +79,10 @@ def usual(values: Floats, there: Flags, grain: int, *, only_last: bool = False) 
     is_there[: count - dropped * a_day] = there[dropped * a_day :]
     table, marks = moved.reshape(-1, a_day), is_there.reshape(-1, a_day)
     first = max(shapes.WEEK, len(table) - 1 - NOISE_DAYS) if only_last else shapes.WEEK
-    known = _known(table, marks, first)
     judged = max(first, least_days(grain) - dropped, len(table) - 1 if only_last else 0)
+    if judged >= len(table):
+        return Expected(*(np.full(1 if only_last else count, np.nan) for _ in Expected._fields))
+    known = _known(table, marks, first)
     at_once = max(1, 2_000_000 // (NOISE_DAYS * a_day))
     parts = [
         _judged(table, marks, known, np.arange(start, min(start + at_once, len(table))), dropped)
