@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from functions.alerts.conditions.series import Verdict
+from functions.alerts.conditions.series import Verdict, VerdictState
 from functions.alerts.incidents import waking
 from functions.alerts.records import AlertRule, Incident, LastVerdict, Mark, RuleState
 from hedgerow.records import derived_id
@@ -20,6 +20,9 @@ Effect = Literal["open", "worse", "resolve"]
 
 SPARE_MARKS = 12
 """Marks kept beyond what the policy looks at, so that late data can still correct an opening."""
+
+ORDINARY = frozenset({"no_points", "warming_up"})
+"""Reasons why nothing can be said yet that are no error: points come by themselves."""
 
 MOST_WORSE = 3
 CLEARLY = 1.5
@@ -109,10 +112,10 @@ def excess(observed: float | None, low: float | None, high: float | None) -> flo
 
 
 def _of_this_revision(state: RuleState, rule: AlertRule) -> RuleState:
-    """What was marked under other settings says nothing under these; an open incident stays open."""
+    """What was marked and said under other settings says nothing under these; an open incident stays open."""
     if state.revision == rule.revision:
         return state
-    update: dict[str, object] = {"revision": rule.revision, "marks": (), "firing_before": None}
+    update: dict[str, object] = {"revision": rule.revision, "marks": (), "firing_before": None, "last": None}
     if state.phase != "open":
         update |= {"phase": "quiet", "firing_since": None}
     return state.model_copy(update=update)
@@ -234,14 +237,15 @@ def _tail(marks: tuple[Mark, ...]) -> tuple[Mark, ...]:
 def _showing(state: RuleState, rule: AlertRule, verdict: Verdict, now: datetime) -> RuleState:
     """With the verdict as the API shows it, unless it says of the same bucket what is shown, or is of an older one."""
     last = state.last
+    word: VerdictState = "waiting" if verdict.reason in ORDINARY else verdict.state
     if last is not None:
-        is_same = (last.state, last.bucket, last.reason) == (verdict.state, verdict.bucket, verdict.reason)
+        is_same = (last.state, last.bucket, last.reason) == (word, verdict.bucket, verdict.reason)
         is_same = is_same and (last.observed == verdict.observed or not waking.is_so_far(rule.series))
         is_older = last.bucket is not None and verdict.bucket is not None and verdict.bucket < last.bucket
         if is_same or is_older:
             return state
     shown = LastVerdict(
-        state=verdict.state,
+        state=word,
         reason=verdict.reason,
         sentence=verdict.sentence,
         at=now,

@@ -296,3 +296,31 @@ def test_an_opening_under_other_settings_is_beyond_correction() -> None:
     assert room.say("F", 5).effect is None
     assert room.say("N", 5, BEGIN + timedelta(hours=7)).effect is None
     assert room.incident is not None
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"), [("no_points", "waiting"), ("warming_up", "waiting"), ("no_threshold", "errored")]
+)
+def test_too_little_to_judge_is_shown_as_waiting_not_as_an_error(reason: str, shown: str) -> None:
+    rule = rule_of()
+    verdict = Verdict("errored", reason, "Nothing can be said.")
+    stood = machine.after(machine.fresh(rule), rule, verdict, BEGIN)
+    assert stood.state.last is not None
+    assert stood.state.last.state == shown
+    again = machine.after(stood.state, rule, verdict, BEGIN + timedelta(hours=1))
+    assert again.state == stood.state, "the same again is no news"
+    assert stood.state.due_at is None, "points come with a run, not with time"
+
+
+def test_what_was_said_under_other_settings_is_not_shown_after_an_edit() -> None:
+    rule = rule_of()
+    early = replace(verdict_of("F", 7), is_incomplete=True)
+    stood = machine.after(machine.fresh(rule), rule, early, BEGIN + timedelta(hours=7)).state
+    edited = rule.model_copy(update={"revision": 2})
+    # Under a higher threshold the bucket that still runs is not judged early: the verdict is of an older one.
+    anew = machine.after(stood, edited, verdict_of("N", 6), BEGIN + timedelta(hours=7)).state
+    assert anew.last is not None
+    assert (anew.last.state, anew.last.bucket) == ("not_firing", START + 6 * HOUR)
+    waits = machine.after(stood, edited, verdict_of("W", 6), BEGIN + timedelta(hours=7)).state
+    assert waits.last is not None
+    assert waits.last.state == "waiting"
