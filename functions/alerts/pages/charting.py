@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from functions.alerts.conditions.kinds import Anomaly, Change, Threshold
 from functions.alerts.conditions.series import DAY, HOUR, Series
 from functions.alerts.incidents import health, looking, waking
+from functions.alerts.pages.plotting import is_whole
 from functions.alerts.records import AlertRule, Incident
 from functions.alerts.series import reading
 from hedgerow.models import Connection
 
 if TYPE_CHECKING:
+    from functions.alerts.pages.averaging import Average
     from functions.alerts.pages.charts import Theme
     from functions.alerts.pages.plotting import Band
     from hedgerow.app import App
@@ -24,7 +26,7 @@ MOST_DAYS = 120
 
 
 async def chart_of(app: App, incident: Incident, theme: Theme) -> bytes:
-    """The PNG. Without a connection, rule or point it says that there is nothing to show."""
+    """The PNG. Without a connection, rule or point it says what there is nothing to show of."""
     from functions.alerts.pages import charts
 
     connection = await app.store.get(Connection, incident.connection_id)
@@ -32,11 +34,12 @@ async def chart_of(app: App, incident: Incident, theme: Theme) -> bytes:
     if rule is None and connection is not None and incident.rule_id == health.rule_id(connection.id):
         rule = health.health_rule(connection)
     if connection is None or rule is None:
-        return charts.png(_nothing(app, incident), incident, None, theme)
-    series, band = await _series_of(app, incident, connection, rule)
+        words = f"The {'rule' if rule is None else 'connection'} was removed"
+        return charts.png(_nothing(app, incident), incident, None, theme, nothing=words)
+    series, band, average = await _series_of(app, incident, connection, rule)
     # A person chose a threshold: what is within is allowed, usual or not.
     name = "allowed" if isinstance(rule.condition, Threshold) else "usual"
-    return charts.png(series, incident, band, theme, name)
+    return charts.png(series, incident, band, theme, name, average=average)
 
 
 def _nothing(app: App, incident: Incident) -> Series:
@@ -45,7 +48,7 @@ def _nothing(app: App, incident: Incident) -> Series:
 
 async def _series_of(
     app: App, incident: Incident, connection: Connection, rule: AlertRule
-) -> tuple[Series, Band | None]:
+) -> tuple[Series, Band | None, Average | None]:
     grain = waking.grain_of(rule.series) or DAY
     until = _until(incident, grain, app.now())
     shown = _shown_days(incident, grain, until)
@@ -53,8 +56,13 @@ async def _series_of(
     found = await reading.read(app, connection, rule.series, days=days, now=until)
     series = next((each for each in found if each.value == incident.value), None)
     if series is None:
-        return _nothing(app, incident), None
-    return _cut(series, _band(rule, series), int((until - timedelta(days=shown)).timestamp()))
+        return _nothing(app, incident), None, None
+    series = _told(series, incident)
+    average, band = _average(rule, series, incident), _band(rule, series)
+    if average is not None and band is not None:
+        within = (average.begin <= at <= average.last for at in series.begins)
+        band = [(average.low, average.high) if one else limits for one, limits in zip(within, band, strict=True)]
+    return *_cut(series, band, int((until - timedelta(days=shown)).timestamp())), average
 
 
 def _until(incident: Incident, grain: int, now: datetime) -> datetime:
@@ -78,6 +86,26 @@ def _band(rule: AlertRule, series: Series) -> Band | None:
 
     history = judging.judge_history(rule.condition, series)
     return list(zip(history.low.tolist(), history.high.tolist(), strict=True))
+
+
+def _average(rule: AlertRule, series: Series, incident: Incident) -> Average | None:
+    """Of the bucket the incident's sentence tells of."""
+    if not isinstance(rule.condition, Anomaly) or incident.bucket not in series.begins:
+        return None
+    from functions.alerts.pages import averaging
+
+    return averaging.average_at(rule.condition, series, series.begins.index(incident.bucket))
+
+
+def _told(series: Series, incident: Incident) -> Series:
+    """Of a resolved incident without what still runs or has not arrived: the beginning of an hour looks like a plunge."""
+    if incident.state != "resolved":
+        return series
+    kept = len(series.begins)
+    while kept > 1 and series.begins[kept - 1] > (incident.bucket or 0) and not is_whole(series, kept - 1):
+        kept -= 1
+    arrived = None if series.arrived is None else series.arrived[:kept]
+    return replace(series, begins=series.begins[:kept], values=series.values[:kept], arrived=arrived)
 
 
 def _cut(series: Series, band: Band | None, begin: int) -> tuple[Series, Band | None]:

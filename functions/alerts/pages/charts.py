@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from functions.alerts.conditions.series import DAY, Series
+from functions.alerts.pages.averaging import Average
 from functions.alerts.pages.lettering import Lettering
 from functions.alerts.pages.plotting import Band, Plot, plot_of
 from functions.alerts.pages.scales import Scale, time_ticks, value_label, value_scale
@@ -68,13 +69,22 @@ class _Frame:
 
 
 def png(
-    series: Series, incident: Incident | None, band: Band | None, theme: Theme = "light", band_name: str = "usual"
+    series: Series,
+    incident: Incident | None,
+    band: Band | None,
+    theme: Theme = "light",
+    band_name: str = "usual",
+    *,
+    average: Average | None = None,
+    nothing: str = "No points to show",
 ) -> bytes:
     """The chart, 800 by 450 pixels.
 
     `band` has a low and a high for each bucket of the series; one that is None or NaN is
     no limit. Of more than 800 buckets the newest are shown; those at the end that are not
-    complete are dashed. Any name will do: letters the font does not have are left out.
+    complete are dashed. A dot is on the bucket that an open incident tells of, else on the
+    newest; `average` is a line over the buckets it is of. `nothing` is said where no point
+    is. Any name will do: letters the font does not have are left out.
     """
     from PIL import Image
 
@@ -83,13 +93,14 @@ def png(
     letters = Lettering(LABEL_SIZE, TITLE_SIZE)
     if not plot.points:
         image = Image.new("RGB", (WIDTH, HEIGHT), colours.ground)
-        letters.centred(image, WIDTH / 2, HEIGHT / 2, "No points to show", colours.soft)
+        letters.centred(image, WIDTH / 2, HEIGHT / 2, nothing, colours.soft)
     else:
         scale = value_scale([value for _, value in plot.points], plot.edges(), series.unit)
         frame = _Frame(plot.points[0][0], plot.points[-1][0] + series.seconds, scale)
-        image = _drawn(plot, frame, _stretch(incident, frame), colours)
+        image = _drawn(plot, frame, incident, average, colours)
         _label(image, series, frame, letters, colours)
-    _head(image, series, incident, letters, colours, band_name=band_name if any(plot.limits) else "")
+    mean = f"mean of {average.buckets} days" if average is not None else ""
+    _head(image, series, incident, letters, colours, band_name=band_name if any(plot.limits) else "", mean=mean)
     # A palette of so few colours is a third of the size, and nobody sees the difference.
     written = io.BytesIO()
     image.quantize(64, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(written, "PNG", compress_level=6)
@@ -108,10 +119,11 @@ def _stretch(incident: Incident | None, frame: _Frame) -> tuple[float, float] | 
     return left, max(frame.x(end), left + 4)
 
 
-def _drawn(plot: Plot, frame: _Frame, stretch: tuple[float, float] | None, colours: _Colours) -> Image:
+def _drawn(plot: Plot, frame: _Frame, incident: Incident | None, average: Average | None, colours: _Colours) -> Image:
     """Everything but the letters."""
     from PIL import Image, ImageDraw
 
+    stretch = _stretch(incident, frame)
     image = Image.new("RGB", (WIDTH * FINER, HEIGHT * FINER), colours.ground)
     draw = ImageDraw.Draw(image)
     bottom = HEIGHT - BOTTOM
@@ -129,12 +141,22 @@ def _drawn(plot: Plot, frame: _Frame, stretch: tuple[float, float] | None, colou
     for run in plot.runs():
         places = [(frame.x(plot.points[place][0] + half), frame.y(plot.points[place][1])) for place in run]
         _line(draw, places, max(0, plot.whole - run.start), colours.line)
-    at, value = plot.points[-1]
-    colour = colours.edge if stretch else colours.line
-    last = _fine([(frame.x(at + half), frame.y(value))])[0]
-    is_whole = plot.whole == len(plot.points)
-    draw.circle(last, 8 * FINER, fill=colour if is_whole else colours.ground, outline=colour, width=3 * FINER)
+    if average is not None:
+        ends = [(frame.x(at), frame.y(average.mean)) for at in (average.begin, average.last + plot.seconds)]
+        draw.line(_fine(ends), colours.ink, 4 * FINER)
+    _dot(draw, plot, frame, incident if stretch is not None else None, colours)
     return image.resize((WIDTH, HEIGHT), Image.Resampling.BOX)
+
+
+def _dot(draw: ImageDraw, plot: Plot, frame: _Frame, incident: Incident | None, colours: _Colours) -> None:
+    """On the number that an open incident tells of; else on the newest, which is nothing bad. Hollow: not complete."""
+    begins = [at for at, _ in plot.points]
+    is_open = incident is not None and incident.resolved_at is None
+    place = begins.index(incident.bucket) if incident and is_open and incident.bucket in begins else len(begins) - 1
+    colour = colours.edge if is_open else colours.line
+    centre = _fine([(frame.x(begins[place] + plot.seconds / 2), frame.y(plot.points[place][1]))])[0]
+    fill = colour if place < plot.whole else colours.ground
+    draw.circle(centre, 8 * FINER, fill=fill, outline=colour, width=3 * FINER)
 
 
 def _line(draw: ImageDraw, places: Sequence[Point], whole: int, colour: str) -> None:
@@ -181,6 +203,7 @@ def _head(
     colours: _Colours,
     *,
     band_name: str,
+    mean: str,
 ) -> None:
     """The title, and below it what the colours mean."""
     from PIL import ImageDraw
@@ -192,6 +215,8 @@ def _head(
     kinds = [(band_name, colours.band)] if band_name else []
     if incident is not None:
         kinds.append(("incident", colours.edge))
+    if mean:
+        kinds.append((mean, colours.ink))
     for words, colour in kinds:
         draw.rectangle([x, 68, x + 24, 92], fill=colour)
         letters.left(image, x + 34, 80, words, colours.soft)

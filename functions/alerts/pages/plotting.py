@@ -67,12 +67,12 @@ def plot_of(series: Series, band: Band | None) -> Plot:
         low, high = band[place] if band is not None and place < len(band) else (None, None)
         points.append((int(series.begins[place]), value))
         limits.append(_limits(low, high))
-        if _is_whole(series, place):
+        if is_whole(series, place):
             whole = len(points)
     return Plot(tuple(points), tuple(limits), whole, series.seconds)
 
 
-def _is_whole(series: Series, place: int) -> bool:
+def is_whole(series: Series, place: int) -> bool:
     """Whether a bucket had ended, and nearly all of it had come, when the series was read."""
     has_ended = series.begins[place] + series.seconds <= series.until
     return has_ended and (series.arrived is None or series.arrived[place] >= NEARLY_ALL)

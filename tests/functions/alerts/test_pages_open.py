@@ -8,11 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from PIL import Image
 
-from functions.alerts.pages import links
+from functions.alerts.conditions.series import DAY, Series
+from functions.alerts.pages import charts, links
 from functions.alerts.pages.doing import snoozed_until
 from functions.alerts.records import AlertRule
+from hedgerow import months
 from hedgerow.errors import InvalidError
-from hedgerow.ports import Swap
+from hedgerow.models import Connection, MetricMonth
+from hedgerow.ports import Delete, Swap
 from tests.functions.alerts.pages_stage import opened
 from tests.stage import NOW
 
@@ -229,7 +232,29 @@ async def test_a_chart_holds_the_incidents_line_and_range() -> None:
         assert has((0xFB, 0xDF, 0xE3)), "the incident"
 
 
-async def test_the_chart_of_a_rule_that_went_says_that_there_is_nothing() -> None:
+def near(picture: Image.Image, wanted: tuple[int, int, int], box: tuple[int, int, int, int]) -> bool:
+    """Is there this colour, or nearly, in a part of the picture?"""
+    part = picture.crop(box)
+    pixels = [part.getpixel((x, y)) for x in range(part.width) for y in range(part.height)]
+    return any(
+        isinstance(each, tuple) and all(abs(a - b) < 14 for a, b in zip(each, wanted, strict=True)) for each in pixels
+    )
+
+
+async def test_a_resolved_chart_does_not_plunge_to_the_day_under_way() -> None:
+    async with opened("resolved") as it:
+        connection = await it.stage.store.get(Connection, it.incident.connection_id)
+        assert connection is not None
+        await it.stage.store.commit(Delete(MetricMonth, months.record_id(connection.id, "2026-11")))
+        days = {("posthog_dau", NOW.date() - timedelta(days=back)): 100.0 for back in range(1, 20)}
+        await it.stage.points(connection, {**days, ("posthog_dau", NOW.date()): 1.0})
+        answer = await it.client.get(await it.path("chart", ""))
+        picture = Image.open(io.BytesIO(answer.content)).convert("RGB")
+        assert not near(picture, (0x0B, 0x5C, 0x9E), (740, 250, 799, 392)), "the line ends where days are over"
+        assert near(picture, (0x0B, 0x5C, 0x9E), (740, 120, 799, 250))
+
+
+async def test_the_chart_of_a_rule_that_went_says_so() -> None:
     async with opened() as it:
         gone = it.incident.model_copy(update={"id": "inc_2", "rule_id": "rule_gone", "version": 0})
         await it.stage.add(gone)
@@ -237,3 +262,6 @@ async def test_the_chart_of_a_rule_that_went_says_that_there_is_nothing() -> Non
         answer = await it.client.get(url.removeprefix("https://alerts.test"))
         assert answer.status_code == 200
         assert Image.open(io.BytesIO(answer.content)).size == (800, 450)
+        begun = Series(gone.rule_name, DAY, (), (), int(it.stage.clock().timestamp()))
+        assert answer.content == charts.png(begun, gone, None, nothing="The rule was removed")
+        assert answer.content != charts.png(begun, gone, None), "there were points, and nobody can say which"

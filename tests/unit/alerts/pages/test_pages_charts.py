@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,8 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from PIL import Image
 
+from functions.alerts.conditions import judging, sentences
+from functions.alerts.conditions.kinds import Anomaly
 from functions.alerts.conditions.series import DAY, HOUR, Series, Unit
 from functions.alerts.pages import charts
+from functions.alerts.pages.averaging import Average, average_at
 from functions.alerts.pages.plotting import MOST_BUCKETS, plot_of
 from functions.alerts.pages.scales import time_ticks, value_label, value_scale
 from functions.alerts.records import Incident
@@ -211,3 +215,71 @@ def test_a_title_loses_accents_before_letters() -> None:
 
     assert _known("Zahlungsausfälle – Łódź ≥ 5 €") == "Zahlungsausfalle - Lodz >= 5 EUR"
     assert _known("🔥 DAU سعر") == "DAU"
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    some.lists(some.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4),
+    some.lists(some.floats(allow_nan=False), max_size=4),
+    some.sampled_from(("count", "percent", "seconds", "number")),
+)
+def test_any_numbers_have_a_scale(values: list[float], band: list[float], unit: Unit) -> None:
+    scale = value_scale(values, band, unit)
+    assert scale.low < scale.high
+    assert 2 <= len(scale.ticks) <= 14
+    assert all(math.isfinite(tick) and value_label(tick, unit) for tick in scale.ticks)
+    assert 0 <= scale.share(values[0]) <= 1
+
+
+def circled(png: bytes, day: float, colour: str) -> bool:
+    """Is there a dot of this colour on the line at 50, in the middle of a day of ten?"""
+    x, y = round(124 + (day + 0.5) / 10 * 654), 392
+    return share(png, colour, (x - 5, 120, x + 5, y)) > 0.01
+
+
+def test_an_open_incidents_dot_is_on_the_day_it_tells_of_and_a_resolved_ones_is_not_red() -> None:
+    values, edge = [50.0] * 9 + [5.0], charts.THEMES["light"].edge
+    running = replace(daily(values), until=FIRST + 9 * DAY + HOUR)
+    told = incident(7).model_copy(update={"bucket": FIRST + 8 * DAY})
+    opened_one = charts.png(running, told, None)
+    assert circled(opened_one, 8, edge)
+    assert not circled(opened_one, 9, edge), "the day under way is not what was judged"
+    over = charts.png(daily([50.0] * 10), incident(7, 9), None)
+    assert not any(circled(over, day, edge) for day in (7, 8, 9))
+    assert circled(over, 9, charts.THEMES["light"].line)
+
+
+def test_an_average_that_was_judged_is_a_line_with_its_own_range() -> None:
+    begin = FIRST + 6 * DAY
+    average = Average(begin, begin + 3 * DAY, 4, 80.0, 40.0, 60.0)
+    values = [50.0] * 6 + [70.0, 90.0, 72.0, 88.0]
+    ink, area = charts.THEMES["light"].ink, (520, 125, 770, 388)
+    assert share(charts.png(daily(values), incident(7), [(40.0, 60.0)] * 10, average=average), ink, area) > 0.005
+    assert share(charts.png(daily(values), incident(7), [(40.0, 60.0)] * 10), ink, area) == 0
+
+
+def test_the_average_is_the_one_that_the_sentence_tells() -> None:
+    found = None
+    noise = random.Random(0)
+    usual = [600 + noise.gauss(0, 30) for _ in range(60)]
+    for rise in range(40, 180, 10):
+        values = list(usual)
+        for back in range(1, 5):
+            values[-back] += rise
+        series = daily(values)
+        verdict = judging.judge(Anomaly(), series)
+        average = average_at(Anomaly(), series, 59)
+        assert (average is not None) == ("on average over the last" in verdict.sentence), verdict.sentence
+        if average is not None:
+            found = average
+            shown = sentences.number(average.mean, "count"), sentences.band(average.low, average.high, "count")
+            assert f"{shown[0]} on average over the last {average.buckets} days, usually {shown[1]}" in verdict.sentence
+    assert found is not None
+    assert found.last - found.begin == (found.buckets - 1) * DAY
+
+
+def test_days_with_a_gap_have_no_average() -> None:
+    series = daily([100.0] * 60)
+    gap = replace(series, begins=[at - DAY * (place < 50) for place, at in enumerate(series.begins)])
+    assert average_at(Anomaly(), gap, 59) is None
+    assert average_at(Anomaly(), series, 10) is None
