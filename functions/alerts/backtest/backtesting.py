@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 
+from functions.alerts.backtest.doubting import Ordinary
 from functions.alerts.backtest.files import Label
 from functions.alerts.backtest.histories import Judged, bucket_of, judged, shown
 from functions.alerts.backtest.marking import marks_of
@@ -55,7 +56,8 @@ def walked(
     is_empty = last < first
     tried = Span(begin or 0, begin or 0) if is_empty else Span(begins[first], begins[last])
     stretches = [] if is_empty else walk(policy, marks_of(history, policy, last), tried.begin)
-    incidents = tuple(_incident(history, stretch) for stretch in stretches)
+    ordinary = Ordinary.of(history) if stretches else Ordinary(0.0)
+    incidents = tuple(_incident(history, stretch, ordinary) for stretch in stretches)
     tries = [] if is_empty else [each for each in labels if each.begin < history.ends[last] and each.to >= tried.begin]
     start = begins_at(history, first, last)
     within = [each for each in tries if start is not None and each.to >= start]
@@ -95,14 +97,15 @@ def in_words(history: Judged, report: Report) -> Report:
         sentence += _peak(history, incident) if sentence else ""
         told.append(replace(incident, reason=reason or history.condition.kind, sentence=sentence))
     if report.buckets and not report.judged:
-        return replace(report, remarks=tuple(dict.fromkeys((*report.remarks, _why_not(history)))))
+        return replace(report, why_not=_why_not(history))
     return replace(report, incidents=tuple(told))
 
 
-def _incident(history: Judged, stretch: Stretch) -> PastIncident:
+def _incident(history: Judged, stretch: Stretch, ordinary: Ordinary) -> PastIncident:
     """Its peak is the number farthest outside of what was expected; its score the greatest, which may be of another bucket."""
     places = [place for place in range(stretch.since, stretch.last + 1) if history.firing[place]]
     scores = [score for place in places if (score := history.scores[place]) is not None]
+    buckets = stretch.last + 1 - stretch.opened
     worst = max(places, key=lambda place: _farness(history, place), default=stretch.opened)
     return PastIncident(
         since=history.begins[stretch.since],
@@ -114,8 +117,9 @@ def _incident(history: Judged, stretch: Stretch) -> PastIncident:
         score=max(scores, key=abs, default=None),
         reason=history.condition.kind,
         sentence="",
-        buckets=stretch.last + 1 - stretch.opened,
+        buckets=buckets,
         is_open=stretch.is_open,
+        is_doubtful=not stretch.is_open and ordinary.doubts(scores, buckets),
     )
 
 

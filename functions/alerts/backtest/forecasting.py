@@ -1,7 +1,7 @@
 """What to expect of a rule, in the user's words, from what it would have told of the past. Pure.
 
 An estimate, and said to be one: the past is one sample, and whether a firing was false is
-known only where labels or people's ratings say so.
+known only where labels or people's ratings say so. Elsewhere firings are called doubtful.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from functions.alerts.backtest.doubting import BRIEF_BUCKETS
 from functions.alerts.backtest.files import Label
 from functions.alerts.backtest.holidays import holiday
 from functions.alerts.backtest.reports import PastIncident, Report
@@ -18,8 +20,8 @@ from functions.alerts.conditions.kinds import NewValue
 from functions.alerts.conditions.series import DAY, HOUR
 
 MONTH = 30.44 * DAY
-# What ends by itself so soon was nothing to get up for.
-BRIEF_BUCKETS = 2
+# A shorter time says nothing about a month.
+LEAST_SECONDS = 14 * DAY
 # So many ratings say more about a rule than how long its incidents last.
 ENOUGH_RATINGS = 3
 MOST_NAMED = 3
@@ -29,7 +31,8 @@ MOST_NAMED = 3
 class Forecast:
     """`words` is for people. `basis` says what the expectation of false alarms rests on.
 
-    `expected_false_a_month` is None where too little was tried to say.
+    `expected_false_a_month` is None where too little was tried to say; where `is_estimate`, it
+    counts doubtful firings, as nobody said which were false.
     """
 
     words: str
@@ -38,6 +41,7 @@ class Forecast:
     on_holidays: int
     expected_false_a_month: float | None
     basis: str
+    is_estimate: bool = False
 
 
 def forecast(report: Report, *, useful: int = 0, useless: int = 0) -> Forecast:
@@ -46,14 +50,19 @@ def forecast(report: Report, *, useful: int = 0, useless: int = 0) -> Forecast:
     firings = len(report.incidents)
     names = [_holiday_of(each, report.zone) for each in report.incidents]
     on_holidays = sum(name is not None for name in names)
-    false, basis = _false(report, names, has_labels=report.labels is not None, useful=useful, useless=useless)
-    rate = false * MONTH / report.seconds if report.judged and false is not None else None
-    said = [_told(report, firings, on_holidays, days)]
+    false = _false(report, names, useful=useful, useless=useless)
+    judged = min(report.seconds, report.judged * report.grain)
+    rate = false.firings * MONTH / judged if false.firings is not None and judged >= LEAST_SECONDS else None
+    said = [_told(report, firings, on_holidays)]
     if rate is not None:
-        said.append(_expected(rate, report.seconds))
+        said.append(_expected(rate, judged, is_estimate=false.is_estimate))
+    elif judged and false.firings is not None:
+        false = _False(None, "not known, as less than two weeks were judged")
+        said.append("too short a time to say how many false alarms to expect")
     said.append(_seen(report, report.scored))
     words = "; ".join(part for part in said if part)
-    return Forecast(f"{words}.", firings, round(days, 2), on_holidays, None if rate is None else round(rate, 2), basis)
+    expected = None if rate is None else round(rate, 2)
+    return Forecast(f"{words}.", firings, round(days, 2), on_holidays, expected, false.basis, false.is_estimate)
 
 
 def span(seconds: float) -> str:
@@ -76,10 +85,11 @@ def day_of(instant: int, zone: str) -> str:
     return f"{local.day} {local:%B %Y}"
 
 
-def _told(report: Report, firings: int, on_holidays: int, days: float) -> str:
-    span_said = f"{round(days)} days" if days >= 1.5 else span(report.seconds)
+def _told(report: Report, firings: int, on_holidays: int) -> str:
+    span_said = _length(report.seconds)
     if not report.judged:
-        return f"nothing could be judged in {span_said}: the history is too short for this condition"
+        why = report.why_not.removesuffix(".").removeprefix(f"{report.name}: ")
+        return f"nothing could be judged in {span_said}: {why or 'the history is too short for this condition'}"
     said = f"{firings or 'no'} firing{'' if firings == 1 else 's'} in {span_said}"
     if report.is_stuck:
         said = f"{said}, open {percent(report.share_firing)} of the time, so it tells little"
@@ -91,35 +101,40 @@ def _told(report: Report, firings: int, on_holidays: int, days: float) -> str:
     return f"{said}, {'all' if on_holidays == firings else on_holidays} of them {holidays}"
 
 
-def _expected(rate: float, seconds: int) -> str:
-    if rate:
-        return (
-            f"expect {rate:.1f} false alarms a month" if rate >= 0.05 else "expect a false alarm in years, not months"
-        )
-    # Nothing in so long: the rule of three, with 95 % certainty.
-    return f"expect no false alarms, at most {3 * MONTH / seconds:.1f} a month"
+def _expected(rate: float, seconds: int, *, is_estimate: bool) -> str:
+    if not rate:
+        # Nothing in so long: the rule of three, with 95 % certainty.
+        return f"expect no false alarms, at most {3 * MONTH / seconds:.1f} a month"
+    what = "doubtful firing" if is_estimate else "false alarm"
+    if rate < 0.05:
+        return f"expect a {what} in years, not months"
+    return f"expect {rate:.1f} {what}s a month"
 
 
-def _false(
-    report: Report, holidays: Sequence[str | None], *, has_labels: bool, useful: int, useless: int
-) -> tuple[float | None, str]:
+class _False(NamedTuple):
     """How many of the firings were false alarms, and how that is known; None where it is not."""
-    firings = len(report.incidents)
-    if has_labels:
-        return sum(each.begin not in report.right for each in report.incidents), "firings that meet no label"
+
+    firings: float | None
+    basis: str
+    is_estimate: bool = False
+
+
+def _false(report: Report, holidays: Sequence[str | None], *, useful: int, useless: int) -> _False:
+    if report.labels is not None:
+        false = sum(each.begin not in report.right for each in report.incidents)
+        return _False(false, "firings that meet no label")
     if useful + useless >= ENOUGH_RATINGS:
         share = useless / (useful + useless)
-        return firings * share, f"{useless} of {useful + useless} incidents of this rule were rated useless"
+        basis = f"{useless} of {useful + useless} incidents of this rule were rated useless"
+        return _False(len(report.incidents) * share, basis)
     if isinstance(report.condition, NewValue):
-        return None, "not known, as nobody has said which new values matter"
-    brief = sum(
-        name is not None or (not each.is_open and each.buckets <= BRIEF_BUCKETS)
-        for each, name in zip(report.incidents, holidays, strict=True)
+        return _False(None, "not known, as nobody has said which new values matter")
+    doubtful = sum(name is not None or each.is_doubtful for each, name in zip(report.incidents, holidays, strict=True))
+    basis = (
+        "an estimate: doubtful are firings on public holidays, and those barely out of the ordinary "
+        f"that ended by themselves within {BRIEF_BUCKETS} buckets"
     )
-    return (
-        brief,
-        f"an estimate: firings on public holidays, and those that ended by themselves within {BRIEF_BUCKETS} buckets",
-    )
+    return _False(doubtful, basis, is_estimate=True)
 
 
 def _seen(report: Report, labels: Sequence[Label]) -> str:
@@ -146,13 +161,21 @@ def _seen(report: Report, labels: Sequence[Label]) -> str:
 
 
 def _greatest(report: Report) -> str:
-    rated = [each for each in report.incidents if each.score is not None]
+    rated = [
+        each
+        for each in report.incidents
+        if each.score is not None and not each.is_doubtful and _holiday_of(each, report.zone) is None
+    ]
     if not rated:
         return ""
     most = max(rated, key=lambda each: abs(each.score or 0.0))
     what = {"below": "drop", "drop": "drop", "above": "rise", "rise": "rise", "no": "silence", "new": "new value"}
     word = next((said for part, said in what.items() if part in most.reason.split("_")), "incident")
     return f"would have seen the {word} of {day_of(most.since, report.zone)} after {span(most.told_at - most.since)}"
+
+
+def _length(seconds: int) -> str:
+    return f"{round(seconds / DAY)} days" if seconds >= 1.5 * DAY else span(seconds)
 
 
 def _few(said: list[str]) -> str:

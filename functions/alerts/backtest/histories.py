@@ -185,7 +185,7 @@ def _by_own_threshold(condition: Threshold, series: Series) -> Judged:
         series.values,
         firing.tolist(),
         (~firing).tolist(),
-        [float(far) if fires else None for far, fires in zip(excess, firing, strict=True)],
+        excess.tolist(),
         excess.tolist(),
         range(first, count),
         told,
@@ -226,4 +226,4 @@ def apart(value: float, bound: float) -> tuple[str, str]:
 
 def _figures(number: float, figures: int) -> str:
     rounded = thresholds.rounded(number, figures)
-    return f"{rounded:,.0f}" if rounded == int(rounded) else f"{rounded:,}"
+    return f"{rounded:,.0f}" if rounded.is_integer() else f"{rounded:,}"

@@ -35,6 +35,8 @@ class PastIncident:
     sentence: str
     buckets: int
     is_open: bool
+    is_doubtful: bool = False
+    """Brief and barely out of the ordinary: a guess, where nobody says what was false."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Report:
     labels: Scores | None = None
     right: frozenset[int] = frozenset()
     """Begins of the incidents that meet a label."""
+    why_not: str = ""
+    """A sentence of the condition's, where it could judge nothing at all."""
     scored: tuple[Label, ...] = ()
     """The labels that count: those of which some part could be judged."""
     remarks: tuple[str, ...] = ()

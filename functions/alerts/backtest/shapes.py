@@ -36,6 +36,7 @@ class ToldIncident(IncidentShape):
     peak_at: str
     sentence: str
     is_open: bool
+    is_doubtful: bool
 
 
 class LabelScores(_Shape):
@@ -48,7 +49,10 @@ class LabelScores(_Shape):
 
 
 class ForecastShape(_Shape):
-    """`words` for people; `basis` is what the expectation of false alarms rests on."""
+    """`words` for people; `basis` is what the expectation of false alarms rests on.
+
+    Where `is_estimate`, those expected are doubtful firings: nobody said which were false.
+    """
 
     words: str
     firings: int
@@ -56,6 +60,7 @@ class ForecastShape(_Shape):
     on_holidays: int
     expected_false_a_month: float | None
     basis: str
+    is_estimate: bool
 
 
 class TrialShape(_Shape):
@@ -142,6 +147,7 @@ def report_shape(report: Report, forecast: Forecast, nearby: Nearby | None) -> R
                 peak_at=iso(each.peak_at),
                 sentence=each.sentence,
                 is_open=each.is_open,
+                is_doubtful=each.is_doubtful,
             )
             for each in report.incidents
         ],
@@ -162,6 +168,7 @@ def forecast_shape(forecast: Forecast) -> ForecastShape:
         on_holidays=forecast.on_holidays,
         expected_false_a_month=forecast.expected_false_a_month,
         basis=forecast.basis,
+        is_estimate=forecast.is_estimate,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -12,7 +13,7 @@ from functions.alerts.backtest.files import Label
 from functions.alerts.backtest.forecasting import forecast
 from functions.alerts.backtest.holidays import holiday
 from functions.alerts.backtest.reports import PastIncident, Report
-from functions.alerts.conditions.kinds import Threshold
+from functions.alerts.conditions.kinds import Anomaly, Change, Condition, Threshold
 from functions.alerts.conditions.series import DAY, HOUR, Series
 from functions.alerts.spec import Policy
 
@@ -60,18 +61,76 @@ DROP = incident(at(2, 12, 1), 6, score=9, since=at(2, 12))
 def test_holidays_are_counted_and_the_greatest_firing_is_told_with_its_delay() -> None:
     told = forecast(replace(QUIET, incidents=(CHRISTMAS, NEW_YEAR, DROP)))
     assert told.words == (
-        "3 firings in 90 days, 2 of them public holidays; expect 0.7 false alarms a month; "
+        "3 firings in 90 days, 2 of them public holidays; expect 0.7 doubtful firings a month; "
         "would have seen the drop of 12 February 2026 after 2 h."
     )
     assert (told.firings, told.on_holidays, told.expected_false_a_month) == (3, 2, 0.68)
 
 
-def test_what_ended_by_itself_at_once_is_reckoned_false() -> None:
-    blip = incident(at(2, 20), 2)
+def test_what_is_doubtful_is_reckoned_and_not_said_to_have_been_seen() -> None:
+    blip = replace(incident(at(2, 20), 2, score=50), is_doubtful=True)
     told = forecast(replace(QUIET, incidents=(DROP, blip)))
+    assert told.is_estimate
     assert told.expected_false_a_month == pytest.approx(30.44 / 90, abs=0.01)
-    still = replace(blip, is_open=True)
-    assert forecast(replace(QUIET, incidents=(DROP, still))).expected_false_a_month == 0
+    assert "expect 0.3 doubtful firings a month; would have seen the drop of 12 February 2026" in told.words
+    assert forecast(replace(QUIET, incidents=(DROP, incident(at(2, 20), 2)))).expected_false_a_month == 0
+    assert "would have seen" not in forecast(replace(QUIET, incidents=(blip,))).words
+
+
+def day_by_day(days: int = 120, **changes: float) -> Series:
+    """A quiet week after another; `d70=0.4` makes day 70 four tenths of what it was."""
+    rng = random.Random(2)
+    values = [1_000 + 150 * (day % 7 < 5) + rng.gauss(0, 20) for day in range(days)]
+    for day, factor in changes.items():
+        values[int(day[1:])] *= factor
+    begins = [FIRST + day * DAY for day in range(days)]
+    return Series("sales", DAY, begins, values, begins[-1] + DAY, unit="number")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [Anomaly(), Change(percent=30, direction="drop"), Change(against="previous"), Threshold(below=900), Threshold()],
+)
+def test_a_planted_drop_of_one_day_is_no_false_alarm(condition: Condition) -> None:
+    report = backtest(condition, Policy(fire_after=1), day_by_day(d70=0.4))
+    drop = next(each for each in report.incidents if each.begin == FIRST + 70 * DAY)
+    assert not drop.is_doubtful
+    told = forecast(report)
+    assert "would have seen the drop of 9 February 2026 after 24 h" in told.words
+
+
+def test_a_threshold_within_the_noise_fires_doubtfully() -> None:
+    report = backtest(Threshold(above=1_185), Policy(), day_by_day(d70=3))
+    assert len(report.incidents) > 3
+    assert [each.begin for each in report.incidents if not each.is_doubtful] == [FIRST + 70 * DAY]
+    assert "doubtful firings a month" in forecast(report).words
+
+
+def test_an_anomaly_barely_outside_is_doubtful_where_it_is_brief() -> None:
+    whole = backtest(Anomaly(), Policy(), day_by_day(d70=0.4))
+    far = max(each.score or 0 for each in whole.incidents)
+    report = backtest(Anomaly(sensitivity=far * 0.9), Policy(), day_by_day(d70=0.4))
+    assert [each.is_doubtful for each in report.incidents] == [True]
+
+
+def test_no_rate_is_made_of_less_than_two_weeks() -> None:
+    series = Series("few", HOUR, [FIRST + hour * HOUR for hour in range(9)], [1] * 7 + [9, 1], FIRST + 9 * HOUR)
+    told = forecast(backtest(Threshold(above=5), Policy(), series))
+    assert told.expected_false_a_month is None
+    assert told.words.startswith("1 firing in 9 h; too short a time to say how many false alarms to expect;")
+    assert told.basis == "not known, as less than two weeks were judged"
+    late = replace(QUIET, judged=13 * 24)
+    assert forecast(late).expected_false_a_month is None, "two months of warm-up are not judged"
+    assert forecast(replace(QUIET, judged=14 * 24)).expected_false_a_month == 0
+
+
+def test_why_nothing_could_be_judged_is_the_conditions_own_reason() -> None:
+    few = day_by_day(20)
+    assert (
+        "30 points and two days are needed to choose one from" in forecast(backtest(Threshold(), Policy(), few)).words
+    )
+    words = forecast(backtest(Anomaly(), Policy(), few)).words
+    assert words.startswith("nothing could be judged in 20 days: 19 days of history, 28 days are needed")
 
 
 def test_no_false_alarm_is_not_said_to_be_none_for_ever() -> None:
