@@ -6,7 +6,7 @@ that was never made goes with its draft.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -22,7 +22,7 @@ from hedgerow.channels.webhook import WebhookSettings
 from hedgerow.errors import ConflictError, InvalidError, MissingError, StateConflictError
 from hedgerow.messages import NotificationDue
 from hedgerow.ports import Add, Swap, Where
-from hedgerow.records import new_id
+from hedgerow.records import Instant, new_id
 
 REPLAYED_AT_ONCE = 100
 MOST_REPLAYED = 1_000
@@ -51,7 +51,7 @@ class WebhookChange(_Form):
 class ReplayWanted(_Form):
     """From an instant, or from a cursor of /v1/activity."""
 
-    since: datetime | None = None
+    since: Instant | None = None
     cursor: str | None = Field(default=None, max_length=500)
 
 
@@ -142,8 +142,6 @@ async def replay(app: App, webhook: Webhook, wanted: ReplayWanted) -> tuple[int,
     if webhook.disabled_at is not None:
         hint = 'Switch it on first: PATCH it with {"enabled": true}.'
         raise StateConflictError("The webhook is off.", code="webhook_disabled", hint=hint)
-    if wanted.since is not None and wanted.since.tzinfo is None:
-        raise InvalidError("`since` has no zone.", hint="Write it as 2026-11-20T15:30:00Z.", members={"field": "since"})
     behind = journal.place_of(wanted.cursor) if wanted.since is None else Place(wanted.since)
     # In their order, behind what waits; by their own instants retention would take them.
     mark, now, queued = new_id("again"), app.now(), 0
