@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -75,9 +76,12 @@ def _of_the_same_sort(name: str, value: Setting, usual: Setting | None) -> Setti
     if not isinstance(usual, float):
         return str(value)
     try:
-        return float(value)
-    except ValueError:
-        raise InvalidError(f"`{name}` is not a number.", hint=f"Write it such as {usual:g}.") from None
+        number = float(value)
+    except (ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InvalidError(f"`{name}` is not a number.", hint=f"Write it such as {usual:g}.", members={"field": name})
+    return number
 
 
 def _number(settings: Settings, name: str) -> float:

@@ -71,3 +71,13 @@ def test_a_form_names_the_field_that_is_wrong() -> None:
         forms.read({**rule, "policy": {"quiet_hours": {"begin": "22:00", "end": "07:00", "zone": "Mars/Olympus"}}})
     with pytest.raises(InvalidError, match=r"condition.above"):
         forms.read({**rule, "condition": {"kind": "threshold", "above": float("nan")}})
+
+
+@pytest.mark.parametrize("text", ["inf", "nan", "NaN", "Infinity", "-inf", "1e999", float("inf")])
+def test_a_setting_that_is_no_finite_number_is_refused(text: str | float) -> None:
+    for template, name in (("stale_flag", "days"), ("capture_backlog", "minutes"), ("dau_drop", "percent")):
+        with pytest.raises(InvalidError, match=f"`{name}` is not a number"):
+            forms.read({"template": template, "set": {name: text}})
+    for huge in ("1e300", "1e308"):
+        with pytest.raises(InvalidError):
+            forms.read({"template": "stale_flag", "set": {"days": huge}})
