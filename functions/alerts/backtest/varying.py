@@ -30,10 +30,18 @@ class Variant:
 
 
 def variants(condition: Condition, series: Series) -> Iterator[Variant]:
-    """The condition itself, then those around it, the nearest first."""
+    """The condition itself, then those around it that a rule could have, the nearest first."""
     yield Variant(_words(condition), condition, 0)
-    for number, each in enumerate(_around(condition, series)):
+    for number, each in enumerate(filter(_can_be_saved, _around(condition, series))):
         yield Variant(_words(each), each, number // 2 + 1)
+
+
+def _can_be_saved(condition: Condition) -> bool:
+    try:
+        type(condition).model_validate(condition.model_dump())
+    except ValidationError:
+        return False
+    return True
 
 
 def _around(condition: Condition, series: Series) -> Iterator[Condition]:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+# Squares of it fit a float; what a back-test chooses from points of 1e100 lies below it.
+LARGEST = 1e120
+LEAST_SENSITIVITY = 0.5
+
+_Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 
 
 class _Settings(BaseModel):
@@ -18,11 +24,11 @@ class Threshold(_Settings):
     """
 
     kind: Literal["threshold"] = "threshold"
-    above: float | None = None
-    below: float | None = None
+    above: _Number | None = None
+    below: _Number | None = None
     inside: bool = False
-    recover_below: float | None = None
-    recover_above: float | None = None
+    recover_below: _Number | None = None
+    recover_above: _Number | None = None
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -43,19 +49,30 @@ class Change(_Settings):
     kind: Literal["change"] = "change"
     against: Literal["previous", "same_weekday", "trailing_mean"] = "same_weekday"
     direction: Literal["drop", "rise", "both"] = "both"
-    percent: float | None = Field(default=None, gt=0)
-    absolute: float | None = Field(default=None, gt=0)
+    percent: float | None = Field(default=None, ge=0.001, le=100_000)
+    absolute: float | None = Field(default=None, ge=1e-9, le=LARGEST)
     periods: int = Field(default=7, ge=1, le=90, description="Buckets of the trailing mean.")
-    minimum: float = Field(default=0, ge=0, description="Silent while both numbers are below this.")
+    minimum: float = Field(default=0, ge=0, le=LARGEST, description="Silent while both numbers are below this.")
 
 
 class Anomaly(_Settings):
     """Outside of what is usual at this weekday and hour: median and MAD, trend-aware."""
 
     kind: Literal["anomaly"] = "anomaly"
-    sensitivity: float = Field(default=0.0, ge=0, le=50, description="How many MADs are unusual; 0: the default.")
+    sensitivity: float = Field(
+        default=0.0, ge=0, le=50, description="How many MADs are unusual, from 0.5; 0: the default."
+    )
     direction: Literal["drop", "rise", "both"] = "both"
-    minimum: float = Field(default=0, ge=0, description="Silent while observed and expected are below this.")
+    minimum: float = Field(
+        default=0, ge=0, le=LARGEST, description="Silent while observed and expected are below this."
+    )
+
+    @field_validator("sensitivity")
+    @classmethod
+    def _is_worth_it(cls, sensitivity: float) -> float:
+        if 0 < sensitivity < LEAST_SENSITIVITY:
+            raise ValueError(f"is below {LEAST_SENSITIVITY}: it would fire on the usual; write 0 for the default")
+        return sensitivity
 
 
 class NoData(_Settings):

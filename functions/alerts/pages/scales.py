@@ -12,6 +12,7 @@ from functions.alerts.conditions.series import DAY, HOUR, Unit
 
 STEPS = (1, 2, 2.5, 5, 10)
 DURATIONS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18_000, 36_000, 86_400, 172_800)
+LARGEST, SMALLEST = 1e150, 1e-150
 MAGNITUDES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -30,6 +31,7 @@ class Scale:
 
 def value_scale(values: Sequence[float], band: Sequence[float], unit: Unit, ticks: int = 5) -> Scale:
     """A scale that holds every value, and of the band as much as leaves the values their shape."""
+    values, band = [_drawn(each) for each in values], [_drawn(each) for each in band]
     low, high = min(values), max(values)
     spread = (high - low) or abs(high) or 1.0
     low = min([low, *(max(each, low - spread) for each in band)])
@@ -43,6 +45,11 @@ def value_scale(values: Sequence[float], band: Sequence[float], unit: Unit, tick
     step = _step((high - low) / ticks, unit)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return Scale(first * step, last * step, tuple(place * step for place in range(first, last + 1)))
+
+
+def _drawn(value: float) -> float:
+    """The value, brought to where steps are numbers: neither 0 nor endless."""
+    return 0.0 if abs(value) < SMALLEST else min(LARGEST, max(-LARGEST, value))
 
 
 def _step(about: float, unit: Unit) -> float:

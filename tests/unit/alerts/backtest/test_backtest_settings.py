@@ -119,3 +119,11 @@ def test_a_missing_bucket_means_what_the_policy_says(no_data: str, incidents: in
     assert len(backtest(Threshold(above=5), policy, quiet).incidents) == (1 if no_data == "firing" else 0)
     silent = replace(quiet, silent=[FIRST + 3 * HOUR])
     assert backtest(Threshold(above=5), policy, silent).incidents == ()
+
+
+@pytest.mark.parametrize("own", [Anomaly(sensitivity=0.6), Change(percent=90_000), Threshold(above=1e120)])
+def test_what_is_tried_beside_is_what_a_rule_may_have(own: Condition) -> None:
+    found = nearby(own, Policy(), noisy(24 * 20), partial(judged, series=noisy(24 * 20)))
+    conditions = [trial.report.condition for trial in found.trials]
+    assert conditions == [type(own).model_validate(each.model_dump()) for each in conditions]
+    assert len(set(conditions)) > 3
