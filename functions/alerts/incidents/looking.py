@@ -30,6 +30,9 @@ from hedgerow.models import Connection
 MOST_BUCKETS = 48
 """Buckets judged in one look: two days by the hour."""
 
+MOST_BACK = 3
+"""Buckets before one that is waited for, of which a rule that has judged none yet takes the newest it can judge."""
+
 ANOMALY_DAYS = 100
 HISTORY_DAYS = 35
 STALE_DAYS = 90
@@ -107,8 +110,13 @@ def _look_at(rule: AlertRule, series: Series, connection: Connection, earlier: S
         marked = {mark.bucket for mark in state.marks} if state.revision == rule.revision else set()
         unseen = max(marked, default=earlier.until)
         news = earlier.until - max(NEWS, 4 * earlier.seconds)
-        wanted = (begin for begin in earlier.begins if begin in marked or (begin > unseen and begin >= news))
-        older = _judged(rule, earlier, newest, wanted)
+        wanted = [begin for begin in earlier.begins if begin in marked or (begin > unseen and begin >= news)]
+        if not marked and newest.state == "waiting":
+            # It may never be whole before the next one ends: until then the last that can be judged counts.
+            wanted = [begin for begin in earlier.begins if news <= begin < (newest.bucket or 0)][-MOST_BACK:]
+            older = _judged(rule, earlier, newest, wanted)[-1:]
+        else:
+            older = _judged(rule, earlier, newest, wanted)
         return (*older, missing.with_policy(newest, rule, series, asked_at))
 
     def seed(state: RuleState) -> tuple[Verdict, ...]:

@@ -203,8 +203,11 @@ def _is_void(state: RuleState, rule: AlertRule, bucket: int) -> bool:
 
 
 def _sentence(state: RuleState, verdict: Verdict) -> str:
-    """The newest bucket's sentence, also when it was an older bucket's verdict that came last."""
-    return state.last.sentence if state.last is not None and state.last.bucket != verdict.bucket else verdict.sentence
+    """The newest judged bucket's sentence, also when it was an older bucket's verdict that came last."""
+    last = state.last
+    if last is None or last.bucket == verdict.bucket or last.state in ("waiting", "errored"):
+        return verdict.sentence
+    return last.sentence
 
 
 def _with_mark(state: RuleState, rule: AlertRule, verdict: Verdict, bucket: int) -> RuleState:
