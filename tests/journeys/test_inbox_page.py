@@ -6,11 +6,14 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import httpx
 import uvicorn
 from pydantic import JsonValue
 
+from hedgerow.channels import discord
+from hedgerow.channels.notice import Notice
 from local.chat import ChatServices
 from tests.sdk.browsing import chromium
 
@@ -125,3 +128,17 @@ async def test_the_page_is_no_wider_than_a_phone_and_filters_by_service(browser:
         await page.get_by_role("link", name="Webhook").click()
         await page.locator("article.webhook").wait_for(timeout=WAIT)
         assert await page.locator("article").count() == 1
+
+
+async def test_discords_escapes_are_taken_off_and_the_console_stays_silent(browser: str) -> None:
+    notice = Notice("k", "firing", "warning", "add_to_cart *495*, above 300", datetime(2026, 11, 20, tzinfo=UTC))
+    async with served() as client, chromium(browser) as context:
+        await client.post("/inbox/services/discord/api/webhooks/1/t", json=discord.render(notice, None))
+        page = await context.new_page()
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        await page.goto(f"{client.base_url}/inbox")
+        shown = await page.locator("article.discord").inner_text()
+        assert "add_to_cart *495*, above 300" in shown
+        assert "\\" not in shown
+        assert complaints == []

@@ -86,7 +86,8 @@ def _instant(match: re.Match[str], _: Recurse) -> Html:
 
 MENTION: Rule = (re.compile(r"@(?:everyone|here)\b|<@[!&]?\d+>"), lambda match, _: tag("mark", match[0]))
 RULES: tuple[Rule, ...] = (
-    (re.compile(r"\\([^\w\s])"), lambda match, _: inline(match[1], ())),
+    # Discord takes the backslash from every mark, the underscore too.
+    (re.compile(r"\\([^a-zA-Z0-9\s])"), lambda match, _: inline(match[1], ())),
     (re.compile(r"`([^`\n]+)`"), verbatim),
     (re.compile(r"\[([^\]\n]+)\]\((https?://[^\s)]+)\)"), _labelled),
     (re.compile(r"<t:(\d+)(?::\w)?>"), _instant),
