@@ -58,7 +58,7 @@ async def _series_of(
     if series is None:
         return _nothing(app, incident), None, None
     series = _told(series, incident)
-    average, band = _average(rule, series, incident), _band(rule, series)
+    average, band = _average(rule, series, incident), _band(rule, series, incident)
     if average is not None and band is not None:
         within = (average.begin <= at <= average.last for at in series.begins)
         band = [(average.low, average.high) if one else limits for one, limits in zip(within, band, strict=True)]
@@ -78,10 +78,15 @@ def _shown_days(incident: Incident, grain: int, until: datetime) -> int:
     return min(MOST_DAYS, max(usual, round((until - incident.since).days * 1.5)))
 
 
-def _band(rule: AlertRule, series: Series) -> Band | None:
-    """What the rule expected of each bucket as of its own end; None for conditions that expect no range."""
+def _band(rule: AlertRule, series: Series, incident: Incident) -> Band | None:
+    """What the rule expected of each bucket as of its own end; None for conditions that expect no range.
+
+    A threshold is the one the incident was told with, whatever the rule has been edited to since.
+    """
     if not isinstance(rule.condition, Threshold | Change | Anomaly) or not series.begins:
         return None
+    if isinstance(rule.condition, Threshold) and (incident.low is not None or incident.high is not None):
+        return [(incident.low, incident.high)] * len(series.begins)
     from functions.alerts.conditions import judging
 
     history = judging.judge_history(rule.condition, series)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from PIL import Image
 
+from functions.alerts.conditions.kinds import Threshold
 from functions.alerts.conditions.series import DAY, Series
 from functions.alerts.pages import charts, links
 from functions.alerts.pages.doing import snoozed_until
@@ -252,6 +253,17 @@ async def test_a_resolved_chart_does_not_plunge_to_the_day_under_way() -> None:
         picture = Image.open(io.BytesIO(answer.content)).convert("RGB")
         assert not near(picture, (0x0B, 0x5C, 0x9E), (740, 250, 799, 392)), "the line ends where days are over"
         assert near(picture, (0x0B, 0x5C, 0x9E), (740, 120, 799, 250))
+
+
+async def test_a_chart_keeps_the_threshold_its_incident_was_told_with() -> None:
+    async with opened("resolved") as it:
+        told = it.incident.model_copy(update={"low": 80.0, "bucket": int(it.incident.since.timestamp())})
+        await it.stage.store.commit(Swap(told))
+        before = (await it.client.get(await it.path("chart", ""))).content
+        rule = await it.stage.store.get(AlertRule, "rule_1")
+        assert rule is not None
+        await it.stage.store.commit(Swap(rule.model_copy(update={"condition": Threshold(below=5)})))
+        assert (await it.client.get(await it.path("chart", ""))).content == before
 
 
 async def test_the_chart_of_a_rule_that_went_says_so() -> None:
