@@ -39,7 +39,8 @@ def _report(report: Shown) -> None:
     screen.say(f"\nForecast: {words[:1].upper()}{words[1:]}")
     if not report["judged"]:
         return
-    screen.say(f"False alarms: {report['forecast']['basis']}.")
+    basis, is_estimate = report["forecast"]["basis"], report["forecast"]["is_estimate"]
+    screen.say(f"{basis[:1].upper()}{basis[1:]}." if is_estimate else f"False alarms: {basis}.")
     if (scores := report.get("labels")) is not None:
         screen.say(f"Against the labels: {_scores(scores)}")
     if (nearby := report.get("nearby")) is not None:
@@ -64,7 +65,8 @@ def _incidents(report: Shown, incidents: list[Shown]) -> None:
 def _nearby(nearby: Shown) -> None:
     settings, chosen = nearby["settings"], nearby["chosen"]
     has_labels = settings[0]["labels"] is not None
-    columns = ("firings", "hours", "false a month", *(("precision", "recall", "F1") if has_labels else ()))
+    false_said = "doubtful a month" if settings[0]["is_estimate"] else "false a month"
+    columns = ("firings", "hours", false_said, *(("precision", "recall", "F1") if has_labels else ()))
     made = screen.table("nearby settings", *columns, "", right=columns, fluid=("nearby settings",))
     for number, each in enumerate(settings):
         if number >= GROUP and number % GROUP and number != chosen:
@@ -73,7 +75,7 @@ def _nearby(nearby: Shown) -> None:
         cells = [f"{each['firings']:,}", f"{each['hours_firing']:,.1f}", "–" if false is None else f"{false:.1f}"]
         if has_labels:
             cells += [f"{each['labels'][name]:.2f}" for name in ("precision", "recall", "f1")]
-        mark = " ".join(word for word, is_it in (("as asked", number == 0), ("← take", number == chosen)) if is_it)
+        mark = " ".join(word for word, is_it in (("as it is", number == 0), ("← take", number == chosen)) if is_it)
         screen.row(made, each["words"], *cells, mark)
     screen.say("")
     screen.show(made)

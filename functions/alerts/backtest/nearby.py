@@ -12,9 +12,10 @@ from itertools import islice
 
 from functions.alerts.backtest.backtesting import walked
 from functions.alerts.backtest.files import Label
-from functions.alerts.backtest.forecasting import forecast, percent
+from functions.alerts.backtest.forecasting import Forecast, forecast, percent
 from functions.alerts.backtest.histories import Judged
 from functions.alerts.backtest.reports import Report
+from functions.alerts.backtest.scoring import Scores
 from functions.alerts.backtest.varying import Variant, variants
 from functions.alerts.conditions.kinds import Condition, NewValue
 from functions.alerts.conditions.series import Series
@@ -30,12 +31,17 @@ Judging = Callable[[Condition], Judged]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One setting: its words, what it would have told, the false alarms to expect a month, the steps from the own one."""
+    """One setting: its words, what it would have told, what to expect of it, the steps from the own one."""
 
     words: str
     report: Report
-    expected_false_a_month: float | None
+    forecast: Forecast
     distance: int
+
+    @property
+    def expected_false_a_month(self) -> float | None:
+        """None where too little was tried to say."""
+        return self.forecast.expected_false_a_month
 
     @property
     def is_own(self) -> bool:
@@ -45,10 +51,10 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Nearby:
-    """Every setting tried, the own one first; the one to choose, and why in a sentence."""
+    """Every setting tried, the own one first; the one to choose, None where none can be told to be better, and why."""
 
     trials: tuple[Trial, ...]
-    chosen: Trial
+    chosen: Trial | None
     why: str
 
 
@@ -73,7 +79,7 @@ def nearby(
             report = walked(history, each, labels=labels, begin=begin, to=to)
             trials.append(_trial(variant, number, report))
     chosen = _chosen(trials)
-    return Nearby(tuple(trials), chosen, _why(chosen, trials[0]))
+    return Nearby(tuple(trials), chosen, _why_none(trials) if chosen is None else _why(chosen, trials[0]))
 
 
 def _policies(policy: Policy) -> list[Policy]:
@@ -86,51 +92,74 @@ def _policies(policy: Policy) -> list[Policy]:
 def _trial(variant: Variant, number: int, report: Report) -> Trial:
     policy = report.policy
     words = f"{variant.words}, {policy.fire_after} of {policy.out_of}"
-    return Trial(words, report, forecast(report).expected_false_a_month, variant.distance + number)
+    return Trial(words, report, forecast(report), variant.distance + number)
 
 
-def _chosen(trials: Sequence[Trial]) -> Trial:
-    """With labels the best F1; without, the own setting or the nearest whose false alarms are bearable."""
+def _chosen(trials: Sequence[Trial]) -> Trial | None:
+    """With labels the best F1; without, the own setting or the nearest that fires and whose false alarms are bearable.
+
+    What never fired is not chosen: nothing says that it ever would.
+    """
     own = trials[0]
     if own.report.labels is not None:
-        return min(trials, key=lambda trial: (-_f1(trial), len(trial.report.incidents), trial.distance))
-    judged = [trial for trial in trials if trial.expected_false_a_month is not None]
-    if not judged:
-        return own
-    bearable = [trial for trial in judged if _is_bearable(trial)]
+        best = min(trials, key=lambda trial: (-_f1(trial), len(trial.report.incidents), trial.distance))
+        return best if _f1(best) else None
+    firing = [trial for trial in trials if trial.expected_false_a_month is not None and trial.report.incidents]
+    if not own.report.incidents or not firing:
+        return None
+    bearable = [trial for trial in firing if _is_bearable(trial)]
     if bearable:
         return min(bearable, key=lambda trial: (trial.distance, -len(trial.report.incidents)))
-    return min(judged, key=lambda trial: (trial.report.is_stuck, _false(trial), trial.distance))
+    fewest = min(firing, key=lambda trial: (trial.report.is_stuck, _false(trial), trial.distance))
+    return None if fewest.report.is_stuck else fewest
+
+
+def _why_none(trials: Sequence[Trial]) -> str:
+    own = trials[0]
+    if own.report.labels is not None:
+        return "Nothing to recommend: no setting tried finds a labelled incident; another condition may suit better."
+    if not own.report.judged:
+        return "Nothing could be judged: no setting can be told from another on so short a history."
+    if isinstance(own.report.condition, NewValue):
+        return "Choose by the firings: which new values matter is yours to say."
+    if not any(trial.report.incidents for trial in trials):
+        return "Nothing to recommend: no setting tried would have fired, and no label says that one should have."
+    if not own.report.incidents:
+        return (
+            "Nothing to recommend: as it is, it would not have fired. Whether that is right is told by --labels, "
+            "or by you, from the firings of the others."
+        )
+    if own.expected_false_a_month is None:
+        return "Nothing to recommend: too short a time to tell one setting from another."
+    stuck = min(trial.report.share_firing for trial in trials if trial.report.incidents)
+    return f"None: whatever fires is open {percent(stuck)} of the time or more; another condition may suit better."
 
 
 def _why(chosen: Trial, own: Trial) -> str:
-    if own.report.labels is not None:
-        return _why_by_labels(chosen, own)
-    if own.report.judged and chosen.expected_false_a_month is None:
-        return "Choose by the firings: which new values matter is yours to say."
-    if chosen.expected_false_a_month is None:
-        return "Nothing could be judged: no setting can be told from another on so short a history."
-    false = f"about {chosen.expected_false_a_month:.1f} false alarms a month"
-    if chosen.report.is_stuck:
-        return f"None: whatever is tried is open {percent(chosen.report.share_firing)} of the time; another condition may suit better."
+    if chosen.report.labels is not None:
+        return _why_by_labels(chosen, chosen.report.labels, own)
+    false = _counted(chosen)
     if _is_bearable(chosen) and chosen.is_own:
         return f"Keep it as it is: {false}, which people bear (up to {BEARABLE_A_MONTH:.0f})."
     if _is_bearable(chosen) and own.report.is_stuck:
         return f"{chosen.words}: {false}; as it is, it would be open {percent(own.report.share_firing)} of the time."
     if _is_bearable(chosen):
         return (
-            f"{chosen.words}: the nearest with at most {BEARABLE_A_MONTH:.0f} false alarm a month, "
+            f"{chosen.words}: the nearest with at most {BEARABLE_A_MONTH:.0f} {_what(chosen)} a month, "
             f"{false} instead of {own.expected_false_a_month:.1f}."
         )
-    return (
-        f"{chosen.words}: the fewest false alarms of all tried, and still {false}; another condition may suit better."
-    )
+    return f"{chosen.words}: the fewest of all tried, and still {false}; another condition may suit better."
 
 
-def _why_by_labels(chosen: Trial, own: Trial) -> str:
-    scores = chosen.report.labels
-    if scores is None or not scores.found:
-        return "No setting tried finds a labelled incident; another condition may suit better."
+def _counted(trial: Trial) -> str:
+    return f"about {trial.expected_false_a_month:.1f} {_what(trial)}s a month"
+
+
+def _what(trial: Trial) -> str:
+    return "doubtful firing" if trial.forecast.is_estimate else "false alarm"
+
+
+def _why_by_labels(chosen: Trial, scores: Scores, own: Trial) -> str:
     best = f"finds {scores.found} of {scores.labels} labels, {percent(scores.precision)} of its incidents are right (F1 {scores.f1:.2f})"
     if chosen.is_own:
         return f"Keep it as it is: it {best}, the best of all tried."

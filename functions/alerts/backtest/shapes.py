@@ -73,14 +73,15 @@ class TrialShape(_Shape):
     firings: int
     hours_firing: float
     expected_false_a_month: float | None
+    is_estimate: bool
     labels: LabelScores | None = None
 
 
 class NearbyShape(_Shape):
-    """`chosen` is the place in `settings` of the one to take; `why` says why."""
+    """`chosen` is the place in `settings` of the one to take, null where there is none; `why` says why."""
 
     settings: list[TrialShape]
-    chosen: int
+    chosen: int | None
     why: str
 
 
@@ -174,9 +175,8 @@ def forecast_shape(forecast: Forecast) -> ForecastShape:
 
 def nearby_shape(nearby: Nearby) -> NearbyShape:
     """The settings tried."""
-    return NearbyShape(
-        settings=[_trial(trial) for trial in nearby.trials], chosen=nearby.trials.index(nearby.chosen), why=nearby.why
-    )
+    chosen = None if nearby.chosen is None else nearby.trials.index(nearby.chosen)
+    return NearbyShape(settings=[_trial(trial) for trial in nearby.trials], chosen=chosen, why=nearby.why)
 
 
 def scores_shape(scores: Scores | None) -> LabelScores | None:
@@ -201,5 +201,6 @@ def _trial(trial: Trial) -> TrialShape:
         firings=len(report.incidents),
         hours_firing=round(report.hours_firing, 2),
         expected_false_a_month=trial.expected_false_a_month,
+        is_estimate=trial.forecast.is_estimate,
         labels=scores_shape(report.labels),
     )

@@ -149,7 +149,8 @@ def test_a_rule_is_tried_by_its_name_through_the_api(answers: Answers, tmp_path:
     report: dict[str, object] = {
         "name": "posthog_dau", "value": None, "unit": "count", "grain": 86_400, "buckets": 90, "judged": 80,
         "from": "2026-01-01T00:00:00Z", "to": "2026-03-31T00:00:00Z", "incidents": [], "remarks": [],
-        "forecast": {"words": "no firings in 90 days.", "basis": "an estimate", "expected_false_a_month": 0},
+        "forecast": {"words": "no firings in 90 days.", "basis": "an estimate", "expected_false_a_month": 0,
+                     "is_estimate": True},
         "labels": None, "nearby": None,
     }  # fmt: skip
     answers.say("POST", "/v1/alerts/backtest", {"values": [{**report, "value": "card"}, {**report, "value": "wire"}]})
