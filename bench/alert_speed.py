@@ -1,6 +1,7 @@
 """How many evaluations a second: threshold, change and anomaly one by one, anomaly of many series together.
 
-Series of 90 days with a weekday shape and noise, all different. One process, one core.
+Series of 90 days with a weekday shape and noise, all different. One process, one core. Together, the
+sentences are not put together: they are when a verdict is looked at, which for most nobody does.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def measure(sizes: Sizes) -> list[Row]:
 
 
 def _rate(
-    work: Callable[[Condition, Sequence[Series]], list[Verdict]], condition: Condition, many: Sequence[Series]
+    work: Callable[[Condition, Sequence[Series]], Sequence[Verdict]], condition: Condition, many: Sequence[Series]
 ) -> tuple[float, int]:
     began = time.perf_counter()
     verdicts = work(condition, many)
@@ -57,7 +58,7 @@ def _one_by_one(condition: Condition, many: Sequence[Series]) -> list[Verdict]:
     return [judging.judge(condition, series) for series in many]
 
 
-def _together(condition: Condition, many: Sequence[Series]) -> list[Verdict]:
+def _together(condition: Condition, many: Sequence[Series]) -> Sequence[Verdict]:
     return judging.judge_many(condition, many)
 
 

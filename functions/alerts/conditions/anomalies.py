@@ -123,19 +123,31 @@ def history(condition: Anomaly, series: Series) -> History:
         _fill_days(series, expected, mad, mads, lasting)
     limit = condition.sensitivity or SENSITIVITY
     judged = ~np.isnan(mads)
+    score, firing = firings(condition, values, expected, mads, lasting)
     with np.errstate(invalid="ignore"):
-        lasts = (np.abs(lasting) > limit) & (np.abs(mads) <= limit)
-        told = np.where(lasts, lasting, mads)
-        score = np.abs(told)
-        firing = score > limit
-        if condition.minimum:
-            firing &= np.maximum(values, expected) >= condition.minimum
-        if condition.direction != "both":
-            firing &= (told < 0) if condition.direction == "drop" else (told > 0)
         low = expected - limit * mad
         low = np.where((low < 0) & (expected >= 0), 0.0, low)
         recovered = judged & ~firing & (score <= CALM * limit)
     return History(begins, firing, recovered, score, low, expected + limit * mad, judged)
+
+
+def firings(
+    condition: Anomaly, values: Floats, expected: Floats, mads: Floats, lasting: Floats
+) -> tuple[Floats, Flags]:
+    """The score of each bucket, and whether it fires: what `verdict_of` says, in columns."""
+    import numpy as np
+
+    limit = condition.sensitivity or SENSITIVITY
+    with np.errstate(invalid="ignore"):
+        lasts = (np.abs(lasting) > limit) & (np.abs(mads) <= limit)
+        told = np.where(lasts, lasting, mads)
+        score = np.abs(told)
+        firing: Flags = score > limit
+        if condition.minimum:
+            firing &= np.maximum(values, expected) >= condition.minimum
+        if condition.direction != "both":
+            firing &= (told < 0) if condition.direction == "drop" else (told > 0)
+    return score, firing
 
 
 def _least_days(grain: int) -> int:

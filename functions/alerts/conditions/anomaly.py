@@ -22,7 +22,7 @@ when it lasts: sums of the last days have bars of their own (`LASTING`), as ther
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, compress
+from itertools import accumulate, compress, repeat
 from math import exp, log, sqrt
 from operator import and_, mul, sub, truediv
 from typing import NamedTuple
@@ -54,6 +54,10 @@ OF_SLOPE, OF_SEASON, YOUNG = 0.5, 1.1, 0.3
 """How much the guesses at slope and season add to the noise."""
 KIN, MOST_KIN = 0.03, 0.7
 """How much more than it seems each day resembles the one before, as short series hide it; and the most."""
+AT = tuple(float(day) for day in range(-APART - LEVEL, -APART))
+"""The days of the level, the day judged being 0."""
+QUARTERS = 1.349
+"""How many standard deviations lie between the first quarter and the last."""
 SLIGHT = 0.05
 """A weekday with less of the week than this says nothing about level and noise."""
 LEAST_SHARE = 0.01
@@ -161,61 +165,94 @@ def _line(before: Sequence[float], season: list[float], growth: float, *, is_cou
         divisors = [divisor if divisor >= SLIGHT else 1.0 for divisor in divisors]
     flat = list(map(truediv, before[count - APART - span : count - APART], divisors))
     if growth:
-        flat = [one * exp(growth * days) for one, days in zip(flat, range(span + APART, APART, -1), strict=True)]
+        flat = list(map(mul, flat, map(exp, map(mul, repeat(-growth), AT[-span:]))))
     newest = flat[-FIRST_GUESS:]
     if counted:
         newest = list(compress(newest, counted[-FIRST_GUESS:]))
-    middle = _median(sorted(newest)) if newest else 0.0
+    newest.sort()
+    known = len(newest)
+    middle = (newest[(known - 1) // 2] + newest[known // 2]) / 2 if known else 0.0
     if middle <= 0:
         return Line(0.0)
     shape = middle * season[0]
-    least = max(LEAST_SHARE / 2, 1 / sqrt(shape if shape > 1 else 1.0) if is_count else 0.0)
-    off = [one / middle - 1 for one in flat]
-    noise = max(_median(sorted([abs(one / middle - 1) for one in newest])) / MAD, least)
+    least = middle * max(LEAST_SHARE / 2, 1 / sqrt(shape if shape > 1 else 1.0) if is_count else 0.0)
+    noise = max((newest[3 * known // 4] - newest[known // 4]) / QUARTERS, least)
+    line = Line(middle, noise)
     free = FREE + (SEASON - 1) * span / count
-    fitted = _fitted(off, counted, noise, free, least)
-    return fitted._replace(level=middle * fitted.level)
-
-
-def _fitted(off: list[float], counted: list[bool] | None, noise: float, free: float, least: float) -> Line:
-    """A line through what is near it, twice; its `level` is what today is off."""
-    span = len(off)
-    at = range(-APART - span, -APART)
-    base, slope = 0.0, 0.0
-    line = Line(0.0)
+    whole: tuple[Line, float] | None = None
+    slope = 0.0
+    low, high = min(flat), max(flat)
     for _ in range(2):
-        limit = CUT * noise
-        if slope:
-            kept = [abs(one - base - slope * day) < limit for one, day in zip(off, at, strict=True)]
+        limit = CUT * line.noise
+        old, new = line.level + slope * AT[-span], line.level + slope * AT[-1]
+        if counted is None and max(old, new) - limit < low and high < min(old, new) + limit:
+            whole = whole or _whole(flat, free, least)
+            line, slope = whole
         else:
-            kept = [-limit < one - base < limit for one in off]
-        if counted:
-            kept = list(map(and_, kept, counted))
-        known = sum(kept)
-        if known == span:
-            centre, spread = -APART - (span + 1) / 2, span * (span * span - 1) / 12
-            mean = sum(off) / span
-            steep = (sum(map(mul, off, at)) - centre * mean * span) / spread
-            rest = [one - mean - steep * (day - centre) for one, day in zip(off, at, strict=True)]
-        else:
-            days = list(compress(at, kept))
-            near = list(compress(off, kept))
-            centre, mean = sum(days) / known, sum(near) / known
-            spread = sum([(day - centre) ** 2 for day in days])
-            steep = (sum(map(mul, near, days)) - centre * mean * known) / spread
-            rest = [
-                one - mean - steep * (day - centre) if keep else 0.0
-                for one, day, keep in zip(off, at, kept, strict=True)
-            ]
-        square = sum(map(mul, rest, rest))
-        noise = max(sqrt(square / max(known - free, 3.0)) * TRUNCATED, least)
-        like = sum(map(mul, rest, rest[1:])) / square if square > TINY else 0.0
-        kin = max(0.0, min(MOST_KIN, like + KIN + 2 / known))
-        error = sqrt((1 + kin) / (1 - kin) / spread)
-        slope = held(steep, noise * error, HELD_SLOPE)
-        base = mean - slope * centre
-        line = Line(1 + base, noise, kin, known, centre, error)
-    return line
+            line, slope = _part(flat, counted, line, slope, free, least)
+    return line._replace(noise=line.noise / middle)
+
+
+def _whole(flat: list[float], free: float, least: float) -> tuple[Line, float]:
+    """A line through all of it, and its slope. By sums, as that is quick."""
+    span = len(flat)
+    half = (span - 1) / 2
+    centre, spread = -APART - 1 - half, span * (span * span - 1) / 12
+    total = sum(flat)
+    mean = total / span
+    steep = (sum(map(mul, flat, AT[-span:])) - centre * total) / spread
+    square = sum(map(mul, flat, flat)) - total * mean - steep * steep * spread
+    first, last = flat[0], flat[-1]
+    beside = sum(map(mul, flat, flat[1:])) - mean * (2 * total - first - last) + (span - 1) * mean * mean
+    beside -= steep * (2 * steep * spread - (half + 1) * (last - first))
+    beside += steep * steep * (spread - half * half - half)
+    return _held_line(span, centre, mean, spread, steep, square, beside, free, least)
+
+
+def _part(
+    flat: list[float], counted: list[bool] | None, near: Line, slope: float, free: float, least: float
+) -> tuple[Line, float]:
+    """A line through what is near another one, and its slope."""
+    at = AT[-len(flat) :]
+    limit = CUT * near.noise
+    kept = [abs(one - near.level - slope * day) < limit for one, day in zip(flat, at, strict=True)]
+    if counted:
+        kept = list(map(and_, kept, counted))
+    days, some = list(compress(at, kept)), list(compress(flat, kept))
+    known = len(days)
+    if not known:
+        return near, slope
+    centre, mean = sum(days) / known, sum(some) / known
+    spread = max(sum(map(mul, days, days)) - known * centre * centre, 1e-9)
+    steep = (sum(map(mul, some, days)) - centre * mean * known) / spread
+    base = mean - steep * centre
+    rest = [one - base - steep * day if keep else 0.0 for one, day, keep in zip(flat, at, kept, strict=True)]
+    square, beside = sum(map(mul, rest, rest)), sum(map(mul, rest, rest[1:]))
+    return _held_line(known, centre, mean, spread, steep, square, beside, free, least)
+
+
+def _held_line(
+    known: float,
+    centre: float,
+    mean: float,
+    spread: float,
+    steep: float,
+    square: float,
+    beside: float,
+    free: float,
+    least: float,
+) -> tuple[Line, float]:
+    free_of = known - free
+    noise = sqrt(square / (free_of if free_of > 3 else 3.0)) * TRUNCATED if square > 0 else 0.0
+    like = KIN + 2 / known
+    if noise > least:
+        like += beside / square
+    else:
+        noise = least
+    kin = 0.0 if like < 0 else min(like, MOST_KIN)
+    error = sqrt((1 + kin) / (1 - kin) / spread)
+    slope = held(steep, noise * error, HELD_SLOPE)
+    return Line(mean - slope * centre, noise, kin, known, centre, error), slope
 
 
 def _variance(line: Line, days: int, in_season: int) -> float:

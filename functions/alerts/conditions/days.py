@@ -44,7 +44,7 @@ def usual(before: Floats, values: Floats) -> Expected:
     weeks = sums[:, SEASON:] - sums[:, :-SEASON]
     weeks = np.where(weeks > 0, weeks, anomaly.TINY)
     shares = before[:, SEASON - 1 :] / weeks
-    season = np.stack([_trimmed(shares[:, day - SEASON :: -SEASON][:, :WEEKS]) for day in range(SEASON)], axis=1)
+    season = _season(shares)
     lines = _lines(before, season, _growth(weeks), values == np.floor(values))
     in_season = min(WEEKS, (count - SEASON + 1) // SEASON)
     noise = lines.noise * np.sqrt(1 + anomaly.YOUNG / in_season)
@@ -72,10 +72,27 @@ def floors(expected: Floats, values: Floats) -> Floats:
     return np.where(share > 0, share, 1e-9)
 
 
-def _trimmed(shares: Floats) -> Floats:
-    count = shares.shape[1]
-    total: Floats = shares.sum(axis=1)
-    return (total - shares.min(axis=1) - shares.max(axis=1)).clip(0) / (count - 2) if count > 2 else total / count
+def _season(shares: Floats) -> Floats:
+    """What part of the week each of the next seven days is: of up to `WEEKS`, the mean without the least and the greatest."""
+    import numpy as np
+
+    rows, count = shares.shape
+    weeks = min(WEEKS, -(-count // SEASON))
+    padded = shares[:, -weeks * SEASON :]
+    missing = weeks * SEASON - padded.shape[1]
+    if missing:
+        padded = np.concatenate([np.full((rows, missing), np.nan), padded], axis=1)
+    by_day = padded.reshape(rows, weeks, SEASON)
+    found: Floats
+    if missing or weeks <= 2:
+        known = weeks - np.isnan(by_day).sum(axis=1)
+        total = np.nansum(by_day, axis=1)
+        inner = total - np.fmin.reduce(by_day, axis=1) - np.fmax.reduce(by_day, axis=1)
+        found = np.where(known > 2, inner / np.maximum(known - 2, 1), total / known).clip(0)
+    else:
+        inner = by_day.sum(axis=1) - by_day.min(axis=1) - by_day.max(axis=1)
+        found = inner.clip(0) / (weeks - 2)
+    return found
 
 
 def _median(rows: Floats) -> Floats:
@@ -97,6 +114,21 @@ def _medians(rows: Floats, counted: Flags) -> Floats:
     known, at = counted.sum(axis=1), np.arange(len(rows))
     last = np.maximum(known - 1, 0)
     return np.where(known > 0, (ranked[at, last // 2] + ranked[at, np.minimum(known // 2, last)]) / 2, 0.0)
+
+
+def _between_quarters(rows: Floats, counted: Flags) -> Floats:
+    """How far apart the quarters of what is counted of each row are; 0 of nothing."""
+    import numpy as np
+
+    if counted.all():
+        known = rows.shape[1]
+        ranked = np.partition(rows, (known // 4, 3 * known // 4), axis=1)
+        between: Floats = ranked[:, 3 * known // 4] - ranked[:, known // 4]
+        return between
+    ranked = np.sort(np.where(counted, rows, np.inf), axis=1)
+    some, at = counted.sum(axis=1), np.arange(len(rows))
+    low, high = ranked[at, some // 4], ranked[at, np.minimum(3 * some // 4, rows.shape[1] - 1)]
+    return np.where(some > 0, high - np.where(some > 0, low, 0.0), 0.0)
 
 
 def _held(slope: Floats, error: Floats, by: float) -> Floats:
@@ -121,52 +153,63 @@ def _lines(before: Floats, season: Floats, growth: Floats, is_count: Flags) -> L
 
     count = before.shape[1]
     span = min(anomaly.LEVEL, count - APART)
-    at = np.arange(-APART - span, -APART)
-    divisors = season[:, at % SEASON]
+    divisors = season[:, np.arange(-APART - span, -APART) % SEASON]
     counted = divisors >= SLIGHT
     flat = before[:, count - APART - span : count - APART] / np.where(counted, divisors, 1.0)
     grows = np.flatnonzero(growth)
     if len(grows):
-        flat[grows] *= np.exp(growth[grows, None] * -at)
+        flat[grows] *= np.exp(-growth[grows, None] * np.asarray(anomaly.AT[-span:]))
     newest = slice(-anomaly.FIRST_GUESS, None)
     middle = _medians(flat[:, newest], counted[:, newest])
     is_known = middle > 0
     middle = np.where(is_known, middle, 1.0)
     rare = 1 / np.sqrt(np.maximum(middle * season[:, 0], 1.0))
-    least = np.maximum(anomaly.LEAST_SHARE / 2, np.where(is_count, rare, 0.0))
-    off = flat / middle[:, None] - 1
-    noise = np.maximum(_medians(np.abs(off[:, newest]), counted[:, newest]) / MAD, least)
+    least = middle * np.maximum(anomaly.LEAST_SHARE / 2, np.where(is_count, rare, 0.0))
+    noise = np.maximum(_between_quarters(flat[:, newest], counted[:, newest]) / anomaly.QUARTERS, least)
     free = anomaly.FREE + (SEASON - 1) * span / count
-    lines = _fitted(off, counted, noise, free, least)
-    level = np.where(is_known, middle * lines.level, 0.0)
-    return lines._replace(level=level)
+    lines = _fitted(flat, counted, middle, noise, free, least)
+    return lines._replace(level=np.where(is_known, lines.level, 0.0), noise=lines.noise / middle)
 
 
-def _fitted(off: Floats, counted: Flags, noise: Floats, free: float, least: Floats) -> Lines:
+def _fitted(flat: Floats, counted: Flags, base: Floats, noise: Floats, free: float, least: Floats) -> Lines:
+    """A line through what is near the median, then through what is near that line."""
     import numpy as np
 
-    rows, span = off.shape
-    at = np.arange(-APART - span, -APART, dtype=np.float64)
-    base: Floats = np.zeros(rows)
-    slope: Floats = np.zeros(rows)
-    for _ in range(2):
-        kept = (np.abs(off - base[:, None] - slope[:, None] * at) < anomaly.CUT * noise[:, None]) & counted
-        weight = kept.astype(np.float64)
-        known = np.maximum(weight.sum(axis=1), 1.0)
-        near = off * weight
-        centre, mean = weight @ at / known, near.sum(axis=1) / known
-        spread = np.maximum(weight @ (at * at) - known * centre * centre, 1e-9)
-        steep = (near @ at - centre * mean * known) / spread
-        rest = (off - (mean - steep * centre)[:, None] - steep[:, None] * at) * weight
-        square = np.einsum("ij,ij->i", rest, rest)
-        noise = np.maximum(np.sqrt(square / np.maximum(known - free, 3.0)) * anomaly.TRUNCATED, least)
-        like = np.einsum("ij,ij->i", rest[:, 1:], rest[:, :-1]) / np.where(square > anomaly.TINY, square, 1.0)
-        like = np.where(square > anomaly.TINY, like, 0.0)
-        kin = (like + anomaly.KIN + 2 / known).clip(0.0, anomaly.MOST_KIN)
-        error = np.sqrt((1 + kin) / (1 - kin) / spread)
-        slope = _held(steep, noise * error, anomaly.HELD_SLOPE)
-        base = mean - slope * centre
-    return Lines(1 + base, noise, kin, known, centre, error)
+    kept = (np.abs(flat - base[:, None]) < anomaly.CUT * noise[:, None]) & counted
+    lines, slope = _through(flat, kept, free, least)
+    off = flat - lines.level[:, None]
+    at = np.flatnonzero(slope)
+    off[at] -= slope[at, None] * np.asarray(anomaly.AT[-flat.shape[1] :])
+    nearer = (np.abs(off) < anomaly.CUT * lines.noise[:, None]) & counted
+    at = np.flatnonzero((nearer != kept).any(axis=1))
+    if len(at):
+        again, _ = _through(flat[at], nearer[at], free, least[at])
+        for column, known in zip(lines, again, strict=True):
+            column[at] = known
+    return lines
+
+
+def _through(flat: Floats, kept: Flags, free: float, least: Floats) -> tuple[Lines, Floats]:
+    """A line through what is kept, and its slope."""
+    import numpy as np
+
+    at = np.asarray(anomaly.AT[-flat.shape[1] :])
+    weight = kept.astype(np.float64)
+    known = np.maximum(weight.sum(axis=1), 1.0)
+    near = flat * weight
+    centre, mean = weight @ at / known, near.sum(axis=1) / known
+    spread = np.maximum(weight @ (at * at) - known * centre * centre, 1e-9)
+    steep = (near @ at - centre * mean * known) / spread
+    rest = near - ((mean - steep * centre)[:, None] + steep[:, None] * at) * weight
+    square = np.einsum("ij,ij->i", rest, rest)
+    beside = np.einsum("ij,ij->i", rest[:, 1:], rest[:, :-1])
+    noise = np.sqrt(square / np.maximum(known - free, 3.0)) * anomaly.TRUNCATED
+    like = np.where(noise > least, beside / np.where(square > 0, square, 1.0), 0.0)
+    noise = np.maximum(noise, least)
+    kin = (like + anomaly.KIN + 2 / known).clip(0.0, anomaly.MOST_KIN)
+    error = np.sqrt((1 + kin) / (1 - kin) / spread)
+    slope = _held(steep, noise * error, anomaly.HELD_SLOPE)
+    return Lines(mean - slope * centre, noise, kin, known, centre, error), slope
 
 
 def _variance(lines: Lines, days: int, in_season: int) -> Floats:

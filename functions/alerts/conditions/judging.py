@@ -65,8 +65,8 @@ def judge_history(condition: Condition, series: Series) -> History:
             assert_never(condition)
 
 
-def judge_many(condition: Condition, many: Sequence[Series]) -> list[Verdict]:
-    """`judge` of each; the anomalies of days are worked out together."""
+def judge_many(condition: Condition, many: Sequence[Series]) -> Sequence[Verdict]:
+    """`judge` of each; the anomalies of days are worked out together, and told when they are looked at."""
     if isinstance(condition, Anomaly):
         from functions.alerts.conditions import batches
 
