@@ -104,7 +104,6 @@ def days_of(rule: AlertRule) -> int:
 def _look_at(rule: AlertRule, series: Series, connection: Connection, earlier: Series) -> Look:
     """`earlier` has the buckets before the newest one, which is of `series`: the same one, but for a day so far."""
     newest = judging.judge(rule.condition, series)
-    asked_at = connection.progress.last_success_at
 
     def verdicts(state: RuleState) -> tuple[Verdict, ...]:
         marked = {mark.bucket for mark in state.marks} if state.revision == rule.revision else set()
@@ -117,7 +116,7 @@ def _look_at(rule: AlertRule, series: Series, connection: Connection, earlier: S
             older = _judged(rule, earlier, newest, wanted)[-1:]
         else:
             older = _judged(rule, earlier, newest, wanted)
-        return (*older, missing.with_policy(newest, rule, series, asked_at))
+        return (*older, missing.with_policy(newest, rule, series, connection.progress))
 
     def seed(state: RuleState) -> tuple[Verdict, ...]:
         if state.marks and state.revision == rule.revision:

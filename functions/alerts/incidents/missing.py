@@ -17,42 +17,46 @@ from hedgerow.models import SyncProgress
 
 
 def as_known(condition: Condition, series: Series, progress: SyncProgress) -> Series:
-    """For `no_data`: the series up to when nothing is known to have come, not up to now.
+    """For `no_data`: the series up to when nothing is known to have come, not up to now."""
+    return replace(series, until=known_until(series, progress)) if isinstance(condition, NoData) else series
+
+
+def known_until(series: Series, progress: SyncProgress) -> int:
+    """Until when what is not there is known to be missing, in epoch seconds; never after the series' own end.
 
     A sync that has not asked knows nothing. Where PostHog held no newer event of any kind,
     all of them may be late: that is waited for as long as for any incomplete bucket, then
     believed.
     """
-    if not isinstance(condition, NoData) or progress.last_success_at is None:
-        return series
+    if progress.last_success_at is None:
+        return series.until
     known = progress.last_success_at.timestamp()
     if progress.newest_event_at is not None:
         patience = PATIENCE_OF_DAYS if series.seconds >= DAY else PATIENCE_OF_LESS
         known = min(known, max(progress.newest_event_at.timestamp(), known - patience))
-    return replace(series, until=min(series.until, int(known)))
+    return min(series.until, int(known))
 
 
-def missing_bucket(series: Series, asked_at: datetime | None) -> int | None:
-    """Begin of the newest bucket that should have a point and has none; None when nothing is missing.
+def missing_bucket(series: Series, progress: SyncProgress) -> int | None:
+    """Begin of the newest bucket that should have a point and has none; None when nothing is missing, or nobody asked.
 
     One that was measured and held too little to speak is silent, not missing.
     """
     measured = (*series.begins[-1:], *series.silent[-1:])
-    if not measured or asked_at is None:
+    if not measured or progress.last_success_at is None:
         return None
     newest = max(measured)
-    known_until = min(series.until, int(asked_at.timestamp()))
     # A local day may be an hour longer than it should be.
     slack = HOUR if series.seconds == DAY else 0
-    whole = (known_until - slack - newest) // series.seconds - 1
+    whole = (known_until(series, progress) - slack - newest) // series.seconds - 1
     return newest + whole * series.seconds if whole >= 1 else None
 
 
-def with_policy(verdict: Verdict, rule: AlertRule, series: Series, asked_at: datetime | None) -> Verdict:
+def with_policy(verdict: Verdict, rule: AlertRule, series: Series, progress: SyncProgress) -> Verdict:
     """The verdict, or what the policy says instead of it when the newest point is missing."""
     if rule.policy.no_data == "keep" or isinstance(rule.condition, NoData | NewValue | StaleFlag):
         return verdict
-    bucket = missing_bucket(series, asked_at)
+    bucket = missing_bucket(series, progress)
     if bucket is None:
         return verdict
     since = datetime.fromtimestamp(bucket, UTC)

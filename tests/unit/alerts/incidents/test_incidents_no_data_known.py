@@ -29,6 +29,10 @@ def at(hours: float) -> datetime:
     return BEGIN + timedelta(hours=hours)
 
 
+def asked_at(hours: float) -> SyncProgress:
+    return SyncProgress(last_success_at=at(hours))
+
+
 @pytest.mark.parametrize(
     ("until", "asked", "newest", "fires"),
     [
@@ -54,13 +58,28 @@ def test_other_conditions_see_the_series_as_it_is() -> None:
     ("until", "asked", "bucket"), [(9.9, 9.9, None), (10.1, 9.9, None), (10.1, 10.0, 9), (12.5, 12.5, 11)]
 )
 def test_a_bucket_is_missing_once_it_ended_and_a_sync_asked(until: float, asked: float, bucket: int | None) -> None:
-    found = missing.missing_bucket(series_of(9, until), at(asked))
+    found = missing.missing_bucket(series_of(9, until), asked_at(asked))
+    assert found == (START + bucket * HOUR if bucket is not None else None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "newest", "bucket"),
+    [
+        (14.0, 13.9, 12),  # Other events came, these did not.
+        (14.0, 9.9, None),  # Nothing newer came of any event: ingestion is late.
+        (14.0, 11.5, 10),
+        (22.0, 9.9, 9),  # Half a day later what has not come by then is missing.
+    ],
+)
+def test_what_may_be_late_is_not_missing(asked: float, newest: float, bucket: int | None) -> None:
+    progress = SyncProgress(last_success_at=at(asked), newest_event_at=at(newest))
+    found = missing.missing_bucket(series_of(9, asked), progress)
     assert found == (START + bucket * HOUR if bucket is not None else None)
 
 
 def test_nothing_is_missing_from_what_never_was() -> None:
-    assert missing.missing_bucket(series_of(0, 5), at(5)) is None
-    assert missing.missing_bucket(series_of(3, 9), None) is None
+    assert missing.missing_bucket(series_of(0, 5), asked_at(5)) is None
+    assert missing.missing_bucket(series_of(3, 9), SyncProgress()) is None
 
 
 @pytest.mark.parametrize(
@@ -75,7 +94,7 @@ def test_nothing_is_missing_from_what_never_was() -> None:
 )
 def test_a_silent_bucket_is_not_missing(points: int, silent: tuple[int, ...], bucket: int | None) -> None:
     series = replace(series_of(points, 9.1), silent=tuple(START + hour * HOUR for hour in silent))
-    found = missing.missing_bucket(series, at(9.1))
+    found = missing.missing_bucket(series, asked_at(9.1))
     assert found == (START + bucket * HOUR if bucket is not None else None)
 
 
@@ -93,6 +112,6 @@ def test_the_policy_decides(policy: str, state: str) -> None:
         updated_at=BEGIN,
     )
     verdict = Verdict("errored", "said", "as it was judged")
-    decided = missing.with_policy(verdict, rule, series_of(3, 9), at(9))
+    decided = missing.with_policy(verdict, rule, series_of(3, 9), asked_at(9))
     assert decided.state == state
     assert decided.recovered is (policy == "not_firing")
