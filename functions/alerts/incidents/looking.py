@@ -70,10 +70,11 @@ async def look(app: App, connection: Connection, rule: AlertRule, now: datetime)
         )
     if is_so_far(spec):
         over = await reading.read(app, connection, partial.whole_days(spec), days=days, now=now)
-        whole = {series.value: series for series in over}
+        whole = {series.value: missing.as_known(condition, series, connection.progress) for series in over}
         return [_look_at(rule, series, connection, whole.get(series.value, _none(series))) for series in found]
-    known = (missing.as_known(condition, series, connection.progress) for series in found)
-    return [_look_at(rule, series, connection, series) for series in known]
+    if grain_of(spec):  # What is of an instant was not asked of anybody.
+        found = [missing.as_known(condition, series, connection.progress) for series in found]
+    return [_look_at(rule, series, connection, series) for series in found]
 
 
 def steady(value: str | None, verdict: Verdict) -> Look:

@@ -7,8 +7,8 @@ only late, and late is not missing.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
+from functions.alerts.conditions import sentences
 from functions.alerts.conditions.kinds import Condition, NewValue, NoData, StaleFlag
 from functions.alerts.conditions.newest import PATIENCE_OF_DAYS, PATIENCE_OF_LESS
 from functions.alerts.conditions.series import DAY, HOUR, Series, Verdict
@@ -17,8 +17,15 @@ from hedgerow.models import SyncProgress
 
 
 def as_known(condition: Condition, series: Series, progress: SyncProgress) -> Series:
-    """For `no_data`: the series up to when nothing is known to have come, not up to now."""
-    return replace(series, until=known_until(series, progress)) if isinstance(condition, NoData) else series
+    """The series as of the newest sync: what was not asked for since comes no nearer to whole by waiting.
+
+    For `no_data` only up to when nothing is known to have come.
+    """
+    if progress.last_success_at is None:
+        return series
+    if isinstance(condition, NoData):
+        return replace(series, until=known_until(series, progress))
+    return replace(series, until=min(series.until, int(progress.last_success_at.timestamp())))
 
 
 def known_until(series: Series, progress: SyncProgress) -> int:
@@ -59,8 +66,7 @@ def with_policy(verdict: Verdict, rule: AlertRule, series: Series, progress: Syn
     bucket = missing_bucket(series, progress)
     if bucket is None:
         return verdict
-    since = datetime.fromtimestamp(bucket, UTC)
-    sentence = f"{series.name} has no point for {since:%Y-%m-%d %H:%M} UTC."
+    sentence = f"{series.name} has no point for {sentences.bucket_told(series, bucket)}."
     if rule.policy.no_data == "firing":
         return Verdict("firing", "no_data", sentence, bucket)
     return Verdict("not_firing", "no_data", f"{sentence} This rule takes that for well.", bucket, recovered=True)

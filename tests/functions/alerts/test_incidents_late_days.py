@@ -81,3 +81,32 @@ async def test_yesterday_is_waited_for(alerts: AlertStage) -> None:
     await alerts.points({TODAY - timedelta(days=1): 10.0})
     await alerts.evaluate()
     assert await alerts.incidents() == []
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["new", "judged before"])
+async def test_a_part_of_a_day_stays_a_part_until_a_sync_asks_again(alerts: AlertStage, is_new: bool) -> None:
+    """Synced once a day at ten past two, each day is a part at first, and whole a sync later."""
+    alerts.stage.clock.at = alerts.stage.clock.at.replace(hour=2, minute=10)
+    await alerts.points({TODAY - timedelta(days=1): 1000.0})
+    await alerts.rule(condition=Threshold(below=500))
+    if not is_new:
+        await alerts.evaluate()
+    await arrives_within(alerts, SLOW["20 h"])
+    for _ in range(3):
+        today = alerts.stage.clock().date()
+        whole = {today - timedelta(days=back): 1000.0 for back in (2, 3)}
+        await alerts.points({**whole, today - timedelta(days=1): 400.0, today: 20.0})
+        await alerts.evaluate()
+        for _ in range(24):
+            alerts.stage.clock.forward(timedelta(hours=1))
+            await ticking.tick(alerts.app)
+    assert await alerts.incidents() == []
+
+
+@pytest.mark.parametrize("minute", [10, 70])
+async def test_a_drop_is_told_when_each_day_is_asked_for_just_after_midnight(alerts: AlertStage, minute: int) -> None:
+    alerts.stage.clock.at = alerts.stage.clock.at.replace(hour=0, minute=0) + timedelta(minutes=minute)
+    await alerts.rule()
+    await alerts.evaluate()
+    await synced_days(alerts, 3, 24, 10.0)
+    assert (await alerts.incident()).since.date() == TODAY

@@ -49,9 +49,11 @@ def test_no_data_is_judged_by_what_is_known(until: float, asked: float, newest: 
     assert (judging.judge(condition, known).state == "firing") is fires
 
 
-def test_other_conditions_see_the_series_as_it_is() -> None:
+def test_other_conditions_see_the_series_as_of_the_newest_sync() -> None:
     series = series_of(8, 12)
-    assert missing.as_known(Threshold(below=1), series, SyncProgress(last_success_at=at(8))) is series
+    assert missing.as_known(Threshold(below=1), series, asked_at(8)) == replace(series, until=START + 8 * HOUR)
+    assert missing.as_known(Threshold(below=1), series, asked_at(13)) == series
+    assert missing.as_known(Threshold(below=1), series, SyncProgress()) is series
 
 
 @pytest.mark.parametrize(
