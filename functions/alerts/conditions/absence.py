@@ -23,13 +23,13 @@ def judge(condition: NoData, series: Series) -> Verdict:
     missed = max(0, (series.until - since + slack) // series.seconds - 1 - silent)
     fires = missed >= condition.buckets
     allowed = sentences.buckets(condition.buckets, series.seconds)
-    known = f"the last was {sentences.bucket(series, since)}" if last is not None else "there never was any"
+    known = f"the last was {sentences.bucket_told(series, since)}" if last is not None else "there never was any"
     return Verdict(
         "firing" if fires else "not_firing",
         "no_data" if fires else "has_data",
         f"{series.name}: {what} for {sentences.buckets(missed, series.seconds)}, {known}; {allowed} would be remarkable."
         if missed
-        else f"{series.name} has data up to {sentences.bucket(series, since)}.",
+        else f"{series.name} has data up to {sentences.bucket_told(series, since)}.",
         since + missed * series.seconds if missed else since,
         series.values[-1] if not missed else 0.0,
         score=float(missed),

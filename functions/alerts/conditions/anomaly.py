@@ -101,7 +101,7 @@ def usual(before: Sequence[float], value: float) -> Usual:
     if min(weeks) <= 0:
         weeks = [week if week > 0 else TINY for week in weeks]
     shares = list(map(truediv, before[SEASON - 1 :], weeks))
-    season = [_trimmed(shares[day::-SEASON]) for day in DAYS_BACK]
+    season = _season(shares)
     line = _line(before, season, _growth(weeks), is_count=value == int(value))
     in_season = min(WEEKS, (count - SEASON + 1) // SEASON)
     noise = line.noise * sqrt(1 + YOUNG / in_season)
@@ -124,13 +124,16 @@ def floor(expected: float, value: float) -> float:
     return share if share > 0 else 1e-9
 
 
-def _trimmed(shares: list[float]) -> float:
-    """The mean without the least and the greatest. Sorts what it is given."""
-    count = len(shares)
-    if count <= 2:
-        return sum(shares) / count
-    shares.sort()
-    return sum(shares[1:-1]) / (count - 2)
+def _season(shares: list[float]) -> list[float]:
+    """What part of the week each of the next seven days is: the mean of its last without the least and the greatest."""
+    by_day = [shares[day::-SEASON] for day in DAYS_BACK]
+    weeks = len(by_day[0])
+    if weeks > 2 and len(by_day[-1]) == weeks:
+        return [max(sum(day) - min(day) - max(day), 0.0) / (weeks - 2) for day in by_day]
+    return [
+        max(sum(day) - min(day) - max(day), 0.0) / (len(day) - 2) if len(day) > 2 else sum(day) / len(day)
+        for day in by_day
+    ]
 
 
 def _median(ranked: list[float]) -> float:

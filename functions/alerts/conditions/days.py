@@ -104,31 +104,24 @@ def _median(rows: Floats) -> Floats:
     return middle
 
 
-def _medians(rows: Floats, counted: Flags) -> Floats:
-    """Of what is counted of each row; 0 of nothing."""
+def _middles(rows: Floats, counted: Flags | None) -> tuple[Floats, Floats]:
+    """The median of what is counted of each row, and how far apart its quarters are; 0 of nothing."""
     import numpy as np
 
-    if counted.all():
-        return _median(rows)
-    ranked = np.sort(np.where(counted, rows, np.inf), axis=1)
-    known, at = counted.sum(axis=1), np.arange(len(rows))
-    last = np.maximum(known - 1, 0)
-    return np.where(known > 0, (ranked[at, last // 2] + ranked[at, np.minimum(known // 2, last)]) / 2, 0.0)
-
-
-def _between_quarters(rows: Floats, counted: Flags) -> Floats:
-    """How far apart the quarters of what is counted of each row are; 0 of nothing."""
-    import numpy as np
-
-    if counted.all():
+    if counted is None:
         known = rows.shape[1]
-        ranked = np.partition(rows, (known // 4, 3 * known // 4), axis=1)
-        between: Floats = ranked[:, 3 * known // 4] - ranked[:, known // 4]
-        return between
+        places = (known // 4, (known - 1) // 2, known // 2, 3 * known // 4)
+        ranked = np.partition(rows, places, axis=1)
+        low, under, over, high = (ranked[:, place] for place in places)
+        return (under + over) / 2, high - low
     ranked = np.sort(np.where(counted, rows, np.inf), axis=1)
     some, at = counted.sum(axis=1), np.arange(len(rows))
-    low, high = ranked[at, some // 4], ranked[at, np.minimum(3 * some // 4, rows.shape[1] - 1)]
-    return np.where(some > 0, high - np.where(some > 0, low, 0.0), 0.0)
+    has_any, last = some > 0, np.maximum(some - 1, 0)
+    low, under, over, high = (
+        np.where(has_any, ranked[at, np.minimum(place, last)], 0.0)
+        for place in (some // 4, last // 2, some // 2, 3 * some // 4)
+    )
+    return (under + over) / 2, high - low
 
 
 def _held(slope: Floats, error: Floats, by: float) -> Floats:
@@ -153,34 +146,44 @@ def _lines(before: Floats, season: Floats, growth: Floats, is_count: Flags) -> L
 
     count = before.shape[1]
     span = min(anomaly.LEVEL, count - APART)
-    divisors = season[:, np.arange(-APART - span, -APART) % SEASON]
-    counted = divisors >= SLIGHT
-    flat = before[:, count - APART - span : count - APART] / np.where(counted, divisors, 1.0)
+    weekdays = np.arange(-APART - span, -APART) % SEASON
+    flat = before[:, count - APART - span : count - APART]
+    counted = None
+    if (season >= SLIGHT).all():
+        flat = flat * (1 / season)[:, weekdays]
+    else:
+        divisors = season[:, weekdays]
+        counted = divisors >= SLIGHT
+        flat = flat / np.where(counted, divisors, 1.0)
     grows = np.flatnonzero(growth)
     if len(grows):
         flat[grows] *= np.exp(-growth[grows, None] * np.asarray(anomaly.AT[-span:]))
     newest = slice(-anomaly.FIRST_GUESS, None)
-    middle = _medians(flat[:, newest], counted[:, newest])
+    middle, apart = _middles(flat[:, newest], None if counted is None else counted[:, newest])
     is_known = middle > 0
     middle = np.where(is_known, middle, 1.0)
     rare = 1 / np.sqrt(np.maximum(middle * season[:, 0], 1.0))
     least = middle * np.maximum(anomaly.LEAST_SHARE / 2, np.where(is_count, rare, 0.0))
-    noise = np.maximum(_between_quarters(flat[:, newest], counted[:, newest]) / anomaly.QUARTERS, least)
+    noise = np.maximum(apart / anomaly.QUARTERS, least)
     free = anomaly.FREE + (SEASON - 1) * span / count
     lines = _fitted(flat, counted, middle, noise, free, least)
     return lines._replace(level=np.where(is_known, lines.level, 0.0), noise=lines.noise / middle)
 
 
-def _fitted(flat: Floats, counted: Flags, base: Floats, noise: Floats, free: float, least: Floats) -> Lines:
+def _fitted(flat: Floats, counted: Flags | None, base: Floats, noise: Floats, free: float, least: Floats) -> Lines:
     """A line through what is near the median, then through what is near that line."""
     import numpy as np
 
-    kept = (np.abs(flat - base[:, None]) < anomaly.CUT * noise[:, None]) & counted
+    kept = np.abs(flat - base[:, None]) < anomaly.CUT * noise[:, None]
+    if counted is not None:
+        kept &= counted
     lines, slope = _through(flat, kept, free, least)
     off = flat - lines.level[:, None]
     at = np.flatnonzero(slope)
     off[at] -= slope[at, None] * np.asarray(anomaly.AT[-flat.shape[1] :])
-    nearer = (np.abs(off) < anomaly.CUT * lines.noise[:, None]) & counted
+    nearer = np.abs(off) < anomaly.CUT * lines.noise[:, None]
+    if counted is not None:
+        nearer &= counted
     at = np.flatnonzero((nearer != kept).any(axis=1))
     if len(at):
         again, _ = _through(flat[at], nearer[at], free, least[at])

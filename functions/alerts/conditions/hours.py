@@ -32,7 +32,7 @@ LASTING_HOURS = (2, 4, 8, 12, 16)
 BAR, YOUNG = 5.0, 3.0
 """Standard deviations that are unusual, and by how many parts more on the first day whose noise is known."""
 TAMED, TAMED_AT = 1.2, 0.86
-"""What is looked at every hour must not call for what happens in any week: it takes so much more than one day in seven passes."""
+"""It takes so many times what one day in seven passes, as what happens in any week is no news."""
 TOUCH = 2.0
 """What lasts is only asked about when its newest bucket is so many standard deviations off."""
 NOISE_DAYS = 28
@@ -71,7 +71,7 @@ def usual(values: Floats, there: Flags, grain: int, *, only_last: bool = False) 
     a_day, count = max(1, round(DAY / grain)), len(values)
     shift = _shift(values[: 7 * a_day])
     rows = -(-count // a_day)
-    span = max(14, -(-_an_hour(a_day) * (LEVEL_HOURS + APART_HOURS) // a_day))
+    span = max(14, -(-max(1, a_day // 24) * (LEVEL_HOURS + APART_HOURS) // a_day))
     dropped = max(0, rows - (shapes.WEEK * (WEEKS + 1) + NOISE_DAYS + span + 2)) if only_last else 0
     moved = np.zeros((rows - dropped) * a_day)
     moved[: count - dropped * a_day] = values[dropped * a_day :] + shift
@@ -108,17 +108,13 @@ def _shift(early: Floats) -> float:
     return 2 * (float(np.max(early)) - lowest) + abs(lowest) + 0.5 if lowest < 0 else 0.0
 
 
-def _an_hour(a_day: int) -> int:
-    return max(1, a_day // 24)
-
-
 def _known(table: Floats, marks: Flags, first: int) -> Known:
     """Shape and level of each day from `first` on."""
     import numpy as np
 
     count, a_day = table.shape
     shape = shapes.known(table, first)
-    an_hour = _an_hour(a_day)
+    an_hour = max(1, a_day // 24)
     lags = (APART_HOURS + 1 + np.arange(LEVEL_HOURS)) * an_hour
     span = -(-int(lags[-1]) // a_day)
     at_once = max(1, 2_000_000 // (LEVEL_HOURS * a_day))
@@ -228,7 +224,7 @@ def _judged(table: Floats, marks: Flags, known: Known, some: Instants, dropped: 
 
 def _sums(a_day: int) -> list[int]:
     """How many buckets are summed up, beginning with one."""
-    an_hour = _an_hour(a_day)
+    an_hour = max(1, a_day // 24)
     return [1, *(an_hour * hours for hours in (1, *LASTING_HOURS) if 1 < an_hour * hours <= a_day)]
 
 

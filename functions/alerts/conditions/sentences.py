@@ -60,6 +60,15 @@ def bucket(series: Series, begin: int) -> str:
     return f"{local:%Y-%m-%d}" if series.seconds >= DAY else f"{local:%Y-%m-%d %H:%M}"
 
 
+def bucket_told(series: Series, begin: int) -> str:
+    """One bucket, as messages say instants: `Thu 12 Mar`, `Thu 12 Mar, 14:00`; with its year where that is another one."""
+    zone = UTC if series.zone == "UTC" else ZoneInfo(series.zone)
+    local = datetime.fromtimestamp(begin, zone)
+    is_of_this_year = local.year == datetime.fromtimestamp(series.until, zone).year
+    day = f"{local:%a} {local.day} {local:%b}" + ("" if is_of_this_year else f" {local.year}")
+    return day if series.seconds >= DAY else f"{day}, {local:%H:%M}"
+
+
 def buckets(count: int, seconds: int) -> str:
     """So many buckets of a grain: `3 days`, `1 hour`, `12 × 5 min`."""
     for size, word in ((DAY, "day"), (HOUR, "hour")):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bench.alert_generator import generate
 from functions.alerts.conditions import judging
+from functions.alerts.conditions.batches import Verdicts
 from functions.alerts.conditions.kinds import Anomaly, Change, Condition, NoData, Threshold
 from functions.alerts.conditions.series import DAY, HOUR, Series
 
@@ -87,6 +88,17 @@ def test_together_says_what_one_by_one_says(many: list[Series], condition: Condi
         assert (verdict.score is None) == (alone.score is None)
         assert (verdict.score or 0) == pytest.approx(alone.score or 0, rel=1e-6, abs=1e-9)
         assert verdict.sentence == alone.sentence
+
+
+def test_together_names_those_that_fire() -> None:
+    days = [one.series for one in map(generate, range(40)) if one.series.seconds == DAY]
+    many = [as_of(series, place) for series in days for place in range(30, len(series.begins), 9)]
+    together = judging.judge_many(Anomaly(), many)
+    fires = [number for number, verdict in enumerate(together) if verdict.state == "firing"]
+    assert isinstance(together, Verdicts)
+    assert together.firing == fires
+    assert len(fires) > 5
+    assert [verdict.sentence for verdict in together[-3:]] == [one.sentence for one in list(together)[-3:]]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 3, 12])

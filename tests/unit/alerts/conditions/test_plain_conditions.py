@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from functions.alerts.conditions import flags, judging
+from functions.alerts.conditions import flags, judging, sentences
 from functions.alerts.conditions import values as new_values
 from functions.alerts.conditions.kinds import Anomaly, Change, NewValue, NoData, StaleFlag, Threshold
 from functions.alerts.conditions.series import DAY, HOUR, Series
@@ -119,7 +119,7 @@ def test_nothing_at_all_is_said() -> None:
 def test_no_data_counts_missing_and_empty_buckets_but_not_silent_ones() -> None:
     series = series_of(5, 5, 0, 0)
     assert judging.judge(NoData(buckets=2), series).sentence.startswith(
-        "Failure rate: nothing for 2 days, the last was 2024-12-31"
+        "Failure rate: nothing for 2 days, the last was Tue 31 Dec 2024"
     )
     assert judging.judge(NoData(buckets=2, zero_is_none=False), series).recovered
     gone = replace(series_of(5, 5), until=MONDAY + 4 * DAY)
@@ -181,3 +181,10 @@ def test_instants_are_in_words_of_the_zone() -> None:
     hours = [begin - number * HOUR for number in range(20, -1, -1)]
     series = Series("x", HOUR, hours, [0.0] * 21, begin + HOUR, zone="Europe/Berlin")
     assert "there never was any" in judging.judge(NoData(), series).sentence
+
+
+def test_a_bucket_is_said_as_messages_say_instants() -> None:
+    days = series_of(5, 5, 0)
+    assert sentences.bucket_told(days, MONDAY + 2 * DAY) == "Wed 1 Jan"
+    hours = replace(days, seconds=3_600, zone="Europe/Berlin", until=MONDAY + DAY)
+    assert sentences.bucket_told(hours, MONDAY + 13 * 3_600) == "Mon 30 Dec, 14:00"
