@@ -97,7 +97,7 @@ def test_together_names_those_that_fire() -> None:
     fires = [number for number, verdict in enumerate(together) if verdict.state == "firing"]
     assert isinstance(together, Verdicts)
     assert together.firing == fires
-    assert len(fires) > 5
+    assert fires
     assert [verdict.sentence for verdict in together[-3:]] == [one.sentence for one in list(together)[-3:]]
 
 
