@@ -6,6 +6,7 @@ goes on from there.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable
 
@@ -58,11 +59,23 @@ async def tick(app: App) -> dict[str, int]:
 
 
 async def _bounded(part: Awaitable[dict[str, int]]) -> dict[str, int]:
-    try:
-        return await part
-    except HedgerowError as error:
-        log().warning("alerts.tick_unfinished", code=error.code, detail=error.detail)
+    done, failure = await _kept_apart(part)
+    if failure is not None:
+        log().warning("alerts.tick_unfinished", **failure)
         return {"unfinished": 1}
+    return done
+
+
+async def _kept_apart(work: Awaitable[dict[str, int]]) -> tuple[dict[str, int], dict[str, str] | None]:
+    """What the work counted, or how it failed. In a task of its own, so that not even a bug in it stops what follows."""
+    (outcome,) = await asyncio.gather(work, return_exceptions=True)
+    if isinstance(outcome, HedgerowError):
+        return {}, {"code": outcome.code, "detail": outcome.detail}
+    if isinstance(outcome, Exception):
+        return {}, {"code": type(outcome).__name__, "detail": str(outcome)[:300]}
+    if isinstance(outcome, BaseException):
+        raise outcome  # The process is to end.
+    return outcome, None
 
 
 async def _due(app: App) -> dict[str, int]:
@@ -87,11 +100,11 @@ async def _due(app: App) -> dict[str, int]:
 
 async def _judged(app: App, connection: Connection, only: set[str]) -> dict[str, int]:
     """Judge these rules; an error of one connection is told and does not stop the others."""
-    try:
-        return await evaluating.evaluate_connection(app, connection, only)
-    except HedgerowError as error:
-        log().warning("alerts.unjudged", connection_id=connection.id, code=error.code, detail=error.detail)
+    done, failure = await _kept_apart(evaluating.evaluate_connection(app, connection, only))
+    if failure is not None:
+        log().warning("alerts.unjudged", connection_id=connection.id, **failure)
         return {"failed": 1}
+    return done
 
 
 async def _troubled(app: App) -> dict[str, int]:

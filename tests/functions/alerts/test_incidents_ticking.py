@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 import pytest
 
@@ -13,19 +15,31 @@ from functions.alerts.incidents import acting, retiring, ticking
 from functions.alerts.notifying.gathering import thread_id
 from functions.alerts.records import Incident, Notification, RuleState, Thread
 from functions.alerts.spec import BacklogSeries, Policy
-from hedgerow import activity
+from hedgerow import activity, months
 from hedgerow.deliveries import Delivery, hour_of
-from hedgerow.ports import Add, Delete, Where
-from hedgerow.records import new_id
+from hedgerow.models import MetricMonth
+from hedgerow.ports import Add, Delete, Page, Swap, Where
+from hedgerow.records import Record, new_id
 from tests.crash import CountingStore, Ledger
-from tests.functions.alerts.incident_stage import YESTERDAY, AlertStage, alert_stage
+from tests.functions.alerts.incident_stage import YESTERDAY, AlertStage, alert_stage, at
 from tests.stage import staged
+
+R = TypeVar("R", bound=Record)
 
 
 @pytest.fixture
 async def alerts() -> AsyncIterator[AlertStage]:
     async with staged() as stage:
         yield await alert_stage(stage)
+
+
+class BrokenStates(CountingStore):
+    """Rule states cannot be found, for a reason nobody thought of."""
+
+    async def find(self, kind: type[R], *where: Where, limit: int = 100, cursor: str | None = None) -> Page[R]:
+        if issubclass(kind, RuleState):
+            raise ZeroDivisionError
+        return await super().find(kind, *where, limit=limit, cursor=cursor)
 
 
 async def waiting_delivery(alerts: AlertStage) -> Delivery:
@@ -155,3 +169,36 @@ async def test_what_is_too_old_goes_and_what_is_open_stays(alerts: AlertStage) -
     assert await alerts.stage.store.count(Thread, mine) == 0
     assert await alerts.stage.store.count(RuleState, mine) == 1
     assert await alerts.stage.store.count(Notification, mine) == 1, "the resolution was told just now"
+
+
+async def test_a_tenant_whose_records_are_broken_stops_nobody_else(alerts: AlertStage) -> None:
+    """What no error of Hedgerow's says: the month of one connection cannot be read at all."""
+    other = await alert_stage(alerts.stage)
+    for each in (alerts, other):
+        await each.rule(snoozed_until=at(alerts.stage, minutes=30))
+        await each.points({YESTERDAY: 20})
+        await each.evaluate()
+    first = (await alerts.stage.store.find(RuleState, Where("due_at", ">", alerts.stage.clock()), limit=1)).items[0]
+    broken, sound = (alerts, other) if first.connection_id == alerts.connection_id else (other, alerts)
+    id = months.record_id(broken.connection_id, f"{YESTERDAY:%Y-%m}")
+    held = await alerts.stage.store.get(MetricMonth, id)
+    assert held is not None
+    await alerts.stage.store.commit(Swap(held.model_copy(update={"packed": b"no month"})))
+    with pytest.raises(zlib.error):
+        await broken.evaluate()
+    alerts.stage.clock.forward(timedelta(minutes=31))
+    done = await ticking.tick(alerts.app)
+    assert (done["failed"], done.get("unfinished")) == (1, None)
+    assert (await sound.incident()).state == "open"
+    assert await broken.incidents() == []
+
+
+async def test_notifications_are_swept_though_every_other_part_fails(alerts: AlertStage) -> None:
+    await alerts.rule()
+    await alerts.points({YESTERDAY: 20})
+    await alerts.evaluate()
+    before = await alerts.announced()
+    alerts.stage.clock.forward(timedelta(minutes=20))
+    done = await ticking.tick(replace(alerts.app, store=BrokenStates(alerts.stage.store, Ledger())))
+    assert done["unfinished"] >= 1
+    assert len(await alerts.announced()) > len(before)
