@@ -123,7 +123,8 @@ def _words(condition: Condition) -> str:
         case Change():
             return _change_words(condition)
         case Anomaly():
-            return f"sensitivity {_sensitivity(condition):g}"
+            default = "" if condition.sensitivity else ", the default"
+            return f"bar of {_sensitivity(condition):g} MADs{default}"
         case NoData():
             return f"nothing for {condition.buckets} bucket{'' if condition.buckets == 1 else 's'}"
         case NewValue() | StaleFlag():
