@@ -133,7 +133,7 @@ def _peak(history: Judged, incident: PastIncident) -> str:
     if incident.peak is None or incident.peak_at == incident.begin or isinstance(history.condition, NoData | NewValue):
         return ""
     at = bucket_of(incident.peak_at, history.series)
-    return f" The peak, {shown(incident.peak)}, was {at}."
+    return f" Farthest outside: {shown(incident.peak)}, at {at}."
 
 
 def _last_second(history: Judged, begin: int) -> int:

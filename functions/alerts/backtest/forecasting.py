@@ -58,7 +58,7 @@ def forecast(report: Report, *, useful: int = 0, useless: int = 0) -> Forecast:
         said.append(_expected(rate, judged, is_estimate=false.is_estimate))
     elif judged and false.firings is not None:
         false = _False(None, "not known, as less than two weeks were judged")
-        said.append("too short a time to say how many false alarms to expect")
+        said.append(f"{_length(judged)} judged are too few to say how many false alarms to expect")
     said.append(_seen(report, report.scored))
     words = "; ".join(part for part in said if part)
     expected = None if rate is None else round(rate, 2)

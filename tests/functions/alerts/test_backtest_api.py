@@ -68,7 +68,7 @@ async def test_points_are_tried_without_any_connection(stage: Stage) -> None:
     assert (only["peak"], only["reason"], only["told_at"]) == (9, "above_threshold", "2026-01-03T03:00:00Z")
     assert "9" in only["sentence"]
     assert told["labels"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "median_delay": 3_600.0}
-    assert told["forecast"]["words"].startswith("1 firing in 4 days; too short a time to say")
+    assert told["forecast"]["words"].startswith("1 firing in 4 days; 4 days judged are too few to say")
     assert told["nearby"] is None
 
 

@@ -117,7 +117,7 @@ def test_no_rate_is_made_of_less_than_two_weeks() -> None:
     series = Series("few", HOUR, [FIRST + hour * HOUR for hour in range(9)], [1] * 7 + [9, 1], FIRST + 9 * HOUR)
     told = forecast(backtest(Threshold(above=5), Policy(), series))
     assert told.expected_false_a_month is None
-    assert told.words.startswith("1 firing in 9 h; too short a time to say how many false alarms to expect;")
+    assert told.words.startswith("1 firing in 9 h; 9 h judged are too few to say how many false alarms to expect;")
     assert told.basis == "not known, as less than two weeks were judged"
     late = replace(QUIET, judged=13 * 24)
     assert forecast(late).expected_false_a_month is None, "two months of warm-up are not judged"

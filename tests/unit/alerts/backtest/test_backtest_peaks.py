@@ -30,14 +30,14 @@ def test_the_peak_is_the_farthest_number_and_the_sentence_tells_it(condition: Co
     (incident,) = [each for each in report.incidents if each.begin == FIRST + BEGIN * HOUR]
     assert incident.peak == 0.23811
     assert incident.peak_at == FIRST + (BEGIN + 1) * HOUR
-    assert incident.sentence.endswith(" The peak, 0.2381, was 2026-01-31 06:00.")
+    assert incident.sentence.endswith(" Farthest outside: 0.2381, at 2026-01-31 06:00.")
 
 
 def test_where_the_first_number_is_the_farthest_nothing_is_added() -> None:
     report = backtest(Threshold(above=0.17), Policy(), rising((0.3, 0.2)))
     (incident,) = report.incidents
     assert (incident.peak, incident.peak_at) == (0.3, incident.begin)
-    assert "peak" not in incident.sentence
+    assert "Farthest" not in incident.sentence
 
 
 def test_a_drop_has_its_lowest_number_for_a_peak() -> None:
