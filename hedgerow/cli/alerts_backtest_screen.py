@@ -23,7 +23,9 @@ def show(shown: Shown) -> None:
 
 
 def _report(report: Shown) -> None:
-    name = report["name"] if report["value"] is None else f"{report['name']}, {report['value']}"
+    name, value = report["name"], report["value"]
+    if value is not None and not name.endswith(f"= {value}"):
+        name = f"{name}, {value}"
     length = _length(report["grain"])
     screen.say(
         f"{name}: {screen.counted(report['buckets'], 'bucket')}, one every {length}, {report['judged']:,} judged"
@@ -42,9 +44,9 @@ def _report(report: Shown) -> None:
     basis, is_estimate = report["forecast"]["basis"], report["forecast"]["is_estimate"]
     screen.say(f"{basis[:1].upper()}{basis[1:]}." if is_estimate else f"False alarms: {basis}.")
     if (scores := report.get("labels")) is not None:
-        screen.say(f"Against the labels: {_scores(scores)}")
+        screen.say(f"Against the labels: {_scores(scores, report['grain'])}")
     if (nearby := report.get("nearby")) is not None:
-        _nearby(nearby)
+        _nearby(nearby, is_bar=report["condition"]["kind"] == "anomaly")
 
 
 def _incidents(report: Shown, incidents: list[Shown]) -> None:
@@ -54,15 +56,16 @@ def _incidents(report: Shown, incidents: list[Shown]) -> None:
     for each in incidents[:MOST_INCIDENTS]:
         seconds = _seconds(each["from"], each["to"]) + report["grain"]
         peak = "" if each["peak"] is None else f"{each['peak']:,.4g}"
-        still = ", still open" if each["is_open"] else ""
-        why = f"{each['sentence'].removeprefix(name) or each['reason']}{still}"
+        sentence = each["sentence"].removeprefix(name)
+        still = " Still open." if sentence.endswith(".") else ", still open"
+        why = f"{sentence or each['reason']}{still if each['is_open'] else ''}"
         screen.row(made, screen.instant(each["from"]), screen.instant(each["to"]), _length(seconds), peak, why)
     screen.show(made)
     if (more := len(incidents) - MOST_INCIDENTS) > 0:
         screen.say(f"… and {more:,} more; --json has all.")
 
 
-def _nearby(nearby: Shown) -> None:
+def _nearby(nearby: Shown, *, is_bar: bool) -> None:
     settings, chosen = nearby["settings"], nearby["chosen"]
     has_labels = settings[0]["labels"] is not None
     false_said = "doubtful a month" if settings[0]["is_estimate"] else "false a month"
@@ -79,12 +82,17 @@ def _nearby(nearby: Shown) -> None:
         screen.row(made, each["words"], *cells, mark)
     screen.say("")
     screen.show(made)
+    if is_bar:
+        screen.say("The bar is `sensitivity`, in MADs: higher is calmer.")
     screen.say(f"→ {nearby['why']}")
 
 
-def _scores(scores: Shown) -> str:
+def _scores(scores: Shown, grain: int) -> str:
     delay = scores["median_delay"]
-    seen = "" if delay is None else f", found after {_length(delay)} (median)"
+    seen = ""
+    if delay is not None:
+        length = _length(grain)
+        seen = f"; the first firing bucket begins {_length(delay)} after a label does (median), and is told of when it ends, {length} later"
     return f"precision {scores['precision']:.2f}, recall {scores['recall']:.2f}, F1 {scores['f1']:.2f}{seen}."
 
 

@@ -11,8 +11,10 @@ import io
 import itertools
 import json
 import math
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -23,6 +25,7 @@ from functions.alerts.conditions.series import DAY, HOUR, Series
 from hedgerow.errors import InvalidError
 
 COLUMNS = ("timestamp", "value")
+STANDARD_INPUT = Path("-")
 MOST_BYTES = 128 * 1024 * 1024
 MOST_ROWS = 1_000_000
 MOST_LABELS = 1_000
@@ -56,13 +59,13 @@ class Label(NamedTuple):
     to: int
 
 
-def read_column(path: Path) -> Column:
-    """The file's rows, whatever the values are; `InvalidError` names the line that cannot be read."""
+def read_column(path: Path, columns: tuple[str, str] = COLUMNS) -> Column:
+    """The rows, whatever the values are, of the columns with these names; `InvalidError` names the line that cannot be read."""
     rows = _rows(path)
     header = next(rows, None)
     if header is None:
-        raise _invalid(path, "is empty", 'The first line is "timestamp,value", then one row a line.')
-    place = _places(path, header.cells)
+        raise _invalid(path, "is empty", f'The first line is "{",".join(columns)}", then one row a line.')
+    place = _places(path, header.cells, columns)
     found: list[tuple[int, str, int]] = []
     for row in rows:
         if not any(row.cells):
@@ -82,7 +85,7 @@ def read_column(path: Path) -> Column:
         remarks.append(f"Rows were put in order of time; line {late[0]} is the first that was not.")
         found.sort(key=lambda each: each[0])
     instants, cells, lines = zip(*found, strict=True)
-    return Column(path.name, instants, cells, lines, tuple(remarks))
+    return Column(_name(path), instants, cells, lines, tuple(remarks))
 
 
 def series_of(column: Column) -> tuple[Series, tuple[str, ...]]:
@@ -144,7 +147,7 @@ def read_labels(path: Path) -> tuple[Label, ...]:
         raise _invalid(path, "is not JSON", 'Labels are a list, such as [["2026-03-12", "2026-03-13"]].') from None
     if not isinstance(listed, list):
         raise _invalid(path, "is no list", 'Labels are a list, such as [["2026-03-12", "2026-03-13"]].')
-    return labels_of(listed, path.name)
+    return labels_of(listed, _name(path))
 
 
 def labels_of(listed: Sequence[object], name: str = "labels") -> tuple[Label, ...]:
@@ -192,9 +195,11 @@ def _rows(path: Path) -> Iterator[_Row]:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > MOST_BYTES:
+        with nullcontext(sys.stdin.buffer) if path == STANDARD_INPUT else path.open("rb") as opened:
+            read = opened.read(MOST_BYTES + 1)
+        if len(read) > MOST_BYTES:
             raise _invalid(path, f"is larger than {MOST_BYTES // 2**20} MB", "Cut it to the time that matters.")
-        return path.read_text(encoding="utf-8-sig")
+        return read.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise _invalid(path, "is not UTF-8 text", "Save it as UTF-8.") from None
     except (OSError, ValueError) as error:
@@ -202,17 +207,18 @@ def _text(path: Path) -> str:
         raise _invalid(path, f"cannot be read: {why}", "Check the path.") from None
 
 
-def _places(path: Path, header: list[str]) -> tuple[int, int]:
+def _places(path: Path, header: list[str], columns: tuple[str, str]) -> tuple[int, int]:
     names = [name.strip().lower() for name in header]
-    missing = [name for name in COLUMNS if name not in names]
+    wanted = [name.strip().lower() for name in columns]
+    missing = [column for column, name in zip(columns, wanted, strict=True) if name not in names]
     if missing:
         said = f"has no column {' and no '.join(map(repr, missing))}, but {_listed(header)}"
-        raise _invalid(path, said, 'Name the columns "timestamp" and "value" in the first line, parted by a comma.')
-    return names.index("timestamp"), names.index("value")
+        raise _invalid(path, said, "Say which they are: --time-column NAME --value-column NAME.")
+    return names.index(wanted[0]), names.index(wanted[1])
 
 
 def _instant(path: Path, cell: str, line: int) -> int:
-    return instant_of(cell, f"{path.name}: line {line}")
+    return instant_of(cell, f"{_name(path)}: line {line}")
 
 
 def _value(name: str, cell: str, line: int) -> float:
@@ -262,7 +268,11 @@ def _too_short(name: str, points: int) -> InvalidError:
 
 
 def _invalid(path: Path, what: str, hint: str) -> InvalidError:
-    return InvalidError(f"{path.name} {what}.", code="unreadable_file", hint=hint)
+    return InvalidError(f"{_name(path)} {what}.", code="unreadable_file", hint=hint)
+
+
+def _name(path: Path) -> str:
+    return "Standard input" if path == STANDARD_INPUT else path.name
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from functions.alerts.backtest.files import Column, Label, instant_of, numbered, read_column, series_of
+from functions.alerts.backtest.files import COLUMNS, Column, Label, instant_of, numbered, read_column, series_of
 from functions.alerts.backtest.trying import Tried, tried
 from functions.alerts.conditions.kinds import Condition, NewValue
 from functions.alerts.conditions.series import DAY
@@ -26,9 +26,13 @@ def try_file(
     begin: int | None = None,
     to: int | None = None,
     settings: int = 0,
+    columns: tuple[str, str] = COLUMNS,
 ) -> Tried:
-    """Try a condition and policy on the `timestamp,value` rows of a file; `InvalidError` says what is wrong with it."""
-    column = read_column(path)
+    """Try a condition and policy on the rows of a file, `-` for standard input; `InvalidError` says what is wrong with it.
+
+    `columns` are the names of those with the times and the values.
+    """
+    column = read_column(path, columns)
     seen = None
     if isinstance(condition, NewValue):
         seen = values_of(column)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from functions.alerts.conditions.kinds import Anomaly, Change, Condition, NewValue, NoData, Threshold
 from functions.alerts.spec import Policy
@@ -27,13 +27,18 @@ F = TypeVar("F", bound=BaseModel)
 _NOTHING = frozenset({"", "none", "null"})
 
 
-def wished(kind: str, pairs: Sequence[str]) -> tuple[Condition, Policy]:
-    """The condition of this kind and the policy, with what `key=value` pairs set of either."""
+def wished(
+    kind: str, pairs: Sequence[str], own: Condition | None = None, own_policy: Policy | None = None
+) -> tuple[Condition, Policy]:
+    """The condition of this kind and the policy, with what `key=value` pairs set of either.
+
+    What they do not set is that of `own`, where it is of this kind, and of `own_policy`; else the default.
+    """
     if kind not in KINDS:
         raise InvalidError(f"{kind!r} is no kind of condition.", hint=f"The kinds are {', '.join(KINDS)}.")
     keys = condition_keys(kind)
-    condition: dict[str, str | None] = {}
-    policy: dict[str, str | None] = {}
+    condition: dict[str, object] = {}
+    policy: dict[str, object] = {}
     for pair in pairs:
         key, is_pair, text = pair.partition("=")
         key = key.strip()
@@ -46,13 +51,30 @@ def wished(kind: str, pairs: Sequence[str]) -> tuple[Condition, Policy]:
             raise InvalidError(f"--set names {key} twice.", hint="Give each key once.")
         part[key] = None if text.strip().lower() in _NOTHING else text.strip()
     if "fire_after" in policy and "out_of" not in policy:
-        policy["out_of"] = policy["fire_after"]
-    return _valid(KINDS[kind], condition), _valid(Policy, policy)
+        policy["out_of"] = _at_least(own_policy, policy["fire_after"])
+    kept = own.model_dump(exclude={"kind"}) if own is not None and own.kind == kind else {}
+    stays = own_policy.model_dump() if own_policy is not None else {}
+    return _valid(KINDS[kind], kept | condition), _valid(Policy, stays | policy)
+
+
+def saved(condition: object, policy: object) -> tuple[Condition, Policy]:
+    """A rule's own, from the API's JSON."""
+    try:
+        return TypeAdapter[Condition](Condition).validate_python(condition), Policy.model_validate(policy)
+    except ValidationError:
+        hint = "Is this command as new as the server?"
+        raise InvalidError("This rule is of a kind that is not known here.", hint=hint) from None
 
 
 def condition_keys(kind: str) -> tuple[str, ...]:
     """What may be set of a kind, beside `POLICY_KEYS`."""
     return tuple(name for name in KINDS[kind].model_fields if name != "kind")
+
+
+def _at_least(own: Policy | None, fire_after: object) -> object:
+    """N alone is N of N, or of the rule's own M where that is more."""
+    has_more = own is not None and str(fire_after).isdecimal() and int(str(fire_after)) < own.out_of
+    return own.out_of if own is not None and has_more else fire_after
 
 
 def _unknown(kind: str, key: str, keys: Sequence[str]) -> InvalidError:
@@ -62,7 +84,7 @@ def _unknown(kind: str, key: str, keys: Sequence[str]) -> InvalidError:
     return InvalidError(f"{kind} has no setting {key[:40]!r}.{meant}", hint=hint)
 
 
-def _valid(form: type[F], words: dict[str, str | None]) -> F:
+def _valid(form: type[F], words: dict[str, object]) -> F:
     try:
         return form.model_validate(words)
     except ValidationError as error:

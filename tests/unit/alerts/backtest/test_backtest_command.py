@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,6 +105,47 @@ def test_only_the_time_asked_for_is_tried(sales: Path) -> None:
     ]
 
 
+def test_columns_are_named_and_a_file_is_taken_from_standard_input(sales: Path) -> None:
+    text = sales.read_text().replace("timestamp,value", "At,Price (EUR)")
+    named = ("--time-column", "at", "--value-column", "Price (EUR)")
+    plain = ("alerts", "backtest", "--condition", "threshold", "--set", "above=200", "--json", "--csv")
+    done = hedgerow(*plain, "-", *named, stdin=text)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads(hedgerow(*plain, str(sales)).stdout)
+    wrong = hedgerow(*plain, "-", stdin=text)
+    assert "Standard input has no column 'timestamp' and no 'value', but 'At', 'Price (EUR)'." in wrong.stderr
+    assert "--time-column NAME --value-column NAME" in wrong.stderr
+
+
+def test_the_bar_of_an_anomaly_is_explained(sales: Path) -> None:
+    done = hedgerow("alerts", "backtest", "--csv", str(sales), "--condition", "anomaly")
+    (own,) = [line for line in done.stdout.splitlines() if line.endswith("as it is") or "as it is ←" in line]
+    assert own.startswith("bar of 7.25 MADs, the default, 1 of 1")
+    assert "The bar is `sensitivity`, in MADs: higher is calmer." in done.stdout
+    asked = hedgerow("alerts", "backtest", "--csv", str(sales), "--condition", "anomaly", "--set", "sensitivity=9")
+    assert "bar of 9 MADs, 1 of 1" in asked.stdout
+
+
+def test_both_delays_are_explained_where_they_are_told(sales: Path) -> None:
+    labels = sales.parent / "exact.json"
+    labels.write_text('[["2026-03-05 09:00:00", "2026-03-05 12:00:00"]]')
+    done = hedgerow(
+        *("alerts", "backtest", "--csv", str(sales), "--condition", "threshold", "--set", "above=200"),
+        *("--labels", str(labels)),
+    )
+    assert "would have seen that of 5 March 2026 after 60 min" in done.stdout.replace("after 1 h", "after 60 min")
+    assert "the first firing bucket begins 0 s after a label does (median), and is told of when it ends, 1 h later" in (
+        done.stdout
+    )
+
+
+def test_what_is_still_open_is_set_apart_from_its_sentence(sales: Path) -> None:
+    lines = sales.read_text().splitlines()
+    sales.write_text("\n".join([*lines[:-1], lines[-1].split(",")[0] + ",900"]))
+    done = hedgerow("alerts", "backtest", "--csv", str(sales), "--condition", "threshold", "--set", "above=300")
+    assert "above the threshold of 300. Still open." in done.stdout
+
+
 def test_new_value_takes_a_column_of_words(tmp_path: Path) -> None:
     file = tmp_path / "methods.csv"
     lines = [
@@ -121,7 +163,12 @@ def test_new_value_takes_a_column_of_words(tmp_path: Path) -> None:
     ("arguments", "code", "said"),
     [
         ((), 2, "Give a rule, or --csv FILE."),
-        (("low", "--condition", "anomaly"), 2, "--condition and --set belong to --csv"),
+        (("low", "--value-column", "price"), 2, "--time-column and --value-column belong to --csv."),
+        (
+            ("--csv", "sales.csv", "--condition", "anomaly", "--value-column", "price"),
+            1,
+            "sales.csv has no column 'price', but 'timestamp', 'value'",
+        ),
         (("--csv", "sales.csv"), 2, "--csv needs --condition KIND."),
         (("--csv", "sales.csv", "--condition", "trend"), 2, "'trend' is no kind of condition."),
         (("--csv", "sales.csv", "--condition", "anomaly", "--set", "above=3"), 2, "anomaly has no setting 'above'."),
@@ -146,7 +193,7 @@ def test_what_cannot_be_done_ends_with_a_hint(sales: Path, arguments: tuple[str,
 
 def test_a_rule_is_tried_by_its_name_through_the_api(answers: Answers, tmp_path: Path) -> None:
     answers.say("GET", "/v1/connections/con_1/rules", {"items": [{"id": "rule_1", "name": "low"}]})
-    report: dict[str, object] = {
+    report: dict[str, Any] = {
         "name": "posthog_dau", "value": None, "unit": "count", "grain": 86_400, "buckets": 90, "judged": 80,
         "from": "2026-01-01T00:00:00Z", "to": "2026-03-31T00:00:00Z", "incidents": [], "remarks": [],
         "forecast": {"words": "no firings in 90 days.", "basis": "an estimate", "expected_false_a_month": 0,
@@ -175,3 +222,47 @@ def test_a_rule_is_tried_by_its_name_through_the_api(answers: Answers, tmp_path:
         "alerts", "backtest", "lower", "--connection", "con_1", HEDGEROW_URL=answers.url, HEDGEROW_API_KEY="k"
     )
     assert (missing.returncode, "There is no rule 'lower'." in missing.stderr) == (2, True)
+
+
+RULE = {
+    "id": "rule_1",
+    "name": "low",
+    "condition": {"kind": "threshold", "below": 500, "recover_above": 600},
+    "policy": {"fire_after": 2, "out_of": 3},
+}
+REPORT: dict[str, Any] = {
+    "name": "Sales by currency = EUR", "value": "EUR", "unit": "count", "grain": 86_400, "buckets": 90, "judged": 90,
+    "from": "2026-01-01T00:00:00Z", "to": "2026-03-31T00:00:00Z", "incidents": [], "remarks": [],
+    "forecast": {"words": "no firings.", "basis": "known", "expected_false_a_month": 0, "is_estimate": False},
+    "labels": None, "nearby": None,
+}  # fmt: skip
+
+
+def test_other_settings_of_a_rule_are_tried_once(answers: Answers) -> None:
+    answers.say("GET", "/v1/connections/con_1/rules", {"items": [RULE]})
+    answers.say("POST", "/v1/alerts/backtest", REPORT)
+
+    def wanted(*arguments: str) -> dict[str, Any]:
+        done = hedgerow(
+            *("alerts", "backtest", "low", "--connection", "con_1", *arguments),
+            HEDGEROW_URL=answers.url,
+            HEDGEROW_API_KEY="k",
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Sales by currency = EUR: 90 buckets" in done.stdout, "the value is named once"
+        told: dict[str, Any] = answers.asked[-1][3]
+        return told
+
+    assert "condition" not in wanted()
+    other = wanted("--set", "below=400", "--set", "fire_after=1")
+    assert (other["condition"]["below"], other["condition"]["recover_above"]) == (400, 600)
+    assert (other["policy"]["fire_after"], other["policy"]["out_of"]) == (1, 3)
+    kind = wanted("--condition", "anomaly", "--set", "sensitivity=3")
+    assert (kind["condition"]["kind"], kind["condition"]["sensitivity"]) == ("anomaly", 3)
+    assert kind["policy"]["out_of"] == 3
+    wrong = hedgerow(
+        *("alerts", "backtest", "low", "--connection", "con_1", "--set", "days=3"),
+        HEDGEROW_URL=answers.url,
+        HEDGEROW_API_KEY="k",
+    )
+    assert (wrong.returncode, "threshold has no setting 'days'." in wrong.stderr) == (2, True)
