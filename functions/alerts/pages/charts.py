@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
+from functions.alerts.conditions.sentences import buckets
 from functions.alerts.conditions.series import DAY, Series
 from functions.alerts.pages.averaging import Average
 from functions.alerts.pages.lettering import Lettering
@@ -99,8 +100,10 @@ def png(
         frame = _Frame(plot.points[0][0], plot.points[-1][0] + series.seconds, scale)
         image = _drawn(plot, frame, incident, average, colours)
         _label(image, series, frame, letters, colours)
-    mean = f"mean of {average.buckets} days" if average is not None else ""
-    _head(image, series, incident, letters, colours, band_name=band_name if any(plot.limits) else "", mean=mean)
+    mean = f"mean of {buckets(average.buckets, series.seconds)}" if average is not None else ""
+    _head(image, series, incident, letters, colours)
+    if plot.points:
+        _legend(image, series, incident, letters, colours, band_name=band_name if any(plot.limits) else "", mean=mean)
     # A palette of so few colours is a third of the size, and nobody sees the difference.
     written = io.BytesIO()
     image.quantize(64, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(written, "PNG", compress_level=6)
@@ -144,17 +147,25 @@ def _drawn(plot: Plot, frame: _Frame, incident: Incident | None, average: Averag
     if average is not None:
         ends = [(frame.x(at), frame.y(average.mean)) for at in (average.begin, average.last + plot.seconds)]
         draw.line(_fine(ends), colours.ink, 4 * FINER)
-    _dot(draw, plot, frame, incident if stretch is not None else None, colours)
+    _dot(draw, plot, frame, incident if stretch is not None else None, average, colours)
     return image.resize((WIDTH, HEIGHT), Image.Resampling.BOX)
 
 
-def _dot(draw: ImageDraw, plot: Plot, frame: _Frame, incident: Incident | None, colours: _Colours) -> None:
+def _dot(
+    draw: ImageDraw,
+    plot: Plot,
+    frame: _Frame,
+    incident: Incident | None,
+    average: Average | None,
+    colours: _Colours,
+) -> None:
     """On the number that an open incident tells of; else on the newest, which is nothing bad. Hollow: not complete."""
     begins = [at for at, _ in plot.points]
     is_open = incident is not None and incident.resolved_at is None
     place = begins.index(incident.bucket) if incident and is_open and incident.bucket in begins else len(begins) - 1
     colour = colours.edge if is_open else colours.line
-    centre = _fine([(frame.x(begins[place] + plot.seconds / 2), frame.y(plot.points[place][1]))])[0]
+    value = average.mean if is_open and average is not None else plot.points[place][1]
+    centre = _fine([(frame.x(begins[place] + plot.seconds / 2), frame.y(value))])[0]
     fill = colour if place < plot.whole else colours.ground
     draw.circle(centre, 8 * FINER, fill=fill, outline=colour, width=3 * FINER)
 
@@ -201,15 +212,25 @@ def _head(
     incident: Incident | None,
     letters: Lettering,
     colours: _Colours,
+) -> None:
+    """The title."""
+    parts = (incident.rule_name, incident.value) if incident is not None else (series.name, series.value)
+    letters.title(image, 24, 36, " · ".join(part for part in parts if part), WIDTH - 48, colours.ink)
+
+
+def _legend(
+    image: Image,
+    series: Series,
+    incident: Incident | None,
+    letters: Lettering,
+    colours: _Colours,
     *,
     band_name: str,
     mean: str,
 ) -> None:
-    """The title, and below it what the colours mean."""
+    """What the colours mean, and what a bucket is."""
     from PIL import ImageDraw
 
-    parts = (incident.rule_name, incident.value) if incident is not None else (series.name, series.value)
-    letters.title(image, 24, 36, " · ".join(part for part in parts if part), WIDTH - 48, colours.ink)
     draw = ImageDraw.Draw(image)
     x = 24.0
     kinds = [(band_name, colours.band)] if band_name else []

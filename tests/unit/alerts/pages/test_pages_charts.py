@@ -258,24 +258,28 @@ def test_an_average_that_was_judged_is_a_line_with_its_own_range() -> None:
     assert share(charts.png(daily(values), incident(7), [(40.0, 60.0)] * 10), ink, area) == 0
 
 
-def test_the_average_is_the_one_that_the_sentence_tells() -> None:
-    found = None
+@pytest.mark.parametrize("grain", [DAY, HOUR])
+def test_the_average_is_the_one_that_the_sentence_tells(grain: int) -> None:
     noise = random.Random(0)
-    usual = [600 + noise.gauss(0, 30) for _ in range(60)]
-    for rise in range(40, 180, 10):
+    count = 60 if grain == DAY else 40 * 24
+    usual = [600 + noise.gauss(0, 30) for _ in range(count)]
+    averages = []
+    for rise in range(40, 240, 10):
         values = list(usual)
         for back in range(1, 5):
             values[-back] += rise
-        series = daily(values)
+        begins = [FIRST + grain * place for place in range(count)]
+        series = Series("dau", grain, begins, values, FIRST + grain * count)
         verdict = judging.judge(Anomaly(), series)
-        average = average_at(Anomaly(), series, 59)
+        average = average_at(Anomaly(), series, count - 1)
         assert (average is not None) == ("on average over the last" in verdict.sentence), verdict.sentence
         if average is not None:
-            found = average
-            shown = sentences.number(average.mean, "count"), sentences.band(average.low, average.high, "count")
-            assert f"{shown[0]} on average over the last {average.buckets} days, usually {shown[1]}" in verdict.sentence
-    assert found is not None
-    assert found.last - found.begin == (found.buckets - 1) * DAY
+            averages.append(average)
+            mean, band = sentences.number(average.mean, "count"), sentences.band(average.low, average.high, "count")
+            over = sentences.buckets(average.buckets, grain)
+            assert f"{mean} on average over the last {over}, usually {band}" in verdict.sentence
+            assert average.last - average.begin == (average.buckets - 1) * grain
+    assert averages
 
 
 def test_days_with_a_gap_have_no_average() -> None:
