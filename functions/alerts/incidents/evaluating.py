@@ -138,9 +138,9 @@ async def _carry(visit: Visit, rule: AlertRule, look: Look, state: RuleState | N
     app, now = visit.app, visit.now
     stored = state
     state = state or machine.fresh(rule, look.value)
-    # Told before seeding: what is seeded has been judged already.
-    verdicts = look.verdicts(state)
-    for seed in look.seed(state):
+    # Both before seeding: what is seeded has been judged already.
+    verdicts, seeds = await look.judged(state)
+    for seed in seeds:
         state = machine.remembering(state, rule, seed)
     incident = await app.store.get(Incident, state.incident_id) if state.incident_id else None
     before = incident

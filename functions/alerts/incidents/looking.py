@@ -8,6 +8,7 @@ before it are judged as whole days. Decides nothing about incidents.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -48,6 +49,10 @@ class Look:
     verdicts: Callable[[RuleState], tuple[Verdict, ...]]
     seed: Callable[[RuleState], tuple[Verdict, ...]] = lambda _: ()
 
+    async def judged(self, state: RuleState) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...]]:
+        """The verdicts and the seeds for a rule that stood so. In a thread: many buckets may take seconds."""
+        return await asyncio.to_thread(lambda: (self.verdicts(state), self.seed(state)))
+
 
 async def look(app: App, connection: Connection, rule: AlertRule, now: datetime) -> list[Look]:
     """A look at every value there is now; `InvalidError` where the series cannot be had."""
@@ -71,10 +76,12 @@ async def look(app: App, connection: Connection, rule: AlertRule, now: datetime)
     if is_so_far(spec):
         over = await reading.read(app, connection, partial.whole_days(spec), days=days, now=now)
         whole = {series.value: missing.as_known(condition, series, connection.progress) for series in over}
-        return [_look_at(rule, series, connection, whole.get(series.value, _none(series))) for series in found]
-    if grain_of(spec):  # What is of an instant was not asked of anybody.
-        found = [missing.as_known(condition, series, connection.progress) for series in found]
-    return [_look_at(rule, series, connection, series) for series in found]
+        pairs = [(series, whole.get(series.value, _none(series))) for series in found]
+    else:
+        if grain_of(spec):  # What is of an instant was not asked of anybody.
+            found = [missing.as_known(condition, series, connection.progress) for series in found]
+        pairs = [(series, series) for series in found]
+    return await asyncio.to_thread(lambda: [_look_at(rule, series, connection, earlier) for series, earlier in pairs])
 
 
 def steady(value: str | None, verdict: Verdict) -> Look:

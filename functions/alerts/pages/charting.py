@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -35,34 +36,40 @@ async def chart_of(app: App, incident: Incident, theme: Theme) -> bytes:
         rule = health.health_rule(connection)
     if connection is None or rule is None:
         words = f"The {'rule' if rule is None else 'connection'} was removed"
-        return charts.png(_nothing(app, incident), incident, None, theme, nothing=words)
-    series, band, average = await _series_of(app, incident, connection, rule)
+        return await asyncio.to_thread(charts.png, _nothing(app, incident), incident, None, theme, nothing=words)
+    series, since = await _series_of(app, incident, connection, rule)
+    # Judging the past and drawing it take half a second, in which others are to be answered.
+    return await asyncio.to_thread(_drawn, series, since, incident, rule, theme)
+
+
+def _drawn(series: Series, since: int, incident: Incident, rule: AlertRule, theme: Theme) -> bytes:
+    """The PNG of what began at `since`, in epoch seconds, or later."""
+    from functions.alerts.pages import charts
+
+    average, band = _average(rule, series, incident), _band(rule, series, incident)
+    if average is not None and band is not None:
+        within = (average.begin <= at <= average.last for at in series.begins)
+        band = [(average.low, average.high) if one else limits for one, limits in zip(within, band, strict=True)]
+    shown, band = _cut(series, band, since)
     # A person chose a threshold: what is within is allowed, usual or not.
     name = "allowed" if isinstance(rule.condition, Threshold) else "usual"
-    return charts.png(series, incident, band, theme, name, average=average)
+    return charts.png(shown, incident, band, theme, name, average=average)
 
 
 def _nothing(app: App, incident: Incident) -> Series:
     return Series(incident.rule_name, DAY, (), (), int(app.now().timestamp()))
 
 
-async def _series_of(
-    app: App, incident: Incident, connection: Connection, rule: AlertRule
-) -> tuple[Series, Band | None, Average | None]:
+async def _series_of(app: App, incident: Incident, connection: Connection, rule: AlertRule) -> tuple[Series, int]:
+    """The series with what judging it needs of before, and since when it is shown, in epoch seconds."""
     grain = waking.grain_of(rule.series) or DAY
     until = _until(incident, grain, app.now())
     shown = _shown_days(incident, grain, until)
     days = min(MOST_DAYS, shown) + looking.days_of(rule)
     found = await reading.read(app, connection, rule.series, days=days, now=until)
     series = next((each for each in found if each.value == incident.value), None)
-    if series is None:
-        return _nothing(app, incident), None, None
-    series = _told(series, incident)
-    average, band = _average(rule, series, incident), _band(rule, series, incident)
-    if average is not None and band is not None:
-        within = (average.begin <= at <= average.last for at in series.begins)
-        band = [(average.low, average.high) if one else limits for one, limits in zip(within, band, strict=True)]
-    return *_cut(series, band, int((until - timedelta(days=shown)).timestamp())), average
+    shown_since = int((until - timedelta(days=shown)).timestamp())
+    return _nothing(app, incident) if series is None else _told(series, incident), shown_since
 
 
 def _until(incident: Incident, grain: int, now: datetime) -> datetime:
