@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from functions.alerts.backtest import past
+from functions.alerts.backtest import beginnings, past
 from functions.alerts.backtest.files import (
     LARGEST,
     LAST_INSTANT,
@@ -102,16 +102,20 @@ async def question_of(app: App, caller: Caller, wanted: Wanted) -> Question:
     checking.check_pair(spec, condition)
     asked = past.window(app, connection, wanted.begin, wanted.to)
     found = await past.past_of(app, connection, spec, asked)
+    known = [beginnings.with_data(spec, each) for each in found.series]
+    inside = tuple(each for each in known if any(asked.begin <= begin <= asked.to for begin in each.begins))
+    if not inside:
+        raise beginnings.nothing(spec, found.series, asked.begin, asked.to)
     return Question(
         condition,
         wanted.policy or (rule.policy if rule is not None else Policy()),
-        tuple(each for each in found.series if any(asked.begin <= begin <= asked.to for begin in each.begins)),
+        inside,
         labels,
         asked.begin,
         asked.to,
         wanted.nearby,
         name_of(spec),
-        found.remarks,
+        (*found.remarks, *_quiet(spec, inside, asked)),
         rule.useful if rule is not None else 0,
         rule.useless if rule is not None else 0,
     )
@@ -119,18 +123,17 @@ async def question_of(app: App, caller: Caller, wanted: Wanted) -> Question:
 
 def answer(question: Question) -> ReportShape | ValuesShape:
     """The report, or one for each value of a breakdown. Pure; seconds of work at most."""
-    if not question.series:
-        raise InvalidError(
-            "There is no point of this series in the time asked for.",
-            code="no_points",
-            hint="Check the name and the days; `hedgerow metrics` shows what is stored.",
-        )
     if isinstance(question.condition, NewValue):
         return _of_values(question, question.condition)
     settings = max(FEWEST_SETTINGS, MOST_SETTINGS // len(question.series)) if question.nearby else 0
     reports = [_tried(question, series, settings) for series in question.series]
     is_broken_down = any(series.value is not None for series in question.series)
     return ValuesShape(values=reports) if is_broken_down else reports[0]
+
+
+def _quiet(spec: SeriesSpec, found: Sequence[Series], asked: past.Window) -> tuple[str, ...]:
+    """Of one series; the values of a breakdown are each quiet in their own time."""
+    return beginnings.quiet(spec, found[0], asked.begin, asked.to) if len(found) == 1 else ()
 
 
 def _of_points(wanted: Wanted, points: Sequence[Point], labels: tuple[Label, ...]) -> Question:
@@ -178,7 +181,8 @@ def _tried(question: Question, series: Series, settings: int, seen: dict[str, li
         useful=question.useful,
         useless=question.useless,
     )
-    report = replace(told.report, remarks=(*question.remarks, *told.report.remarks))
+    shorter = beginnings.shorter(told.report, question.begin, question.to)
+    report = replace(told.report, remarks=(*question.remarks, *shorter, *told.report.remarks))
     return report_shape(report, told.forecast, told.nearby)
 
 
