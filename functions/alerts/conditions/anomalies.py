@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from functions.alerts.conditions import anomaly, grid, sentences
 from functions.alerts.conditions.anomaly import BEFORE, CALM, LEAST, SENSITIVITY, Usual
@@ -14,6 +15,7 @@ from functions.alerts.conditions.series import DAY, Series, Verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from functions.alerts.conditions.days import Expected
     from functions.alerts.conditions.history import Flags, Floats, Instants
 
 
@@ -212,16 +214,31 @@ def _there(laid: Floats, steps: Instants) -> Flags:
     return there
 
 
-def _fill_finer(series: Series, expected: Floats, mad: Floats, mads: Floats, lasting: Floats) -> None:
-    import numpy as np
+_latest: list[tuple[ref[Series], Instants, Expected | None]] = []
+"""What was usual in the series judged last, while it is there: a back-test asks for it with fifty settings."""
 
+
+def _usual_of(series: Series) -> tuple[Instants, Expected | None]:
+    """The steps of a finer series, and what is usual there; None while too little is known of all of it."""
+    for of, steps, found in _latest:
+        if of() is series:
+            return steps, found
     from functions.alerts.conditions import hours
 
     a_day = max(1, round(DAY / series.seconds))
     laid, steps = grid.laid(series, a_day)
-    if len(laid) <= hours.least_days(series.seconds) * a_day:
+    is_long = len(laid) > hours.least_days(series.seconds) * a_day
+    found = hours.usual(laid, _there(laid, steps), series.seconds) if is_long else None
+    _latest[:] = [(ref(series, lambda _: _latest.clear()), steps, found)]
+    return steps, found
+
+
+def _fill_finer(series: Series, expected: Floats, mad: Floats, mads: Floats, lasting: Floats) -> None:
+    import numpy as np
+
+    steps, found = _usual_of(series)
+    if found is None:
         return
-    found = hours.usual(laid, _there(laid, steps), series.seconds)
     there = np.flatnonzero(steps >= 0)
     for column, known in zip((expected, mad, mads, lasting), (*found[:3], found.lasting_mads), strict=True):
         column[there] = known[steps[there]]

@@ -13,7 +13,7 @@ DAY = 86_400
 HOUR = 3_600
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Series:
     """One number over time, as far as it is known.
 
