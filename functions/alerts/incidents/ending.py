@@ -1,14 +1,20 @@
-"""Ending incidents for reasons that are no verdict: the rule is off or gone, the connection leaves."""
+"""Ending incidents for reasons that are no verdict: the rule is off or gone, the connection or a value leaves."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import datetime, timedelta
+
 from functions.alerts.conditions.kinds import Threshold
-from functions.alerts.incidents import chronicle, machine
+from functions.alerts.incidents import chronicle, machine, retiring
 from functions.alerts.incidents.committing import Visit, kept, write
 from functions.alerts.records import AlertRule, Incident, RuleState
 from functions.alerts.spec import SyncSeries
 from hedgerow.errors import ConflictError
 from hedgerow.ports import Delete
+
+FORGOTTEN = timedelta(days=35)
+"""After which nothing is remembered of a value of a breakdown that is gone."""
 
 _TRIES = 6
 
@@ -27,6 +33,24 @@ async def end(visit: Visit, state: RuleState, rule: AlertRule | None, sentence: 
                 return None
             state = current
     raise ConflictError(f"The state of rule {state.rule_id} changed too often while its incident was ended.")
+
+
+async def leave(visit: Visit, state: RuleState, rule: AlertRule, sentence: str) -> None:
+    """End what is open of a value that is judged no more; of one that has long been gone the state goes too."""
+    if not _is_forgotten(state, visit.now):
+        await end(visit, state, rule, sentence, tell=True)
+        return
+    with suppress(ConflictError):  # Somebody has judged it meanwhile, and it stays.
+        await visit.app.store.commit(Delete(RuleState, state.id, state.version))
+
+
+def _is_forgotten(state: RuleState, now: datetime) -> bool:
+    """Its incidents' ids are counted from the state: while one is kept, the state is."""
+    if state.phase != "quiet" or (state.snoozed_until is not None and state.snoozed_until > now):
+        return False
+    kept = FORGOTTEN + timedelta(days=retiring.INCIDENT_DAYS if state.opened else 0)
+    times = (state.resolved_at, state.last.at if state.last is not None else None)
+    return all(time is None or time < now - kept for time in times)
 
 
 async def _end(visit: Visit, state: RuleState, rule: AlertRule | None, sentence: str, *, tell: bool) -> None:

@@ -7,7 +7,7 @@ is not written. One rule's error stops no other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Collection, Mapping
 from typing import TypeVar
 
 from functions.alerts.conditions.series import Verdict
@@ -88,22 +88,23 @@ async def _judge(visit: Visit, rule: AlertRule, states: list[RuleState]) -> None
             await ending.end(visit, state, rule, f"`{rule.name}` was switched off.", tell=True)
         return
     by_value = {state.value: state for state in states}
-    looks = await _looks(visit, rule, by_value.keys())
+    looks = await _looks(visit, rule, by_value)
     for look in looks:
         await _settle(visit, rule, look, by_value.get(look.value))
     for value in by_value.keys() - {look.value for look in looks}:
-        await ending.end(visit, by_value[value], rule, _gone(value), tell=True)
+        await ending.leave(visit, by_value[value], rule, _gone(value))
 
 
-async def _looks(visit: Visit, rule: AlertRule, states: Collection[str | None]) -> list[Look]:
+async def _looks(visit: Visit, rule: AlertRule, states: Mapping[str | None, RuleState]) -> list[Look]:
     """A look at each value there is; the same verdict for all where nothing can be judged."""
     connection = visit.connection
-    values = states or (None,)
+    values: Collection[str | None] = states or (None,)
+    kept = [value for value, state in states.items() if state.phase != "quiet"]
     if connection.state != "connected" and _needs_a_sync(rule):
         waiting = Verdict("waiting", f"{OF_CONNECTION}{connection.state}", f"{connection.name} is {connection.state}.")
         return [looking.steady(value, waiting) for value in values]
     try:
-        return await looking.look(visit.app, connection, rule, visit.now)
+        return await looking.look(visit.app, connection, rule, visit.now, kept)
     except HedgerowError as error:
         if error.transient:
             raise
@@ -117,7 +118,11 @@ def _needs_a_sync(rule: AlertRule) -> bool:
 
 
 def _gone(value: str | None) -> str:
-    return f"`{value}` is not among the values any more." if value is not None else "It is judged value by value now."
+    return (
+        f"`{value}` is not among the values judged any more."
+        if value is not None
+        else "It is judged value by value now."
+    )
 
 
 async def _settle(visit: Visit, rule: AlertRule, look: Look, state: RuleState | None) -> None:

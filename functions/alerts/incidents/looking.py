@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,7 +18,7 @@ from functions.alerts.conditions import flags, judging, values
 from functions.alerts.conditions.kinds import Anomaly, Change, Condition, NewValue, NoData, StaleFlag, Threshold
 from functions.alerts.conditions.newest import end_of
 from functions.alerts.conditions.series import DAY, HOUR, Series, Verdict
-from functions.alerts.incidents import health, machine, missing
+from functions.alerts.incidents import breakdown, health, machine, missing
 from functions.alerts.incidents.waking import grain_of, is_so_far
 from functions.alerts.records import AlertRule, RuleState
 from functions.alerts.series import partial, reading
@@ -54,8 +54,13 @@ class Look:
         return await asyncio.to_thread(lambda: (self.verdicts(state), self.seed(state)))
 
 
-async def look(app: App, connection: Connection, rule: AlertRule, now: datetime) -> list[Look]:
-    """A look at every value there is now; `InvalidError` where the series cannot be had."""
+async def look(
+    app: App, connection: Connection, rule: AlertRule, now: datetime, kept: Collection[str | None] = ()
+) -> list[Look]:
+    """A look at every value there is now, of a breakdown at the most frequent ones and those `kept`.
+
+    `InvalidError` where the series cannot be had.
+    """
     condition, spec = rule.condition, rule.series
     days = days_of(rule)
     if isinstance(condition, StaleFlag) and isinstance(spec, FlagSeries):
@@ -73,6 +78,7 @@ async def look(app: App, connection: Connection, rule: AlertRule, now: datetime)
         raise InvalidError(
             "The series cannot be read.", code="no_series", hint="Save the rule anew: it says what is wrong."
         )
+    found = breakdown.chosen(spec, found, kept)
     if is_so_far(spec):
         over = await reading.read(app, connection, partial.whole_days(spec), days=days, now=now)
         whole = {series.value: missing.as_known(condition, series, connection.progress) for series in over}

@@ -40,13 +40,16 @@ class Held:
     is_filled: bool = False
 
     def values(self) -> list[str | None]:
-        """The values, those of the newest bucket and the largest first, at most `MOST_READ`."""
+        """The values, at most `MOST_READ`: the newest, and as many of the largest, which may have ended before those came."""
 
-        def weight(value: str | None) -> tuple[int, float]:
-            buckets = self.by_value[value]
-            return (max(buckets), sum(bucket.value for bucket in buckets.values())) if buckets else (0, 0.0)
+        def weight(value: str | None) -> float:
+            return sum(abs(bucket.value) for bucket in self.by_value[value].values())
 
-        return sorted(self.by_value, key=weight, reverse=True)[:MOST_READ]
+        largest = sorted(self.by_value, key=weight, reverse=True)
+        newest = sorted(largest, key=lambda value: max(self.by_value[value], default=0), reverse=True)
+        if len(newest) <= MOST_READ:
+            return newest
+        return list(dict.fromkeys([*newest[: MOST_READ // 2], *largest]))[:MOST_READ]
 
     def begins(self) -> set[int]:
         """Every bucket that was measured for any value."""
