@@ -5,6 +5,7 @@ Owns the call's limits. The trying itself is pure and runs beside the event loop
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -36,9 +37,12 @@ from hedgerow.errors import InvalidError
 from hedgerow.keys import Caller
 from hedgerow.ownership import connection_of
 
-MOST_POINTS = 50_000
-# A breakdown of many values shares what one series may cost.
+# Two years of hours, and what is judged by before them.
+MOST_BUCKETS = 20_000
+# Settings times buckets: some seconds of arithmetic, which long histories and breakdowns share.
+MOST_TRIED = MOST_BUCKETS * 20
 FEWEST_SETTINGS = 5
+MOST_INCIDENTS = 200
 
 Point = tuple[Annotated[str, Field(max_length=40)] | float, float]
 
@@ -56,7 +60,7 @@ class Wanted(BaseModel):
     connection: Annotated[str, Field(max_length=100)] | None = None
     rule: Annotated[str, Field(max_length=100)] | None = None
     series: SeriesSpec | None = None
-    points: Annotated[tuple[Point, ...], Field(max_length=MOST_POINTS)] | None = None
+    points: Annotated[tuple[Point, ...], Field(max_length=MOST_BUCKETS)] | None = None
     condition: Condition | None = None
     policy: Policy | None = None
     begin: Annotated[str, Field(max_length=40)] | None = Field(default=None, alias="from")
@@ -90,7 +94,7 @@ async def question_of(app: App, caller: Caller, wanted: Wanted) -> Question:
         )
     labels = labels_of(wanted.labels)
     if wanted.points is not None:
-        return _of_points(wanted, wanted.points, labels)
+        return await asyncio.to_thread(_of_points, wanted, wanted.points, labels)
     connection = await connection_of(app, caller, wanted.connection or "")
     rule = None if wanted.rule is None else await ruling.rule_of(app, connection, wanted.rule)
     spec = rule.series if rule is not None else wanted.series
@@ -125,7 +129,9 @@ def answer(question: Question) -> ReportShape | ValuesShape:
     """The report, or one for each value of a breakdown. Pure; seconds of work at most."""
     if isinstance(question.condition, NewValue):
         return _of_values(question, question.condition)
-    settings = max(FEWEST_SETTINGS, MOST_SETTINGS // len(question.series)) if question.nearby else 0
+    for series in question.series:
+        _refuse_endless(series)
+    settings = _settings(question.series) if question.nearby else 0
     reports = [_tried(question, series, settings) for series in question.series]
     is_broken_down = any(series.value is not None for series in question.series)
     return ValuesShape(values=reports) if is_broken_down else reports[0]
@@ -134,6 +140,23 @@ def answer(question: Question) -> ReportShape | ValuesShape:
 def _quiet(spec: SeriesSpec, found: Sequence[Series], asked: past.Window) -> tuple[str, ...]:
     """Of one series; the values of a breakdown are each quiet in their own time."""
     return beginnings.quiet(spec, found[0], asked.begin, asked.to) if len(found) == 1 else ()
+
+
+def _settings(series: Sequence[Series]) -> int:
+    buckets = sum(len(each.begins) for each in series)
+    return max(FEWEST_SETTINGS, min(MOST_SETTINGS // len(series), MOST_TRIED // max(1, buckets)))
+
+
+def _refuse_endless(series: Series) -> None:
+    """Buckets without a point are judged too, so it is the time that counts."""
+    span = series.begins[-1] + series.seconds - series.begins[0] if series.begins else 0
+    if span > MOST_BUCKETS * series.seconds:
+        raise InvalidError(
+            f"{series.name} is {span // series.seconds:,} buckets long; {MOST_BUCKETS:,} can be tried.",
+            code="too_long",
+            hint="Give a shorter time, or days instead of hours.",
+            members={"field": "points"},
+        )
 
 
 def _of_points(wanted: Wanted, points: Sequence[Point], labels: tuple[Label, ...]) -> Question:
@@ -165,7 +188,7 @@ def _of_values(question: Question, condition: NewValue) -> ReportShape:
     union = replace(
         question.series[0], name=question.name, value=None, begins=begins, values=[0.0] * len(begins), arrived=None
     )
-    return _tried(question, union, MOST_SETTINGS if question.nearby else 0, seen)
+    return _tried(question, union, _settings([union]) if question.nearby else 0, seen)
 
 
 def _tried(question: Question, series: Series, settings: int, seen: dict[str, list[int]] | None = None) -> ReportShape:
@@ -183,7 +206,7 @@ def _tried(question: Question, series: Series, settings: int, seen: dict[str, li
     )
     shorter = beginnings.shorter(told.report, question.begin, question.to)
     report = replace(told.report, remarks=(*question.remarks, *shorter, *told.report.remarks))
-    return report_shape(report, told.forecast, told.nearby)
+    return report_shape(report, told.forecast, told.nearby, most=max(1, MOST_INCIDENTS // len(question.series)))
 
 
 def _instant(at: str | float, number: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -10,6 +9,7 @@ from fastapi import APIRouter, Depends
 from functions.alerts.backtest import answering
 from functions.alerts.backtest.answering import Wanted
 from functions.alerts.backtest.shapes import ReportShape, ValuesShape
+from functions.alerts.backtest.turns import Turns
 from hedgerow.app import App
 from hedgerow.entrypoint import app_of, needs
 from hedgerow.keys import Caller
@@ -17,11 +17,17 @@ from hedgerow.keys import Caller
 router = APIRouter()
 Reader = Annotated[Caller, Depends(needs("read"))]
 Current = Annotated[App, Depends(app_of)]
+turns = Turns()
 
 
 @router.post("/v1/alerts/backtest", response_model_exclude_none=False)
 async def backtest(wanted: Wanted, caller: Reader, app: Current) -> ReportShape | ValuesShape:
     """When it would have fired, against labels where given, what to expect, and nearby settings where wished."""
-    question = await answering.question_of(app, caller, wanted)
+    turns.take(caller.tenant_id)
+    try:
+        question = await answering.question_of(app, caller, wanted)
+    except BaseException:
+        turns.give_back(caller.tenant_id)
+        raise
     # Fifty settings on two years of hours are seconds of arithmetic, which must not hold up other calls.
-    return await asyncio.to_thread(answering.answer, question)
+    return await turns.calculate(caller.tenant_id, lambda: answering.answer(question))

@@ -99,6 +99,7 @@ class ReportShape(_Shape):
     condition: Condition
     policy: Policy
     incidents: list[ToldIncident]
+    firings: int = Field(description="How many there were; of very many the first are listed.")
     hours_firing: float
     labels: LabelScores | None = None
     forecast: ForecastShape
@@ -124,8 +125,10 @@ def brief(report: Report) -> dict[str, object]:
     return said
 
 
-def report_shape(report: Report, forecast: Forecast, nearby: Nearby | None) -> ReportShape:
-    """All of it."""
+def report_shape(report: Report, forecast: Forecast, nearby: Nearby | None, most: int | None = None) -> ReportShape:
+    """All of it, or the first `most` incidents with how many there were."""
+    told = report.incidents[:most]
+    cut = (f"The first {len(told)} of {len(report.incidents):,} incidents are listed.",)
     return ReportShape(
         name=report.name,
         value=report.value,
@@ -150,13 +153,14 @@ def report_shape(report: Report, forecast: Forecast, nearby: Nearby | None) -> R
                 is_open=each.is_open,
                 is_doubtful=each.is_doubtful,
             )
-            for each in report.incidents
+            for each in told
         ],
+        firings=len(report.incidents),
         hours_firing=round(report.hours_firing, 2),
         labels=scores_shape(report.labels),
         forecast=forecast_shape(forecast),
         nearby=None if nearby is None else nearby_shape(nearby),
-        remarks=list(report.remarks),
+        remarks=[*report.remarks, *(cut if len(told) < len(report.incidents) else ())],
     )
 
 

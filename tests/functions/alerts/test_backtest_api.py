@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
+from functions.alerts.backtest.answering import MOST_BUCKETS, MOST_INCIDENTS
+from functions.alerts.backtest.turns import Turns
 from functions.alerts.main import alerts
+from hedgerow.errors import TooManyError
 from hedgerow.measures import Measure
 from hedgerow.models import Connection, Tenant
 from tests.stage import NOW, Stage, staged
@@ -217,3 +223,68 @@ async def test_a_breakdown_is_tried_value_by_value_and_its_new_value_is_found(st
     (only,) = new["incidents"]
     assert only["from"] == f"{TODAY - timedelta(days=30)}T00:00:00Z"
     assert "'wire'" in only["sentence"]
+
+
+async def test_more_buckets_than_two_years_of_hours_are_refused(stage: Stage) -> None:
+    points = [[3_600 * hour, 1] for hour in range(MOST_BUCKETS + 1)]
+    told = await asked(stage, None, {"points": points, "condition": ABOVE}, 422)
+    assert "points" in told["detail"]
+    for kind in ({"kind": "no_data"}, ABOVE):
+        told = await asked(
+            stage, None, {"points": [[0, 1], [1, 1], [2, 1], [7_000_000_000, 1]], "condition": kind}, 422
+        )
+        assert (told["code"], "20,000" in told["detail"]) == ("too_long", True)
+
+
+async def test_of_very_many_incidents_the_first_are_listed_and_all_counted(stage: Stage) -> None:
+    points = [[3_600 * hour, 9 if hour % 4 == 0 else 5] for hour in range(2_000)]
+    told = await asked(stage, None, {"points": points, "condition": ABOVE, "policy": {"cooldown_minutes": 0}})
+    assert (len(told["incidents"]), told["firings"]) == (MOST_INCIDENTS, 500)
+    assert "The first 200 of 500 incidents are listed." in told["remarks"]
+
+
+async def test_long_histories_are_tried_with_fewer_settings(stage: Stage) -> None:
+    async def settings(hours: int) -> int:
+        points = [[3_600 * hour, 9 if hour % 97 == 0 else 5] for hour in range(hours)]
+        told = await asked(stage, None, {"points": points, "condition": ABOVE, "nearby": True})
+        return len(told["nearby"]["settings"])
+
+    assert await settings(500) > 40
+    assert 5 <= await settings(18_000) <= 22
+
+
+async def test_one_back_test_of_a_tenant_and_two_of_the_process_at_a_time(stage: Stage) -> None:
+    body = {"points": [[3_600 * hour, hour % 50] for hour in range(5_000)], "condition": ABOVE, "nearby": True}
+    one, two, three = [await stage.key(await stage.tenant(), "read") for _ in range(3)]
+
+    async def call(key: str) -> httpx.Response:
+        async with stage.calling(alerts, key) as client:
+            return await client.post(PATH, json=body)
+
+    answers = await asyncio.gather(call(one), call(one), call(two), call(three))
+    assert [answer.status_code for answer in answers] == [200, 429, 200, 429]
+    refused = answers[1]
+    assert (refused.json()["code"], int(refused.headers["Retry-After"]) > 0) == ("too_many_requests", True)
+    assert refused.json()["hint"]
+    assert (await call(one)).status_code == (await call(three)).status_code == 200, "turns are given back"
+    async with stage.calling(alerts, one) as client:
+        for _ in range(2):
+            assert (await client.post(PATH, json={"points": []})).status_code == 422
+
+
+async def test_a_caller_that_goes_away_keeps_its_turn_until_the_arithmetic_is_over() -> None:
+    turns, may_end = Turns(), threading.Event()
+    turns.take("ten_1")
+    call = asyncio.create_task(turns.calculate("ten_1", lambda: may_end.wait(10)))
+    await asyncio.sleep(0.05)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    with pytest.raises(TooManyError):
+        turns.take("ten_1")
+    may_end.set()
+    for _ in range(200):
+        if not turns.running:
+            break
+        await asyncio.sleep(0.01)
+    turns.take("ten_1")
