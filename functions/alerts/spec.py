@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from functions.alerts.conditions.kinds import Condition
 from hedgerow import days
+from hedgerow.foreign import Shown
 from hedgerow.measures import Filter, Math
 
 Severity = Literal["info", "warning", "critical"]
@@ -136,7 +137,7 @@ class Policy(_Form):
 class RuleForm(_Form):
     """A rule as it is asked for. `channels` are channels' names or ids; empty: the tenant's default channel."""
 
-    name: str = Field(min_length=1, max_length=120)
+    name: Shown = Field(min_length=1, max_length=120)
     series: SeriesSpec
     condition: Condition
     policy: Policy = Policy()

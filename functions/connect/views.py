@@ -20,12 +20,6 @@ MOST_EVENTS = 100
 LONGEST_EVERY = 44_640
 
 
-def _printable(text: str) -> str:
-    if foreign.UNPRINTABLE.search(text):
-        raise ValueError("control characters and line breaks are not allowed")
-    return text
-
-
 def _without_nul(text: str) -> str:
     if "\x00" in text:
         raise ValueError("the character NUL is not allowed")
@@ -37,7 +31,9 @@ def _digits(value: object) -> object:
 
 
 Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(foreign.refuse_unprintable),
 ]
 EventName = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_without_nul)]
 ProjectId = Annotated[str, BeforeValidator(_digits), StringConstraints(pattern=r"^[0-9]{1,18}$")]

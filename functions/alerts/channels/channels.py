@@ -18,6 +18,7 @@ from hedgerow.channels.settings import ChannelSettings
 from hedgerow.channels.slack import SlackSettings
 from hedgerow.channels.webhook import WebhookSettings
 from hedgerow.errors import ConflictError, InvalidError, MissingError, StateConflictError
+from hedgerow.foreign import Shown
 from hedgerow.models import Tenant
 from hedgerow.ports import Change, Page, Swap, Where
 from hedgerow.records import new_id
@@ -33,11 +34,11 @@ class _Form(BaseModel):
 class ChannelWanted(_Form):
     """A channel to be made: an address, or a Slack bot's token with its channel. `secret` signs a webhook; else one is made."""
 
-    name: str = Field(min_length=1, max_length=80)
+    name: Shown = Field(min_length=1, max_length=80)
     kind: ChannelKind | None = Field(default=None, description="Left out: by the address.")
     url: SecretStr | None = Field(default=None, max_length=2_000)
     token: SecretStr | None = Field(default=None, max_length=200)
-    slack_channel: str | None = Field(default=None, min_length=1, max_length=100)
+    slack_channel: Shown | None = Field(default=None, min_length=1, max_length=100)
     secret: SecretStr | None = Field(default=None, max_length=200)
     weekly_budget: int | None = Field(default=None, ge=1, le=10_000)
 
@@ -55,11 +56,11 @@ class ChannelWanted(_Form):
 class ChannelChange(_Form):
     """What is to change; a new address, or `enabled`, switches it on. `weekly_budget` null: no budget."""
 
-    name: str | None = Field(default=None, min_length=1, max_length=80)
+    name: Shown | None = Field(default=None, min_length=1, max_length=80)
     kind: ChannelKind | None = None
     url: SecretStr | None = Field(default=None, max_length=2_000)
     token: SecretStr | None = Field(default=None, max_length=200)
-    slack_channel: str | None = Field(default=None, min_length=1, max_length=100)
+    slack_channel: Shown | None = Field(default=None, min_length=1, max_length=100)
     weekly_budget: int | None = Field(default=None, ge=1, le=10_000)
     enabled: bool | None = None
     rotate_secret: bool = Field(default=False, description="A new signing secret; the old one signs too for a day.")
@@ -114,12 +115,12 @@ async def create(app: App, tenant_id: str, wanted: ChannelWanted) -> tuple[Chann
 async def change(app: App, channel: Channel, wanted: ChannelChange) -> tuple[Channel, SecretStr | None]:
     """The channel as changed; with a new signing secret, to be shown once, where it was rotated."""
     given, secret = wanted.model_fields_set, None
+    settings = await _settings(app, channel, wanted)
     if wanted.name is not None and wanted.name != channel.name:
         channel = await _rename(app, channel, wanted.name)
     fields: dict[str, object] = {}
     if "weekly_budget" in given:
         fields["weekly_budget"] = wanted.weekly_budget
-    settings = await _settings(app, channel, wanted)
     if settings is not None:
         slack_channel = settings.slack_channel or None if isinstance(settings, SlackSettings) else None
         fields |= {"kind": settings.kind, "shown": recognising.shown(settings), "slack_channel": slack_channel}
@@ -231,6 +232,13 @@ async def _settings(app: App, channel: Channel, wanted: ChannelChange) -> Channe
         # An address that names no service is the channel's own kind behind a proxy, rather than another kind.
         kind = wanted.kind or (channel.kind if known == "webhook" else known)
         return keeping.checked(app, places.at_address(kind, wanted.url, *await _secrets(app, channel, kind)))
+    if wanted.kind not in (None, channel.kind if wanted.token is None else "slack"):
+        hint = "Give the new service's `url` with it, or make a new channel."
+        raise InvalidError(
+            "`kind` says another service than the address does, and changes nothing by itself.",
+            hint=hint,
+            members={"field": "kind"},
+        )
     if wanted.token is None and wanted.slack_channel is None:
         return None
     old = None if wanted.token is not None else (await places.opened(app, channel)).settings

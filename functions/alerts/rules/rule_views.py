@@ -8,6 +8,7 @@ from functions.alerts.conditions.kinds import Condition
 from functions.alerts.records import AlertRule, LastVerdict, Phase, RuleState
 from functions.alerts.rules.templates import Setting
 from functions.alerts.spec import Policy, RuleForm, SeriesSpec, Severity
+from hedgerow.foreign import Shown
 from hedgerow.records import Instant
 
 
@@ -18,7 +19,7 @@ class TemplateWanted(BaseModel):
 
     template: str = Field(min_length=1, max_length=60)
     set: dict[str, Setting] = Field(default={}, max_length=20)
-    name: str | None = Field(default=None, min_length=1, max_length=120)
+    name: Shown | None = Field(default=None, min_length=1, max_length=120)
     severity: Severity | None = None
     policy: Policy | None = None
     channels: tuple[str, ...] = Field(default=(), max_length=20)

@@ -208,3 +208,25 @@ async def test_making_a_channel_may_die_anywhere(room: NotifyingRoom) -> None:
     for fuse in every_fuse(len(whole.calls)):
         await make(fuse)
         assert fuse.blown
+
+
+@pytest.mark.parametrize("name", ["a\x00", "a\x1b[2J", "a\nb", "a\u2028b", "a\u202eb", "\u200fa"])
+async def test_a_name_that_cannot_be_shown_as_it_is_is_refused(client: httpx.AsyncClient, name: str) -> None:
+    made = await client.post("/v1/channels", json={"name": "plain", "url": SLACK})
+    for answer in (
+        await client.post("/v1/channels", json={"name": name, "url": SLACK}),
+        await client.patch(f"/v1/channels/{made.json()['id']}", json={"name": name}),
+    ):
+        assert answer.status_code == 422
+        assert "not allowed" in answer.json()["detail"]
+    assert [one["name"] for one in (await client.get("/v1/channels")).json()["items"]] == ["plain"]
+
+
+async def test_another_kind_alone_is_refused_and_nothing_of_the_change_is_kept(client: httpx.AsyncClient) -> None:
+    made = await client.post("/v1/channels", json={"name": "hook", "url": "https://example.com/hook"})
+    path = f"/v1/channels/{made.json()['id']}"
+    refused = await client.patch(path, json={"kind": "slack", "name": "other"})
+    assert refused.status_code == 422
+    assert ("`kind`" in refused.json()["detail"], "`url`" in refused.json()["hint"]) == (True, True)
+    assert (await client.get(path)).json()["name"] == "hook"
+    assert (await client.patch(path, json={"kind": "webhook"})).status_code == 200

@@ -181,3 +181,15 @@ async def test_a_key_that_reads_saves_nothing_and_bad_forms_are_explained(stage:
             assert answer.status_code == 422, answer.text
             assert answer.json()["detail"]
             assert answer.json()["hint"]
+
+
+@pytest.mark.parametrize("name", ["a\x00", "a\x1b[2J", "a\nb", "a\u202eb"])
+async def test_a_rules_name_that_cannot_be_shown_as_it_is_is_refused(stage: Stage, name: str) -> None:
+    tenant = await stage.tenant()
+    connection = await stage.connection(tenant)
+    async with stage.calling(alerts, await stage.key(tenant)) as client:
+        path = f"/v1/connections/{connection.id}/rules"
+        for body in (HOURLY | {"name": name}, {"template": "dau_drop", "name": name}):
+            answer = await client.post(path, json=body)
+            assert answer.status_code == 422, answer.text
+            assert "not allowed" in answer.json()["detail"]
