@@ -17,9 +17,11 @@ from functions.alerts.conditions.kinds import Anomaly, Change, NoData
 BRIEF_BUCKETS = 2
 # So many times the score at which it fires is far outside of what the series itself says is usual.
 BEYOND = 1.25
-# A score so many spreads from those of all buckets is out of the ordinary, wherever a person put the number.
-SPREADS = 5.0
-BY_MAD = 1.4826
+# A score so many spreads from those of all buckets is out of the ordinary, and so is one so much farther from
+# their median than most of them stay: of normal noise either is three standard deviations. So it is judged by
+# the series, wherever a person put the number.
+SPREADS, BY_MAD = 3.0, 1.4826
+FARTHER, MOST = 1.8, 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,10 @@ class Ordinary:
         known = np.asarray([score for place in history.places if (score := history.scores[place]) is not None])
         if not len(known):
             return cls(0.0)
-        middle = float(np.median(known))
+        middle, most = (float(each) for each in np.quantile(known, [0.5, MOST]))
         spread = BY_MAD * float(np.median(np.abs(known - middle)))
-        # Where scores never differ, any that does is out of the ordinary.
-        rare = middle + SPREADS * spread if spread else 0.0
+        # Where scores hardly ever differ, any that does is out of the ordinary.
+        rare = middle + min(SPREADS * spread, FARTHER * (most - middle)) if spread else 0.0
         return cls(max(rare, BEYOND * _bar(history)))
 
     def doubts(self, scores: Sequence[float | None], buckets: int) -> bool:

@@ -8,12 +8,16 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isnan
+from math import isnan, nan
+from typing import TYPE_CHECKING
 
 from functions.alerts.backtest import newcomers, thresholds
 from functions.alerts.conditions.kinds import Condition, NewValue, StaleFlag, Threshold
 from functions.alerts.conditions.series import Series
 from hedgerow.errors import InvalidError
+
+if TYPE_CHECKING:
+    from functions.alerts.conditions.history import Floats
 
 # More values than this, and as many as half of the times there are: they are measurements.
 MANY_VALUES, MOSTLY = 100, 0.5
@@ -69,7 +73,7 @@ def judged(condition: Condition, series: Series) -> Judged:
         history.firing.tolist(),
         history.recovered.tolist(),
         _known(history.score.tolist()),
-        _outside(values, history.low.tolist(), history.high.tolist()),
+        _outside(values, history.low, history.high),
         [place for place, could in enumerate(history.judged.tolist()) if could],
         told,
     )
@@ -136,13 +140,12 @@ def _known(numbers: Sequence[float]) -> list[float | None]:
     return [None if isnan(number) else number for number in numbers]
 
 
-def _outside(values: Sequence[float | None], lows: Sequence[float], highs: Sequence[float]) -> list[float | None]:
+def _outside(values: Sequence[float | None], lows: Floats, highs: Floats) -> list[float | None]:
     """One bound may be NaN, where a condition has but one."""
-    found: list[float | None] = []
-    for value, low, high in zip(values, lows, highs, strict=True):
-        ways = [] if value is None else [way for way in (value - high, low - value) if not isnan(way)]
-        found.append(max(ways, default=None))
-    return found
+    import numpy as np
+
+    known = np.asarray([nan if value is None else value for value in values], dtype=np.float64)
+    return _known(np.fmax(known - highs, lows - known).tolist())
 
 
 def _different(values: int, buckets: int) -> str:

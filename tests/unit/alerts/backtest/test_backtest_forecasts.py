@@ -99,6 +99,18 @@ def test_a_planted_drop_of_one_day_is_no_false_alarm(condition: Condition) -> No
     assert "would have seen the drop of 9 February 2026 after 24 h" in told.words
 
 
+@pytest.mark.parametrize("condition", [Threshold(), Threshold(below=450)])
+def test_in_wide_noise_a_drop_of_sixty_percent_is_no_false_alarm_either(condition: Condition) -> None:
+    for seed in range(5):
+        rng = random.Random(seed)
+        values = [rng.uniform(600, 1_050) for _ in range(120)]
+        values[83], values[90] = 850, 0.4 * 850
+        begins = [FIRST + day * DAY for day in range(120)]
+        report = backtest(condition, Policy(), Series("sales", DAY, begins, values, begins[-1] + DAY))
+        (drop,) = [each for each in report.incidents if each.begin == FIRST + 90 * DAY]
+        assert not drop.is_doubtful
+
+
 def test_a_threshold_within_the_noise_fires_doubtfully() -> None:
     report = backtest(Threshold(above=1_185), Policy(), day_by_day(d70=3))
     assert len(report.incidents) > 3
@@ -114,10 +126,10 @@ def test_an_anomaly_barely_outside_is_doubtful_where_it_is_brief() -> None:
 
 
 def test_no_rate_is_made_of_less_than_two_weeks() -> None:
-    series = Series("few", HOUR, [FIRST + hour * HOUR for hour in range(9)], [1] * 7 + [9, 1], FIRST + 9 * HOUR)
+    series = Series("few", HOUR, [FIRST + hour * HOUR for hour in range(9)], [1] * 7 + [90, 1], FIRST + 9 * HOUR)
     told = forecast(backtest(Threshold(above=5), Policy(), series))
     assert told.expected_false_a_month is None
-    assert told.words.startswith("1 firing in 9 h; 9 h judged are too few to say how many false alarms to expect;")
+    assert told.words.startswith("1 firing in 9 h; 9 h judged are too few to say how many false alarms to expect")
     assert told.basis == "not known, as less than two weeks were judged"
     late = replace(QUIET, judged=13 * 24)
     assert forecast(late).expected_false_a_month is None, "two months of warm-up are not judged"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
+from functions.alerts.backtest import thresholds
 from functions.alerts.backtest.backtesting import backtest
 from functions.alerts.backtest.files import Label
 from functions.alerts.backtest.forecasting import forecast
-from functions.alerts.conditions import anomaly, hours
+from functions.alerts.conditions import anomaly, changes, hours
 from functions.alerts.conditions.kinds import Anomaly, Change, Condition, Threshold
 from functions.alerts.conditions.series import DAY, HOUR, Series
 from functions.alerts.spec import Policy
@@ -70,3 +72,15 @@ def test_where_all_is_judged_nothing_is_explained() -> None:
     assert backtest(Threshold(above=500), Policy(), noisy(DAY, 90)).remarks == ()
     late = FIRST + 60 * DAY
     assert backtest(Anomaly(), Policy(), noisy(DAY, 90), begin=late).remarks == ()
+
+
+def test_the_document_tells_the_numbers_of_the_code() -> None:
+    told = (Path(__file__).parents[4] / "docs" / "backtesting.md").read_text()
+    by_hour, finer = hours.least_days(HOUR), hours.least_days(300)
+    assert (
+        f"| `anomaly` | {anomaly.LEAST} days by day, {by_hour} days by hour (and coarser than an hour), "
+        f"{finer} days where buckets are finer |"
+    ) in told
+    assert f"without a size, {changes.ENOUGH} such changes more" in told
+    assert f"a bar of {anomaly.SENSITIVITY:g} MADs, the default" in told
+    assert f"without a number, after two days and {thresholds.LEAST_POINTS} points" in told
