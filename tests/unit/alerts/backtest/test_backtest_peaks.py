@@ -33,6 +33,12 @@ def test_the_peak_is_the_farthest_number_and_the_sentence_tells_it(condition: Co
     assert incident.sentence.endswith(" Farthest outside: 0.2381, at 2026-01-31 06:00.")
 
 
+def test_farthest_is_by_the_number_and_not_by_the_score() -> None:
+    report = backtest(Change(against="previous", percent=40), Policy(), rising((0.2, 0.38, 0.38)))
+    (incident,) = [each for each in report.incidents if each.begin == FIRST + BEGIN * HOUR]
+    assert (incident.peak, incident.peak_at) == (0.38, FIRST + (BEGIN + 1) * HOUR), "0.1 to 0.2 is more, in percent"
+
+
 def test_where_the_first_number_is_the_farthest_nothing_is_added() -> None:
     report = backtest(Threshold(above=0.17), Policy(), rising((0.3, 0.2)))
     (incident,) = report.incidents
