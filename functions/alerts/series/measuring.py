@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from functions.alerts.series.sources import measure_of
 from functions.alerts.spec import DifferenceSeries, EventSeries, MetricSeries, Plain, RatioSeries, SeriesSpec
 from hedgerow.errors import InvalidError
-from hedgerow.measures import MOST_MEASURES, Measure
+from hedgerow.measures import MOST_MEASURES, MOST_VALUES, Measure
 
+# A month of them fits one record of the store, though values that change be twice as many as there are at a time.
+MOST_HOURLY_SERIES = 120
 _NAMED = 3
 
 
@@ -26,19 +28,43 @@ def merge_measures(needs: Sequence[tuple[str, Sequence[Measure]]]) -> tuple[Meas
     """The measures of all of a connection's rules: the same question once, by hour where any rule wants that.
 
     `needs` are each rule's name and `measures_of` its series. In an order that does not depend on the rules', so that unchanged rules give equal
-    measures. `InvalidError` above `MOST_MEASURES`, naming the rules that need most.
+    measures. `InvalidError` above `MOST_MEASURES` or `MOST_HOURLY_SERIES`, naming the rules that need most.
     """
     merged = _merged(measure for _, measures in needs for measure in measures)
+    hourly = hourly_series(merged)
+    if hourly > MOST_HOURLY_SERIES:
+        raise _too_many_hours(hourly, needs)
     if len(merged) <= MOST_MEASURES:
         return merged
-    most = sorted(needs, key=lambda need: (-len(need[1]), need[0]))[:_NAMED]
-    told = ", ".join(f"`{name}` ({len(measures)})" for name, measures in most)
+    told = _hungriest(needs, len)
     raise InvalidError(
         f"The rules of this connection need {len(merged)} measures; the sync's query takes {MOST_MEASURES}.",
         code="too_many_measures",
         hint=f"Delete a rule, or let rules share a series. Most are needed by {told}. Metrics of the catalogue by day cost none.",
         members={"field": "series", "measures": len(merged), "most": MOST_MEASURES},
     )
+
+
+def hourly_series(measures: Iterable[Measure]) -> int:
+    """How many series by hour these measures may be."""
+    return sum(1 if measure.by is None else MOST_VALUES for measure in measures if measure.hourly)
+
+
+def _too_many_hours(hourly: int, needs: Sequence[tuple[str, Sequence[Measure]]]) -> InvalidError:
+    return InvalidError(
+        f"The rules of this connection need up to {hourly} hourly series; {MOST_HOURLY_SERIES} are kept.",
+        code="too_many_hours",
+        hint=(
+            f"A breakdown counts {MOST_VALUES}. Make a rule daily, leave out its `by`, or let rules share a series. "
+            f"Most are needed by {_hungriest(needs, hourly_series)}."
+        ),
+        members={"field": "series", "hourly_series": hourly, "most": MOST_HOURLY_SERIES},
+    )
+
+
+def _hungriest(needs: Sequence[tuple[str, Sequence[Measure]]], need_of: Callable[[Sequence[Measure]], int]) -> str:
+    most = sorted(((need_of(measures), name) for name, measures in needs), key=lambda need: (-need[0], need[1]))
+    return ", ".join(f"`{name}` ({needed})" for needed, name in most[:_NAMED])
 
 
 def parts_of(spec: SeriesSpec) -> tuple[Plain, ...]:

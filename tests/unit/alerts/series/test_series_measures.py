@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.alerts.series.measuring import measures_of, merge_measures
+from functions.alerts.series.measuring import MOST_HOURLY_SERIES, measures_of, merge_measures
 from functions.alerts.spec import (
     BacklogSeries,
     DifferenceSeries,
@@ -85,3 +85,18 @@ def test_too_many_are_refused_with_the_rules_that_need_most() -> None:
         merge_measures([*needs, ("hungry", hungry)])
     assert refused.value.code == "too_many_measures"
     assert "`hungry` (2)" in refused.value.hint
+
+
+def test_too_many_hourly_series_are_refused_with_the_rules_that_need_most() -> None:
+    broken_down = [
+        (f"by {number}", measures_of(EventSeries(event=f"e{number}", by="method", grain="hour"))) for number in range(5)
+    ]
+    plain = [(f"rule {number}", measures_of(EventSeries(event=f"p{number}", grain="hour"))) for number in range(20)]
+    assert len(merge_measures([*broken_down, *plain])) == 25
+    daily = ("daily", measures_of(EventSeries(event="e", by="method")))
+    assert merge_measures([*broken_down, *plain, daily])
+    with pytest.raises(InvalidError) as refused:
+        merge_measures([*broken_down, *plain, ("one more", measures_of(EventSeries(event="p", grain="hour")))])
+    assert refused.value.code == "too_many_hours"
+    assert (refused.value.members["hourly_series"], refused.value.members["most"]) == (121, MOST_HOURLY_SERIES)
+    assert "`by 0` (20), `by 1` (20), `by 2` (20)" in refused.value.hint
