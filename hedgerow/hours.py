@@ -16,6 +16,8 @@ from typing import TypedDict
 from hedgerow.records import Index, Instant, Record
 
 HOUR = 3_600
+# More figures tell a rule nothing, and cost half of a month's room.
+FIGURES = 7
 
 
 class HourMonth(Record):
@@ -89,8 +91,14 @@ def months_between(first: int, end: int) -> list[str]:
     return months
 
 
+def rounded(value: float) -> float:
+    """The value as it is packed: to `FIGURES` significant ones."""
+    kept = float(f"{value:.{FIGURES}g}")
+    return int(kept) if kept.is_integer() and abs(kept) < 2**53 else kept
+
+
 def pack(hours: Hours) -> bytes:
-    """The month as compressed JSON of the form `Packed`. Raises `ValueError` for an hour of another month."""
+    """The month as compressed JSON of the form `Packed`, values rounded. `ValueError` for an hour of another month."""
     begin, length = _begin(hours.month), _length(hours.month)
     numbers: dict[datetime, int] = {}
     packed: Packed = {"a": [], "s": {}}
@@ -104,7 +112,7 @@ def pack(hours: Hours) -> bytes:
         runs: list[tuple[int, int]] = []
         for slot in slots:
             point = points[begin + slot * HOUR]
-            values[slot - slots[0]] = point.value
+            values[slot - slots[0]] = rounded(point.value)
             number = numbers.setdefault(point.asked_at, len(numbers))
             if runs and runs[-1][0] == number:
                 runs[-1] = (number, runs[-1][1] + 1)

@@ -1,20 +1,23 @@
 """From an answer's facts to the points of measures, by day and by hour, and the hours that are new or have moved. Pure.
 
 A value of a breakdown gets points on every day and hour asked about once it is among the
-most frequent, and is measured again wherever it has one already. What is counted or added
+most frequent, and is measured again wherever it has one already, unless more than
+`MOST_PARTS` have: then those with the most are. What is counted or added
 up is 0 where there was none; a mean or a percentile of nothing is no point, None here
 where one is held.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import TypeVar
 
 from functions.sync.answers import Facts
 from functions.sync.hogql import Question
-from hedgerow import days, hours
+from functions.sync.windows import Span
+from hedgerow import days, hours, measure_hogql
 from hedgerow.hours import HOUR, HourPoint, Hours
 from hedgerow.measure_hogql import ADDITIVE
 from hedgerow.measures import MEASURE_PREFIX, Measure
@@ -23,15 +26,24 @@ from hedgerow.months import Month, Value
 Place = TypeVar("Place", date, int)
 Points = dict[tuple[str, Place], Value | None]
 
+# Values that keep changing, such as order numbers, would make every query longer than the last.
+MOST_PARTS = 40
 
-def parts_of(measures: Iterable[Measure], names: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The values of breakdowns that series' names hold, by measure id."""
+
+def parts_of(
+    measures: Iterable[Measure], months: Mapping[str, Month], spans: Iterable[Span]
+) -> dict[str, tuple[str, ...]]:
+    """The values of breakdowns that have points in these days, by measure id: the `MOST_PARTS` with the most."""
+    weights: dict[str, float] = defaultdict(float)
+    for day in {day for span in spans for day in span.days()}:
+        for name in _of_day(months, day):
+            weights[name] += abs(months[days.month_of(day)].series[name][day.day].value)
     found: dict[str, tuple[str, ...]] = {}
-    listed = sorted(set(names))
     for measure in measures:
         if measure.by is not None:
             series = measure.series("")
-            found[measure.id] = tuple(name.removeprefix(series) for name in listed if name.startswith(series))
+            mine = sorted((-weight, name) for name, weight in weights.items() if name.startswith(series))
+            found[measure.id] = tuple(name.removeprefix(series) for _, name in mine[:MOST_PARTS])
     return found
 
 
@@ -42,7 +54,7 @@ def daily(questions: Iterable[Question], facts: Facts, held: Mapping[str, Month]
         asked = [day for span in question.light_spans() for day in span.days()] if question.measured else []
         known = {day: _of_day(held, day) for day in asked}
         for measure in question.measured:
-            points.update(_points(measure, asked, known, facts.parts, facts.values))
+            points.update(_points(measure, asked, known, _told(question, measure, facts), facts.values))
     return points
 
 
@@ -58,7 +70,8 @@ def hourly(questions: Iterable[Question], facts: Facts, held: Mapping[str, Hours
                 for hour in series.keys() & known.keys():
                     known[hour].add(name)
         for measure in wanted:
-            points.update(_points(measure, asked, known, facts.parts, facts.hours))
+            rounded = {place: hours.rounded(value) for place, value in facts.hours.items()}
+            points.update(_points(measure, asked, known, _told(question, measure, facts), rounded))
     return points
 
 
@@ -79,13 +92,42 @@ def merge_hours(
         if not any(fates):
             continue
         moved[month] = fates.count("moved")
+        asked = {name for name, _, _ in found}
         for name, hour, value in found:
             series = into.series.setdefault(name, {})
             if value is None:
                 series.pop(hour, None)
             else:
                 series[hour] = HourPoint(value, asked_at)
+        _drop_crowd(into, asked)
     return moved
+
+
+def weight(points: Mapping[int, HourPoint]) -> float:
+    """How much a series of hours holds."""
+    return sum(abs(point.value) for point in points.values())
+
+
+def _drop_crowd(month: Hours, asked: Collection[str]) -> None:
+    """Leave of every breakdown `MOST_PARTS` values: those just asked for first, then those with the most."""
+    by_measure: dict[str, list[str]] = {}
+    for name in month.series:
+        by_measure.setdefault(measure_hogql.id_of(name), []).append(name)
+    for names in by_measure.values():
+        if len(names) > MOST_PARTS:
+            names.sort(key=lambda name: (name not in asked, -weight(month.series[name]), name))
+            for name in names[MOST_PARTS:]:
+                del month.series[name]
+
+
+def _told(question: Question, measure: Measure, facts: Facts) -> tuple[list[str], frozenset[str]]:
+    """The series the answer tells of: those to have points everywhere, and all of them, the ranked ones first."""
+    series = measure.series("")
+    if measure.by is None:
+        return [series], frozenset((series,))
+    ranked = [name for name in facts.parts if name.startswith(series)]
+    again = [series + value for value in question.parts.get(measure.id, ())]
+    return ranked, frozenset(list(dict.fromkeys((*ranked, *again)))[:MOST_PARTS])
 
 
 def _fate(old: HourPoint | None, hour: int, value: Value | None, asked_at: datetime) -> str:
@@ -101,19 +143,19 @@ def _points(
     measure: Measure,
     asked: Iterable[Place],
     known: Mapping[Place, Collection[str]],
-    ranked: Mapping[str, int],
+    told: tuple[Collection[str], frozenset[str]],
     found: Mapping[tuple[str, Place], Value],
 ) -> Points[Place]:
-    series = measure.series("")
-    of_all = {series} if measure.by is None else {name for name in ranked if name.startswith(series)}
+    """What was not asked for again stays as it is: nothing is known of it."""
+    everywhere, told_of = told
     points: Points[Place] = {}
     for place in asked:
-        mine = {name for name in known.get(place, ()) if name.startswith(series)} if measure.by is not None else of_all
-        for name in of_all | mine:
+        held = told_of.intersection(known.get(place, ()))
+        for name in held.union(everywhere):
             value = found.get((name, place))
             if value is None and measure.math in ADDITIVE:
                 value = 0
-            if value is not None or name in known.get(place, ()):
+            if value is not None or name in held:
                 points[name, place] = value
     return points
 

@@ -20,7 +20,6 @@ from hedgerow.app import App
 from hedgerow.catalogue import EVENT_PREFIX, FLAG_PREFIX
 from hedgerow.errors import ConflictError, HedgerowError, OutboundError, SecretGoneError
 from hedgerow.logs import log
-from hedgerow.measures import MEASURE_PREFIX
 from hedgerow.messages import SyncRequested
 from hedgerow.posthog.client import PostHog
 
@@ -139,5 +138,4 @@ def _names(visit: Visit) -> Names:
     events = dict.fromkeys((*connection.events, *storing.tracked(held, spans, EVENT_PREFIX)))
     flags = storing.flag_keys(storing.tracked(held, spans, FLAG_PREFIX))
     measures = measure_hogql.each_once(connection.measures)
-    known = [MEASURE_PREFIX + name for name in storing.tracked(held, spans, MEASURE_PREFIX)] if measures else []
-    return Names(tuple(events), flags, measures, measured.parts_of(measures, known))
+    return Names(tuple(events), flags, measures, measured.parts_of(measures, held, spans))

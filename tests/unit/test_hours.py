@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -26,8 +27,21 @@ series = st.dictionaries(
 
 
 @given(series)
-def test_packing_keeps_every_hour(held: dict[str, dict[int, HourPoint]]) -> None:
-    assert hours.unpack("2026-11", hours.pack(Hours("2026-11", held))).series == held
+def test_packing_keeps_every_hour_to_seven_figures(held: dict[str, dict[int, HourPoint]]) -> None:
+    back = hours.unpack("2026-11", hours.pack(Hours("2026-11", held))).series
+    assert back == {
+        name: {hour: replace(point, value=hours.rounded(point.value)) for hour, point in points.items()}
+        for name, points in held.items()
+    }
+    for name, points in held.items():
+        for hour, point in points.items():
+            assert back[name][hour].value == pytest.approx(point.value, rel=5e-7)
+
+
+def test_a_number_of_few_figures_is_kept_as_it_is() -> None:
+    for value in (0, 7, 1_234_567, 19.99, -0.001, 1e15):
+        assert hours.rounded(value) == value == hours.rounded(hours.rounded(value))
+    assert hours.rounded(1234.567890123) == 1234.568
 
 
 @pytest.mark.parametrize("hour", [BEGIN - HOUR, BEGIN + 30 * 24 * HOUR, BEGIN + 1])

@@ -190,7 +190,7 @@ async def assert_measured(stage: SyncStage, sent: list[Sent], zone: str, until: 
     stored = {place: point.value for place, point in (await stage.points()).items() if place[0].startswith("measure:")}
     assert stored == pytest.approx(days, rel=1e-9, abs=6e-7)
     assert {place: point.value for place, point in (await stage.hours()).items()} == pytest.approx(
-        hours, rel=1e-9, abs=6e-7
+        hours, rel=6e-7, abs=6e-7
     )
 
 
