@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -30,7 +30,9 @@ OwnCode = Literal[
     "no_events",
     "by_hand",
     "overdue",
+    "too_many_hours",
 ]
+TOO_MANY_HOURS: Final = "too_many_hours"
 FRESH = timedelta(hours=1)
 # Two missed ticks and a slow run are no outage.
 LATE = timedelta(minutes=20)
@@ -62,6 +64,7 @@ def diagnose(
         or _of_trouble(connection, run)
         or _of_run(connection, run, closed_until, now)
         or _of_age(connection, run, rules, now)
+        or _of_hours(connection)
         or _fine(connection)
     )
 
@@ -125,7 +128,7 @@ def _attention(connection: Connection, since: str) -> Diagnosis:
 def _of_trouble(connection: Connection, run: SyncRun | None) -> Diagnosis | None:
     """From afar the newest run is not read; what it failed of stands on the connection."""
     trouble = connection.trouble
-    if run is not None or trouble is None:
+    if run is not None or trouble is None or trouble.code == TOO_MANY_HOURS:
         return None
     detail = f"The last sync did not succeed: {trouble.detail}"
     return _said("last_run_failed", detail, trouble.hint, f"hedgerow connections show {connection.id}")
@@ -214,6 +217,14 @@ def _of_age(
             sync,
         )
     return None
+
+
+def _of_hours(connection: Connection) -> Diagnosis | None:
+    """The sync succeeded, yet could not keep every hour that rules ask for."""
+    trouble = connection.trouble
+    if trouble is None or trouble.code != TOO_MANY_HOURS:
+        return None
+    return _said(TOO_MANY_HOURS, trouble.detail, trouble.hint, f"hedgerow alerts list {connection.id}")
 
 
 def _fine(connection: Connection) -> Diagnosis:

@@ -30,7 +30,7 @@ async def changes_with(app: App, run: SyncRun, before: Connection | None = None)
         whole = outcomes.whole_after(whole, run, app.now())
         changes.append(Swap(whole))
     if whole is not None:
-        after_trouble = before is not None and before.trouble is not None
+        after_trouble = before is not None and outcomes.had_failed(before)
         changes += [Add(told) for told in telling.run_ended(whole, app.now(), after_trouble=after_trouble)]
     return changes
 
@@ -51,4 +51,4 @@ def is_news(run: SyncRun, before: Connection) -> bool:
 
     `before` is the connection as the run found it: a success may have ended its failures.
     """
-    return run.state == "failed" or run.points > 0 or before.is_watched or before.trouble is not None
+    return run.state == "failed" or run.points > 0 or before.is_watched or outcomes.had_failed(before)

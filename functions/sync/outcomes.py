@@ -17,6 +17,8 @@ NEEDS_ATTENTION = frozenset(
     {"key_refused", "scope_missing", "project_forbidden", "personal_keys_forbidden", "project_missing", "secret_gone"}
 )
 ASKED_FOR_QUIET = frozenset({"rate_limited", "concurrency_limited"})
+# Of a run that succeeded.
+TOO_MANY_HOURS = "too_many_hours"
 MOST_ATTEMPTS = 6
 FIRST_BACKOFF = timedelta(minutes=1)
 LONGEST_BACKOFF = timedelta(minutes=30)
@@ -33,9 +35,15 @@ class Ended:
 
 
 def succeeded(
-    run: SyncRun, connection: Connection, ask: Ask, asked: Asked, rules: dict[Tier, TierRules], now: datetime
+    run: SyncRun,
+    connection: Connection,
+    ask: Ask,
+    asked: Asked,
+    rules: dict[Tier, TierRules],
+    now: datetime,
+    trouble: Trouble | None = None,
 ) -> Ended:
-    """The run is done; the connection's next due time and what the next run needs to know."""
+    """The run is done; the connection's next due time, what the next run needs to know, and what it could not do."""
     began = run.began_at or now
     today = days.today(began, ask.zone)
     progress = connection.progress.model_copy(
@@ -50,7 +58,7 @@ def succeeded(
             **({"recheck_day": today, "rechecked": ask.rechecked} if run.kind == "scheduled" else {}),
         }
     )
-    planned = connection.model_copy(update={"progress": progress, "trouble": None})
+    planned = connection.model_copy(update={"progress": progress, "trouble": trouble})
     due = tiers.next_due(planned, rules, now)
     # A due time beyond the next slot is of a clock that was ahead.
     if run.kind == "scheduled" or connection.due_at is None or due is None or connection.due_at > due:
@@ -100,6 +108,21 @@ def failed(
         again = run.model_copy(update={"state": "pending", "due_at": now + backoff(run.attempts), "error": trouble})
         return Ended(again, held)
     return Ended(_over(run, trouble, connection.due_at, now), held)
+
+
+def too_many_hours(dropped: int) -> Trouble:
+    """What a connection says whose month of hours holds more than fits."""
+    many = f"{dropped} hourly series were" if dropped > 1 else "One hourly series was"
+    return Trouble(
+        code=TOO_MANY_HOURS,
+        detail=f"The hours of this connection's rules do not fit a month's record: {many} left out, the smallest first, and rules over them see no data.",
+        hint="Delete hourly rules, give them daily series, or break them down by a property of fewer values.",
+    )
+
+
+def had_failed(connection: Connection) -> bool:
+    """Whether what went wrong before was the run itself."""
+    return connection.trouble is not None and connection.trouble.code != TOO_MANY_HOURS
 
 
 def stopped(run: SyncRun, connection: Connection | None, now: datetime) -> SyncRun:

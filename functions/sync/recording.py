@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -20,8 +21,10 @@ from hedgerow.months import Month, Value, Write
 from hedgerow.ports import Add, Change, Swap
 from hedgerow.records import derived_id
 
-# The store's documents end at a mebibyte: some eight hundred hourly series of small numbers.
+# The store's documents end at a mebibyte: some 260 series of every hour and all figures.
 MOST_PACKED = 900_000
+# Packing is most of the work: a part at a time is dropped until the month fits.
+DROPPED_AT_ONCE = 0.1
 
 
 async def store(visit: Visit, asked: Asked, active: int | None) -> None:
@@ -57,7 +60,7 @@ async def finish(visit: Visit, outcome: Asked | HedgerowError, active: int | Non
         if isinstance(outcome, HedgerowError):
             ended = outcomes.failed(run, connection, visit.held.slot, outcome, rules, app.now())
         else:
-            ended = outcomes.succeeded(run, connection, visit.ask, outcome, rules, app.now())
+            ended = outcomes.succeeded(run, connection, visit.ask, outcome, rules, app.now(), visit.trouble)
         is_news = ends.is_news(ended.run, visit.connection)
         await app.queue.publish(*ends.following(ended.run, is_news=is_news))
         changes: list[Change] = [Swap(ended.run), Swap(ended.connection)]
@@ -165,19 +168,35 @@ def _month_change(visit: Visit, month: Month) -> Change:
 def _hour_changes(visit: Visit, asked: Asked, began: datetime) -> tuple[list[Change], int]:
     """The months of hours in which something is new, and how many hours are new or have moved.
 
-    A month that no store could take is left as it is: the days must not fail with it.
+    Of a month that no store could take series go, and the connection says so.
     """
     held = visit.hours()
-    moved = measured.merge_hours(held, measured.hourly(asked.questions, asked.facts, held), began)
+    points = measured.hourly(asked.questions, asked.facts, held)
+    moved = measured.merge_hours(held, points, began)
+    told = {name for name, _ in points}
     changes: list[Change] = []
+    dropped: set[str] = set()
     for month in sorted(moved):
-        packed = hours.pack(held[month])
-        if len(packed) > MOST_PACKED:
-            log().warning("sync.too_many_hours", connection_id=visit.connection.id, month=month, bytes=len(packed))
-            del moved[month]
-            continue
+        packed, left_out = _packed(held[month], told)
+        if left_out:
+            log().warning("sync.too_many_hours", connection_id=visit.connection.id, month=month, dropped=len(left_out))
+            dropped |= left_out
         changes.append(_hours_change(visit, held[month], packed))
+    visit.trouble = outcomes.too_many_hours(len(dropped)) if dropped else None
     return changes, sum(moved.values())
+
+
+def _packed(month: Hours, told: Collection[str]) -> tuple[bytes, set[str]]:
+    """The month packed, and the series dropped until it fitted: those not asked for now first, then the smallest."""
+    packed, dropped = hours.pack(month), set[str]()
+    smallest = sorted(month.series, key=lambda name: (name in told, measured.weight(month.series[name]), name))
+    step = max(1, int(len(smallest) * DROPPED_AT_ONCE))
+    while len(packed) > MOST_PACKED:
+        for name in smallest[len(dropped) : len(dropped) + step]:
+            del month.series[name]
+            dropped.add(name)
+        packed = hours.pack(month)
+    return packed, dropped
 
 
 def _hours_change(visit: Visit, month: Hours, packed: bytes) -> Change:

@@ -11,7 +11,7 @@ from hedgerow import hours, months, tiers
 from hedgerow.app import App
 from hedgerow.errors import ConflictError, HedgerowError
 from hedgerow.hours import HourMonth, Hours
-from hedgerow.models import Connection, MetricMonth, SyncRun
+from hedgerow.models import Connection, MetricMonth, SyncRun, Trouble
 from hedgerow.months import Month
 
 TRIES = 5
@@ -28,6 +28,7 @@ class Visit:
     """One attempt at a run. `records` and `hour_records` are the months it may write, as they were read.
 
     `listing_refused`: the key may not list feature flags, so that is not tried at every sync.
+    `trouble`: what a run that succeeds could not do all the same.
     """
 
     app: App
@@ -37,6 +38,7 @@ class Visit:
     hour_records: dict[str, HourMonth] = field(default_factory=dict)
     requests: int = 0
     listing_refused: bool = False
+    trouble: Trouble | None = None
 
     @property
     def connection(self) -> Connection:

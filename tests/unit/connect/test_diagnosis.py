@@ -19,6 +19,7 @@ from tests.stage import NOW
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "connecting.md"
 TROUBLE = Trouble(code="key_refused", detail="PostHog does not know the key.", hint="Make a new one.")
+HOURS = Trouble(code="too_many_hours", detail="The hours do not fit.", hint="Delete hourly rules.")
 
 
 def connection(success: timedelta | None = timedelta(minutes=5), **fields: object) -> Connection:
@@ -105,6 +106,8 @@ LATER = NOW + timedelta(minutes=9)
             "fine",
             "hedgerow metrics",
         ),
+        (connection(trouble=HOURS), run(), None, "too_many_hours", "hedgerow alerts list con_1"),
+        (connection(trouble=HOURS), None, None, "too_many_hours", "hedgerow alerts list con_1"),
         (connection(), run(rows=0), None, "no_events", "hedgerow metrics con_1"),
         (connection(tier="basic"), run(), None, "fine", "hedgerow metrics con_1"),
         (connection(timedelta(days=3), tier="basic"), run(), None, "by_hand", "hedgerow sync con_1"),
