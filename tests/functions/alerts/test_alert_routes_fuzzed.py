@@ -16,7 +16,25 @@ from functions.alerts.main import alerts
 from functions.alerts.records import Incident
 from tests.stage import Stage, staged
 
-EXTREME: tuple[object, ...] = (0, -1, 0.5, 1e15, 1e308, -1e308, 5e-324, 2**63, 10**30, "inf", "nan", "1e999", "", None, True, [], {})
+EXTREME: tuple[object, ...] = (
+    0,
+    -1,
+    0.5,
+    1e15,
+    1e308,
+    -1e308,
+    5e-324,
+    2**63,
+    10**30,
+    "inf",
+    "nan",
+    "1e999",
+    "",
+    None,
+    True,
+    [],
+    {},
+)
 INSTANTS = ("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2026-11-20", "2026-11-20T15:30:00Z", "x")
 TEXTS = ("a", "", "\x00", "a\nb", "\u202eb", "\ud800", "x" * 500, "event:a:b", "Europe/Berlin", "{zone}")
 CONDITIONS = ("threshold", "change", "anomaly", "no_data", "new_value", "stale_flag", "none")
