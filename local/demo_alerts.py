@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EVENT = "checkout.completed"
 DAYS = 28
 AN_HOUR = 60
-LEFT = 6
+LEFT = 2
 RULE = {
     "name": "Checkouts per hour",
     "series": {"kind": "event", "event": EVENT, "grain": "hour"},

@@ -31,6 +31,7 @@ from functions.alerts.conditions.series import Series
 from functions.alerts.rules import ruling
 from functions.alerts.series import checking
 from functions.alerts.series.naming import name_of
+from functions.alerts.series.past import with_data
 from functions.alerts.spec import Policy, SeriesSpec
 from hedgerow.app import App
 from hedgerow.errors import InvalidError
@@ -106,7 +107,7 @@ async def question_of(app: App, caller: Caller, wanted: Wanted) -> Question:
     checking.check_pair(spec, condition)
     asked = past.window(app, connection, wanted.begin, wanted.to)
     found = await past.past_of(app, connection, spec, asked)
-    known = [beginnings.with_data(spec, each) for each in found.series]
+    known = [with_data(spec, each) for each in found.series]
     inside = tuple(each for each in known if any(asked.begin <= begin <= asked.to for begin in each.begins))
     if not inside:
         raise beginnings.nothing(spec, found.series, asked.begin, asked.to)

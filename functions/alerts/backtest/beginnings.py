@@ -7,28 +7,13 @@ nothing is judged, learnt or forecast from it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from functions.alerts.backtest.reports import Report
 from functions.alerts.conditions.series import DAY, Series
-from functions.alerts.series.naming import name_of, unit_of
-from functions.alerts.series.sources import ADDITIVE
-from functions.alerts.spec import DifferenceSeries, EventSeries, MetricSeries, RatioSeries, SeriesSpec
+from functions.alerts.series.naming import name_of
+from functions.alerts.series.past import with_data
+from functions.alerts.spec import DifferenceSeries, RatioSeries, SeriesSpec
 from hedgerow.errors import InvalidError
-
-
-def with_data(spec: SeriesSpec, series: Series) -> Series:
-    """The series from its first point that is not zero, where its zeros are counts of nothing; else as it is."""
-    if not _counts(spec):
-        return series
-    first = next((place for place, value in enumerate(series.values) if value), len(series.begins))
-    arrived = series.arrived
-    return replace(
-        series,
-        begins=series.begins[first:],
-        values=series.values[first:],
-        arrived=None if arrived is None else arrived[first:],
-    )
 
 
 def shorter(report: Report, begin: int | None, to: int | None) -> tuple[str, ...]:
@@ -63,18 +48,6 @@ def nothing(spec: SeriesSpec, found: Sequence[Series], begin: int, to: int) -> I
         "There is no point of this series in the time asked for.",
         "Check the name and the days; `hedgerow metrics` shows what is stored.",
     )
-
-
-def _counts(spec: SeriesSpec) -> bool:
-    match spec:
-        case MetricSeries():
-            return unit_of(spec) == "count"
-        case EventSeries():
-            return spec.math in ADDITIVE
-        case DifferenceSeries():
-            return _counts(spec.of) and _counts(spec.less)
-        case _:
-            return False
 
 
 def _days(number: int) -> str:

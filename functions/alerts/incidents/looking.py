@@ -22,6 +22,7 @@ from functions.alerts.incidents import breakdown, health, machine, missing
 from functions.alerts.incidents.waking import grain_of, is_so_far
 from functions.alerts.records import AlertRule, RuleState
 from functions.alerts.series import partial, reading
+from functions.alerts.series.past import with_data
 from functions.alerts.spec import DifferenceSeries, EventSeries, FlagSeries, RatioSeries, SeriesSpec, SyncSeries
 from hedgerow import tiers
 from hedgerow.app import App
@@ -87,6 +88,8 @@ async def look(
         if grain_of(spec):  # What is of an instant was not asked of anybody.
             found = [missing.as_known(condition, series, connection.progress) for series in found]
         pairs = [(series, series) for series in found]
+    if isinstance(condition, Anomaly | Change):
+        pairs = [(with_data(spec, series), with_data(spec, earlier)) for series, earlier in pairs]
     return await asyncio.to_thread(lambda: [_look_at(rule, series, connection, earlier) for series, earlier in pairs])
 
 

@@ -13,6 +13,7 @@ from functions.alerts.incidents import health, looking, waking
 from functions.alerts.pages.plotting import is_whole
 from functions.alerts.records import AlertRule, Incident
 from functions.alerts.series import reading
+from functions.alerts.series.past import with_data
 from hedgerow.models import Connection
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ async def _series_of(app: App, incident: Incident, connection: Connection, rule:
     shown = _shown_days(incident, grain, until)
     days = min(MOST_DAYS, shown) + looking.days_of(rule)
     found = await reading.read(app, connection, rule.series, days=days, now=until)
-    series = next((each for each in found if each.value == incident.value), None)
+    series = next((with_data(rule.series, each) for each in found if each.value == incident.value), None)
     shown_since = int((until - timedelta(days=shown)).timestamp())
     return _nothing(app, incident) if series is None else _told(series, incident), shown_since
 

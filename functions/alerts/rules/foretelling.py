@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 from functions.alerts.backtest import backtesting, forecasting, past
@@ -12,10 +13,12 @@ from functions.alerts.notifying import planning
 from functions.alerts.records import AlertRule, Channel
 from functions.alerts.rules import ruling
 from functions.alerts.series import asking, measuring, partial, reading
+from functions.alerts.series.past import with_data
 from functions.alerts.spec import BacklogSeries, FlagSeries, RuleForm, SyncSeries
 from hedgerow import days, tiers
 from hedgerow.app import App
 from hedgerow.errors import HedgerowError, OutboundError, RefusedError
+from hedgerow.measures import MOST_VALUES
 from hedgerow.models import Connection
 
 DAYS = 90
@@ -43,7 +46,8 @@ async def foretell(app: App, connection: Connection, form: RuleForm) -> str:
         history = await _history(app, connection, tried)
     except (RefusedError, OutboundError) as error:
         return f"No forecast yet: {error.detail} Try later: hedgerow alerts backtest."
-    told = [each for series in history if (each := _words(form, series))]
+    known = [with_data(tried.series, series) for series in history][:MOST_VALUES]
+    told = await asyncio.to_thread(lambda: [each for series in known if (each := _words(form, series))])
     if told and tried != form:
         told.append(past.AT_THE_END)
     return "\n".join(told) or "No forecast yet: there is no history of these numbers."
