@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.alerts.conditions.kinds import Anomaly
-from functions.alerts.incidents import looking
+from functions.alerts.incidents import looking, machine
 from functions.alerts.records import AlertRule
 from functions.alerts.spec import MetricSeries
 from tests.stage import Stage, staged
@@ -51,7 +51,7 @@ async def test_zeros_before_the_first_event_do_not_widen_what_is_usual(stage: St
             updated_at=stage.clock(),
         )
         (look,) = await looking.look(stage.app, connection, rule, stage.clock())
-        verdict = look.verdicts(looking.machine.fresh(rule))[-1]
+        verdict = look.verdicts(machine.fresh(rule))[-1]
         assert verdict.state == "firing", verdict.sentence
         bands[name] = verdict
     assert bands["event:young"].low is not None
