@@ -5,6 +5,7 @@ Owns the two servers of the suite and their projects; every `Site` is a project 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -94,9 +95,14 @@ class Stage:
                 "project_token": site.token,
             },
         )
-        return Site(
-            self.hedgerow, self.posthog, site.project_id, site.token, site.personal_api_key, str(connected["id"])
-        )
+        id = str(connected["id"])
+        # The first sync keeps the local PostHog's one engine busy: flags asked meanwhile could be late.
+        run = f"/v1/connections/{id}/runs/{connected['run']['id']}"
+        for _ in range(300):
+            if self.call("GET", run)["state"] in ("succeeded", "failed"):
+                break
+            time.sleep(0.1)
+        return Site(self.hedgerow, self.posthog, site.project_id, site.token, site.personal_api_key, id)
 
     def control(self, method: str, name: str, body: Any = None) -> Any:
         """A `/_local` call of the local PostHog."""
