@@ -230,3 +230,11 @@ async def test_another_kind_alone_is_refused_and_nothing_of_the_change_is_kept(c
     assert ("`kind`" in refused.json()["detail"], "`url`" in refused.json()["hint"]) == (True, True)
     assert (await client.get(path)).json()["name"] == "hook"
     assert (await client.patch(path, json={"kind": "webhook"})).status_code == 200
+
+
+async def test_whether_an_address_is_the_same_is_answered_by_yes_or_no(client: httpx.AsyncClient) -> None:
+    made = (await client.post("/v1/channels", json={"name": "team", "url": SLACK})).json()
+    for url, same in ((SLACK, True), (f"{SLACK}x", False)):
+        answer = await client.post(f"/v1/channels/{made['id']}/same", json={"url": url})
+        assert answer.json() == {"same": same}
+        assert "verysecretpart" not in answer.text

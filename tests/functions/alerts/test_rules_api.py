@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -193,3 +193,32 @@ async def test_a_rules_name_that_cannot_be_shown_as_it_is_is_refused(stage: Stag
             answer = await client.post(path, json=body)
             assert answer.status_code == 422, answer.text
             assert "not allowed" in answer.json()["detail"]
+
+
+async def test_a_rule_is_judged_as_it_is_saved_and_its_incident_ends_as_it_goes(stage: Stage) -> None:
+    tenant = await stage.tenant()
+    connection = await stage.connection(tenant)
+    yesterday = date(2026, 11, 19)
+    await stage.points(connection, {("posthog_dau", yesterday): 10})
+    rule = {
+        "name": "Few",
+        "series": {"kind": "metric", "name": "posthog_dau"},
+        "condition": {"kind": "threshold", "below": 100},
+    }
+    async with stage.calling(alerts, await stage.key(tenant)) as client:
+        path = f"/v1/connections/{connection.id}/rules"
+        saved = (await client.post(path, json=rule)).json()
+        (standing,) = (await client.get(f"{path}/{saved['id']}")).json()["standing"]
+        assert standing["phase"] == "open"
+        assert (await client.delete(f"{path}/{saved['id']}")).status_code == 204
+        ended = (await client.get(f"/v1/incidents/{standing['incident_id']}")).json()
+    assert ended["state"] == "resolved"
+
+
+async def test_a_threshold_without_a_number_is_not_saved(stage: Stage) -> None:
+    tenant = await stage.tenant()
+    connection = await stage.connection(tenant)
+    async with stage.calling(alerts, await stage.key(tenant)) as client:
+        wanted = {**HOURLY, "condition": {"kind": "threshold"}}
+        answer = await client.post(f"/v1/connections/{connection.id}/rules", json=wanted)
+    assert (answer.status_code, answer.json()["code"]) == (422, "no_threshold")

@@ -9,7 +9,7 @@ import pytest
 from functions.disconnect.main import disconnect, purge_connection
 from hedgerow import disconnection
 from hedgerow.activity import Activity
-from hedgerow.messages import PurgeRequested
+from hedgerow.messages import PurgeRequested, RunEnded
 from hedgerow.ports import Where
 from tests.crash import Crash, CrashingQueue, Fuse
 from tests.left import lived_in
@@ -35,6 +35,8 @@ async def test_a_disconnection_is_told_once(stage: Stage, *, purge: bool) -> Non
     whose = None if purge else connection.id
     assert (ended.kind, ended.connection_id, ended.due_at) == ("connection.disconnected", whose, stage.clock())
     assert ended.fields["connection_id"] == connection.id
+    # Its alert rules are looked at once more, which ends what they have open; a purge takes them.
+    assert len(await stage.published(RunEnded.topic)) == (0 if purge else 1)
     assert (ended.fields["name"], ended.fields["purge"]) == ("Shop", purge)
 
 
