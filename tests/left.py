@@ -11,7 +11,6 @@ from functions.alerts.records import AlertRule, Incident, Notification, RuleStat
 from functions.alerts.spec import MetricSeries
 from hedgerow import hours
 from hedgerow.activity import Activity, entry
-from hedgerow.adapters.sealed import SealedSecret
 from hedgerow.capture_rules import CaptureRules, CatalogRules, CatalogVersion, hash_key_name
 from hedgerow.deliveries import Delivery, DeliveryChunk, chunk_id, hour_of
 from hedgerow.hours import HOUR, HourMonth, HourPoint, Hours
@@ -30,6 +29,7 @@ from hedgerow.models import (
 from hedgerow.ports import Add, Where
 from hedgerow.posthog.keys import claim_id
 from hedgerow.records import Record, new_id
+from hedgerow.sealed_secrets import SealedSecret
 from hedgerow.tallies import CaptureCount, CountRow
 from tests.stage import Stage
 

@@ -17,7 +17,7 @@ from functions.sync import refreshing, syncing, ticking
 from hedgerow import hours, months, runs, tiers
 from hedgerow.activity import Activity
 from hedgerow.adapters.embedded import EmbeddedQueue, Wanted
-from hedgerow.adapters.sealed import SealedSecret, SealedVault
+from hedgerow.adapters.sealed import SealedVault
 from hedgerow.adapters.sqlite import SqliteStore
 from hedgerow.app import App
 from hedgerow.days import today
@@ -28,6 +28,7 @@ from hedgerow.models import ChangeSet, Connection, MetricMonth, ProjectSlot, Que
 from hedgerow.months import Point
 from hedgerow.ports import Add, Swap, Where
 from hedgerow.records import new_id
+from hedgerow.sealed_secrets import SealedSecret
 from hedgerow.settings import Settings
 from local.posthog import LocalPostHog
 

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from hedgerow.adapters.secret_names import check_name
 from hedgerow.errors import HedgerowError, SecretGoneError
 from hedgerow.ports import Add, Delete, Where
-from hedgerow.records import Index, Record
+from hedgerow.sealed_secrets import SealedSecret
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -27,18 +27,6 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-
-
-class SealedSecret(Record):
-    """One version of a secret. Its id, `name.mark`, is the reference; marks are random and never come back."""
-
-    collection = "sealed_secrets"
-    indexes = (Index("name"),)
-    leaves_no_trace = True
-
-    name: str
-    nonce: bytes
-    sealed: bytes
 
 
 class SealedVault:

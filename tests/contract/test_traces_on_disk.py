@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from hedgerow.adapters.embedded import EmbeddedQueue
-from hedgerow.adapters.sealed import SealedSecret, SealedVault
+from hedgerow.adapters.sealed import SealedVault
 from hedgerow.adapters.sqlite import SqliteStore
 from hedgerow.messages import SyncRequested
 from hedgerow.ports import Add
+from hedgerow.sealed_secrets import SealedSecret
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,10 +10,11 @@ import pytest
 from pydantic import SecretStr
 
 from hedgerow.adapters.google import SecretManagerVault
-from hedgerow.adapters.sealed import SealedSecret, SealedVault, load_or_create_key
+from hedgerow.adapters.sealed import SealedVault, load_or_create_key
 from hedgerow.adapters.sqlite import SqliteStore
 from hedgerow.errors import HedgerowError, SecretGoneError, TransientError
 from hedgerow.ports import Add, Swap
+from hedgerow.sealed_secrets import SealedSecret
 from tests.contract.secret_manager_server import SecretManager, secret_manager_server
 
 if TYPE_CHECKING:

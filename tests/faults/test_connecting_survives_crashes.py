@@ -12,12 +12,12 @@ from pydantic import SecretStr
 from functions.connect import changing, connecting
 from functions.connect.views import ConnectionChange, ConnectionWanted
 from hedgerow import disconnection, drafts
-from hedgerow.adapters.sealed import SealedSecret
 from hedgerow.errors import StateConflictError
 from hedgerow.keys import Caller
 from hedgerow.models import Connection, SyncRun, TokenClaim
 from hedgerow.ports import Where
 from hedgerow.posthog.keys import claim_id
+from hedgerow.sealed_secrets import SealedSecret
 from tests.crash import Crash, Fuse, armed, every_fuse
 from tests.functions.connect.room import US, Room, furnished
 

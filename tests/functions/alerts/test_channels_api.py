@@ -14,9 +14,9 @@ from functions.alerts.channels import channel_routes, channels
 from functions.alerts.channels.channels import ChannelWanted
 from functions.alerts.records import Channel
 from hedgerow import drafts
-from hedgerow.adapters.sealed import SealedSecret
 from hedgerow.entrypoint import api
 from hedgerow.models import Tenant
+from hedgerow.sealed_secrets import SealedSecret
 from tests.crash import Crash, Fuse, armed, every_fuse
 from tests.functions.alerts.notifying_room import NotifyingRoom, notifying_room
 from tests.loopback import http

@@ -13,10 +13,10 @@ from hypothesis import strategies as some
 from functions.alerts.pages import links
 from functions.alerts.pages.links import ExpiredLinkError, Signed
 from functions.alerts.pages.signing_key import VAULT_NAME, SigningKey, signing_key
-from hedgerow.adapters.sealed import SealedSecret
 from hedgerow.app import App
 from hedgerow.errors import MissingError
 from hedgerow.ports import Where
+from hedgerow.sealed_secrets import SealedSecret
 from tests.stage import NOW, Stage, staged
 
 SOON = NOW + timedelta(hours=48)

@@ -11,8 +11,8 @@ import pytest
 from functions.alerts.webhooks import webhook_routes
 from hedgerow import activity
 from hedgerow.activity import ActivityKind
-from hedgerow.adapters.sealed import SealedSecret
 from hedgerow.entrypoint import api
+from hedgerow.sealed_secrets import SealedSecret
 from tests.functions.alerts.notifying_room import NotifyingRoom, notifying_room
 from tests.functions.alerts.webhook_room import happen, runs, webhook
 from tests.stage import ADMIN_KEY

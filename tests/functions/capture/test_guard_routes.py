@@ -15,13 +15,13 @@ from pydantic import SecretStr
 from functions.capture.guards.guard_routes import router
 from functions.capture.guards.hash_keys import key_of
 from hedgerow import disconnection
-from hedgerow.adapters.sealed import SealedSecret
 from hedgerow.capture_rules import CaptureRules, PrivacyRules, hash_key_name
 from hedgerow.errors import MissingError, SecretGoneError
 from hedgerow.models import Connection
 from hedgerow.ports import Where
 from hedgerow.problems import Guard, application
 from hedgerow.records import new_id
+from hedgerow.sealed_secrets import SealedSecret
 from hedgerow.tallies import CaptureCount, count_id
 from tests.stage import NOW, Stage, staged
 

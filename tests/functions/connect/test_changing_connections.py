@@ -10,11 +10,11 @@ import pytest
 from pydantic import SecretStr
 
 from hedgerow import disconnection, tiers
-from hedgerow.adapters.sealed import SealedSecret
 from hedgerow.errors import SecretGoneError
 from hedgerow.models import Connection, TokenClaim, Trouble
 from hedgerow.ports import Swap, Where
 from hedgerow.posthog.keys import claim_id
+from hedgerow.sealed_secrets import SealedSecret
 from tests.functions.connect.room import US, Room
 
 if TYPE_CHECKING:

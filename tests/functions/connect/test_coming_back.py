@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hedgerow import disconnection
-from hedgerow.adapters.sealed import SealedSecret
 from hedgerow.capture_rules import CaptureRules, PrivacyRules
 from hedgerow.models import Connection, SyncRun, TokenClaim
 from hedgerow.ports import Where
 from hedgerow.posthog.keys import claim_id
+from hedgerow.sealed_secrets import SealedSecret
 from tests.functions.connect.room import OWN, US, Room
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from pydantic import SecretStr
 from functions.connect import changing, connecting
 from functions.connect.views import ConnectionChange, ConnectionWanted
 from hedgerow import disconnection
-from hedgerow.adapters.sealed import SealedSecret
 from hedgerow.drafts import SecretDraft
 from hedgerow.errors import StateConflictError
 from hedgerow.keys import Caller
 from hedgerow.models import Connection
 from hedgerow.ports import Delete, Where
+from hedgerow.sealed_secrets import SealedSecret
 from tests.functions.connect.room import US, Room
 from tests.functions.connect.test_meanwhile import meanwhile
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hedgerow import disconnection, drafts, tiers
-from hedgerow.adapters.sealed import SealedSecret
 from hedgerow.errors import SecretGoneError
 from hedgerow.models import Connection, SyncRun, TokenClaim
 from hedgerow.ports import Swap, Where
 from hedgerow.posthog.keys import claim_id
+from hedgerow.sealed_secrets import SealedSecret
 from tests.functions.connect.room import EU, US, Room
 
 if TYPE_CHECKING:

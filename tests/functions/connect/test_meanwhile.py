@@ -13,11 +13,11 @@ from pydantic import SecretStr
 from functions.connect import changing, connecting, tenants
 from functions.connect.views import ConnectionChange, ConnectionWanted, TenantChange
 from hedgerow import disconnection
-from hedgerow.adapters.sealed import SealedSecret
 from hedgerow.errors import StateConflictError
 from hedgerow.keys import Caller
 from hedgerow.models import Connection, Tier
 from hedgerow.ports import Swap, Where
+from hedgerow.sealed_secrets import SealedSecret
 from tests.crash import Fuse, armed
 from tests.functions.connect.room import Room
 

@@ -1,0 +1,1 @@
+"""The work behind the commands that an operator runs in process: no typer, no printing."""
