@@ -1,4 +1,4 @@
-"""The three ports to the outside that Hedgerow keeps state and work in.
+"""The ports to the outside that Hedgerow keeps state, work and time in.
 
 The contract is in the docstrings; `tests/contract` holds every adapter to it.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound="Record")
 
 Operator = Literal["==", "<", "<=", ">", ">="]
+JobState = Literal["enabled", "paused", "failing", "unknown"]
+"""`failing`: it is called, but the last call was no success, or the platform has given up calling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,63 @@ class Queue(Protocol):
 
     async def publish(self, *messages: Message) -> None:
         """Durable when it returns. An empty call does nothing."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of files and channels."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A schedule as the manifest has it: what a `Job` is named, when and whom it calls, and with what."""
+
+    name: str
+    cron: str
+    target: str
+    body: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A schedule as it stands: five-field cron in UTC, the instants of its last and next call.
+
+    `last_status` is the HTTP status of the last call; None before the first one, or when
+    there was no answer. `next_at` is None while it is paused.
+    """
+
+    name: str
+    cron: str
+    target: str
+    state: JobState
+    last_at: datetime | None = None
+    last_status: int | None = None
+    next_at: datetime | None = None
+
+
+class Schedules(Protocol):
+    """The schedules that call our ticks. Names are `Job.name`; a name that is none is a `MissingError`.
+
+    Every method raises `TransientError` when whoever keeps the schedules cannot be reached.
+    """
+
+    async def list(self) -> tuple[Job, ...]:
+        """Every schedule, by name."""
+        ...
+
+    async def pause(self, name: str) -> None:
+        """Call it no more until `resume`. Safe to repeat."""
+        ...
+
+    async def resume(self, name: str) -> None:
+        """Call it again, from its next minute on: what fell due meanwhile is not made up. Safe to repeat."""
+        ...
+
+    async def run(self, name: str) -> None:
+        """Call it once as soon as may be, also while paused; its next call by the clock stays where it is.
+
+        Returns when the wish is kept, not when the call is done: `list` shows that.
+        """
         ...
 
     async def close(self) -> None:

@@ -16,14 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from functions.api.routes import Target, function, targets
-from hedgerow import wiring
+from hedgerow import cron, wiring
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from hedgerow.app import App
-
-from local import cron
 
 # Longer than any target's timeout in the manifest.
 TARGET_SECONDS = 600.0

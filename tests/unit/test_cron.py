@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from functions.api.routes import targets
-from local import cron
+from hedgerow import cron
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)  # a Sunday
 
@@ -60,3 +60,57 @@ def test_every_schedule_of_the_manifest_can_be_read() -> None:
 def test_what_is_not_five_fields_is_refused() -> None:
     with pytest.raises(ValueError, match="five-field"):
         cron.matches("* * *", NOON)
+
+
+@pytest.mark.parametrize(
+    ("expression", "named"),
+    [
+        ("60 * * * *", "minute '60'"),
+        ("* * * * 7", "weekday '7'"),
+        ("* * * * MON", "weekday 'MON'"),
+        ("*/0 * * * *", "minute"),
+    ],
+)
+def test_a_value_that_no_clock_shows_is_refused_by_its_name(expression: str, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        cron.matches(expression, NOON)
+
+
+def test_a_day_and_a_weekday_are_alternatives() -> None:
+    monday, second = NOON + timedelta(days=1), NOON + timedelta(days=9)
+    assert cron.matches("0 12 10 * 1", monday)
+    assert cron.matches("0 12 10 * 1", second)
+    assert not cron.matches("0 12 10 * 1", NOON)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("*/5 * * * *", NOON + timedelta(minutes=5)),
+        ("* * * * *", NOON + timedelta(minutes=1)),
+        ("17 * * * *", NOON + timedelta(minutes=17)),
+        ("0 12 * * *", NOON + timedelta(days=1)),
+        ("30 3 1 1 *", datetime(2027, 1, 1, 3, 30, tzinfo=UTC)),
+        ("0 0 29 2 *", datetime(2028, 2, 29, tzinfo=UTC)),
+        ("0 0 30 2 *", None),
+    ],
+)
+def test_the_next_minute_of_a_schedule_is_later_than_now(expression: str, expected: datetime | None) -> None:
+    assert cron.next_after(expression, NOON) == expected
+    if expected is not None:
+        assert cron.falls_between(expression, expected - timedelta(minutes=1), expected)
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("* * * * *", "every minute"),
+        ("*/5 * * * *", "every 5 minutes"),
+        ("17 * * * *", "hourly at :17"),
+        ("5 3 * * *", "daily at 03:05 UTC"),
+        ("*/7 * * * *", "*/7 * * * *"),
+        ("0 12 * * 1-5", "0 12 * * 1-5"),
+    ],
+)
+def test_common_schedules_have_words(expression: str, words: str) -> None:
+    assert cron.in_words(expression) == words
