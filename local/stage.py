@@ -86,15 +86,15 @@ class Stage:
             raise StepError(f"hedgerow {arguments[0]} has no output")
         return process.stdout
 
-    def run(self, *arguments: str, exits: int = 0) -> None:
-        """Show a command, run it, and check its exit code; it prints for itself."""
+    def run(self, *arguments: str, exits: int | None = 0) -> None:
+        """Show a command, run it, and check its exit code (None: any will do); it prints for itself."""
         self._show(arguments)
         done = subprocess.run(
             [*COMMAND, *arguments], env=self._variables(), stdin=subprocess.DEVNULL, timeout=STEP_SECONDS, check=False
         )
         self._check(arguments, done.returncode, exits)
 
-    def read(self, *arguments: str, shown: bool = True) -> str:
+    def read(self, *arguments: str, shown: bool = True, exits: int | None = 0) -> str:
         """Run a command for its output; only the command itself is shown."""
         if shown:
             self._show(arguments)
@@ -107,7 +107,7 @@ class Stage:
             timeout=STEP_SECONDS,
             check=False,
         )
-        self._check(arguments, done.returncode, 0)
+        self._check(arguments, done.returncode, exits)
         return done.stdout
 
     def last_words(self) -> str:
@@ -124,8 +124,8 @@ class Stage:
     def _show(self, arguments: tuple[str, ...]) -> None:
         print(f"\n$ hedgerow {shlex.join(arguments)}", flush=True)
 
-    def _check(self, arguments: tuple[str, ...], code: int, wanted: int) -> None:
-        if code != wanted:
+    def _check(self, arguments: tuple[str, ...], code: int, wanted: int | None) -> None:
+        if wanted is not None and code != wanted:
             raise StepError(f"`hedgerow {shlex.join(arguments)}` ended with exit code {code} instead of {wanted}.")
 
 
