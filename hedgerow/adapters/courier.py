@@ -1,8 +1,8 @@
 """Courier: carries the embedded queue's messages out, as Pub/Sub's push subscriptions do.
 
 What is under way is known only in memory: after a kill, the next courier begins at once
-with every message that nobody acknowledged. What an answer means beyond "2xx or not" is
-the receiver's business.
+with every message that nobody acknowledged. How often a message failed is in the file.
+What an answer means beyond "2xx or not" is the receiver's business.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import structlog
 
-from hedgerow.adapters.embedded import Wanted
+from hedgerow.adapters.embedded import Wanted, subscription_of
 from hedgerow.errors import TransientError
+from hedgerow.pushes import DEAD_TOPIC, MOST_ATTEMPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from hedgerow.adapters.embedded import EmbeddedQueue, Waiting
 
@@ -32,15 +33,20 @@ ANSWER_SECONDS = 600.0
 LOOK_SECONDS = 1.0
 """How often to look for what another process may have published."""
 
+PATIENCE_SECONDS = 3600.0
+"""No message is given up sooner. Ten attempts take four minutes here: a disk that is full for
+half an hour, or a store that another process holds, must not bury what it would have taken."""
+
 log = structlog.get_logger(__name__)
 
 
 @dataclass(eq=False)
 class Parcel:
-    """A message with the number of deliveries begun."""
+    """A message, the number of deliveries that failed, and the loop time of its publishing."""
 
     message: Waiting
-    attempts: int = 0
+    failures: int
+    published: float
 
     def __lt__(self, other: Parcel) -> bool:
         """Older messages first, where two are due at the same time."""
@@ -70,16 +76,31 @@ class Courier:
     2xx acknowledges; anything else, an exception or ten minutes of silence repeats the
     delivery after 1 s, doubled up to 60 s. At most `concurrency` deliveries of a topic
     are under way at once; a message that waits for its repetition holds none of them up.
+
+    Where somebody subscribes to the dead topic, a message that failed ten times, in however
+    many processes, and is at least `patience` seconds old moves there. A dead letter itself
+    is never given up: it waits for the store that takes it.
     """
 
-    def __init__(self, queue: EmbeddedQueue, deliver: Deliver, topics: Iterable[str], *, concurrency: int = 8) -> None:
+    def __init__(
+        self,
+        queue: EmbeddedQueue,
+        deliver: Deliver,
+        topics: Iterable[str],
+        *,
+        concurrency: int = 8,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
         self._queue = queue
         self._deliver = deliver
         self._topics = tuple(topics)
         self._concurrency = concurrency
+        self._patience = patience
         self._lanes: dict[str, Lane] = {}
         self._tasks: dict[asyncio.Task[int], Parcel] = {}
         self._acknowledged: list[int] = []
+        self._failed: list[int] = []
+        self._given_up: list[Waiting] = []
 
     async def run(self) -> None:
         """Deliver until cancelled. What is under way then is broken off, and delivered again next time."""
@@ -121,19 +142,23 @@ class Courier:
         for task in [task for task in self._tasks if task.done()]:
             self._settle(task, self._tasks.pop(task))
         try:
-            loaded = await self._queue.exchange(
-                self._acknowledged, [self._wanted(lane) for lane in self._lanes.values()]
-            )
+            loaded = await self._keep([self._wanted(lane) for lane in self._lanes.values()])
         except TransientError as error:
             log.warning("queue_unavailable", detail=error.detail)
             return
-        self._acknowledged.clear()
+        now = asyncio.get_running_loop().time()
         for message in loaded:
             lane = self._lanes[message.topic]
-            lane.ready.append(Parcel(message))
+            lane.ready.append(Parcel(message, message.failures, now - message.age))
             lane.loaded_to = message.id
         for lane in self._lanes.values():
             self._begin(lane, news)
+
+    async def _keep(self, wanted: Sequence[Wanted], *more: int) -> list[Waiting]:
+        """Tell the file how deliveries ended, and take what is wanted; kept for the next time when it fails."""
+        loaded = await self._queue.exchange([*self._acknowledged, *more], wanted, self._failed, self._given_up)
+        self._acknowledged, self._failed, self._given_up = [], [], []
+        return loaded
 
     def _wanted(self, lane: Lane) -> Wanted:
         # A few more than can begin, so that a place that falls free is filled without a look.
@@ -143,14 +168,13 @@ class Courier:
         now = asyncio.get_running_loop().time()
         while lane.under_way < self._concurrency and (parcel := lane.next_parcel(now)) is not None:
             lane.under_way += 1
-            parcel.attempts += 1
             task = asyncio.create_task(self._attempt(parcel.message))
             task.add_done_callback(lambda _: news.set())
             self._tasks[task] = parcel
 
     async def _attempt(self, message: Waiting) -> int:
         async with asyncio.timeout(ANSWER_SECONDS):
-            return await self._deliver(message.topic, message.envelope(f"embedded/subscriptions/{message.topic}"))
+            return await self._deliver(message.topic, message.envelope(subscription_of(message.topic)))
 
     def _settle(self, task: asyncio.Task[int], parcel: Parcel) -> None:
         lane = self._lanes[parcel.message.topic]
@@ -161,16 +185,27 @@ class Courier:
         if error is None and task.result() // 100 == 2:
             self._acknowledged.append(parcel.message.id)
             return
-        seconds = min(FIRST_RETRY_SECONDS * 2.0 ** min(parcel.attempts - 1, 30), LAST_RETRY_SECONDS)
-        heapq.heappush(lane.retries, (asyncio.get_running_loop().time() + seconds, parcel))
-        log.warning(
-            "delivery_refused",
+        parcel.failures += 1
+        self._failed.append(parcel.message.id)
+        told = log.bind(
             topic=lane.topic,
             key=parcel.message.key,
-            attempts=parcel.attempts,
+            attempts=parcel.failures,
             answer=type(error).__name__ if error else task.result(),
-            again_in_seconds=seconds,
         )
+        if self._is_hopeless(parcel):
+            self._given_up.append(replace(parcel.message, failures=parcel.failures))
+            told.error("delivery_given_up")
+            return
+        seconds = min(FIRST_RETRY_SECONDS * 2.0 ** min(parcel.failures - 1, 30), LAST_RETRY_SECONDS)
+        heapq.heappush(lane.retries, (asyncio.get_running_loop().time() + seconds, parcel))
+        told.warning("delivery_refused", again_in_seconds=seconds)
+
+    def _is_hopeless(self, parcel: Parcel) -> bool:
+        if DEAD_TOPIC not in self._lanes or parcel.message.topic == DEAD_TOPIC:
+            return False
+        age = asyncio.get_running_loop().time() - parcel.published
+        return parcel.failures >= MOST_ATTEMPTS and age >= self._patience
 
     def _seconds_to_next(self) -> float:
         now = asyncio.get_running_loop().time()
@@ -184,10 +219,8 @@ class Courier:
             await asyncio.wait(self._tasks)
         done = [self._tasks[task].message.id for task in self._tasks if _is_acknowledged(task)]
         self._tasks.clear()
-        done += self._acknowledged
-        self._acknowledged = []
         try:
-            await self._queue.exchange(done, [Wanted(topic, 0, 0) for topic in self._topics])
+            await self._keep([Wanted(topic, 0, 0) for topic in self._topics], *done)
         except TransientError as error:
             log.warning("queue_unavailable", detail=error.detail)
 

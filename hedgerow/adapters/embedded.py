@@ -2,7 +2,7 @@
 
 `EmbeddedQueue` takes messages in; `Courier` carries them out as the push requests that
 Pub/Sub would make. A message is forgotten when its delivery was answered with a 2xx, or
-when nobody subscribes to its topic.
+when nobody subscribes to its topic; one that is given up moves to the dead topic.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hedgerow.adapters.sqlite_thread import SqliteThread, transaction
+from hedgerow.pushes import DEAD_TOPIC, dead_letter_attributes
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,10 +30,21 @@ TABLE = """
         topic TEXT NOT NULL,
         key TEXT NOT NULL,
         body TEXT NOT NULL,
-        published_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
+        published_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+        attributes TEXT NOT NULL DEFAULT '{}',
+        failures INTEGER NOT NULL DEFAULT 0
     )
 """
-TAKE = "SELECT id, topic, key, body, published_at FROM messages WHERE topic = ? AND id > ? ORDER BY id LIMIT ?"
+# What the table of an earlier release lacks.
+COLUMNS = {"attributes": "TEXT NOT NULL DEFAULT '{}'", "failures": "INTEGER NOT NULL DEFAULT 0"}
+TAKE = """
+    SELECT id, topic, key, body, published_at, attributes, failures,
+        (julianday('now') - julianday(published_at)) * 86400.0
+    FROM messages WHERE topic = ? AND id > ? ORDER BY id LIMIT ?
+"""
+COUNT_FAILURE = "UPDATE messages SET failures = failures + 1 WHERE id = ?"
+BURY = f"INSERT INTO messages (topic, key, body, attributes) SELECT '{DEAD_TOPIC}', key, body, ? FROM messages WHERE id = ?"
+BACKLOG = "SELECT topic, COUNT(*), MIN(published_at), MAX(failures) FROM messages GROUP BY topic ORDER BY topic"
 # Steps from topic to topic along the index, however many messages each has.
 TOPICS = """
     WITH RECURSIVE there (topic) AS (
@@ -63,6 +75,12 @@ class Waiting:
     key: str
     body: str
     published_at: str
+    attributes: str = "{}"
+    """A JSON object of strings: what travels with the message beside its key."""
+    failures: int = 0
+    """Deliveries that failed so far, in this process and in those before it."""
+    age: float = 0.0
+    """Seconds since it was published, as of when it was read."""
 
     def envelope(self, subscription: str) -> bytes:
         """The body of the push request, as Pub/Sub writes it: every id in both spellings."""
@@ -70,7 +88,7 @@ class Waiting:
             {
                 "message": {
                     "data": base64.b64encode(self.body.encode()).decode(),
-                    "attributes": {"key": self.key},
+                    "attributes": {"key": self.key, **json.loads(self.attributes)},
                     "messageId": str(self.id),
                     "message_id": str(self.id),
                     "publishTime": self.published_at,
@@ -80,6 +98,16 @@ class Waiting:
             },
             separators=(",", ":"),
         ).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits in one topic: how many, since when the oldest, and the most failures of one message."""
+
+    topic: str
+    waiting: int
+    oldest: str
+    failures: int
 
 
 class EmbeddedQueue:
@@ -115,15 +143,31 @@ class EmbeddedQueue:
 
         return await self._thread.run(read)
 
-    async def exchange(self, acknowledged: Sequence[int], wanted: Sequence[Wanted]) -> list[Waiting]:
-        """Forget what was acknowledged and take what is wanted, in one go to the file.
+    async def backlog(self) -> list[Backlog]:
+        """What waits, topic by topic; a count along the index, for a person who asks."""
 
-        `wanted` names every topic with a subscriber; messages of others are dropped.
+        def read(connection: sqlite3.Connection) -> list[Backlog]:
+            self._prepare(connection)
+            return [Backlog(*row) for row in connection.execute(BACKLOG).fetchall()]
+
+        return await self._thread.run(read)
+
+    async def exchange(
+        self,
+        acknowledged: Sequence[int],
+        wanted: Sequence[Wanted],
+        failed: Sequence[int] = (),
+        given_up: Sequence[Waiting] = (),
+    ) -> list[Waiting]:
+        """Forget what was acknowledged, note what failed, bury what is given up, and take what is wanted.
+
+        All in one go to the file. `wanted` names every topic with a subscriber; messages
+        of others are dropped.
         """
 
         def work(connection: sqlite3.Connection) -> list[Waiting]:
             self._prepare(connection)
-            _forget(connection, acknowledged)
+            _settle(connection, acknowledged, failed, given_up)
             _drop_others(connection, {each.topic for each in wanted})
             rows = [
                 row
@@ -153,14 +197,36 @@ class EmbeddedQueue:
         if not self._prepared:
             with transaction(connection):
                 connection.execute(TABLE)
+                there = {row[1] for row in connection.execute("PRAGMA table_info(messages)")}
+                for name, kind in COLUMNS.items():
+                    if name not in there:
+                        connection.execute(f"ALTER TABLE messages ADD COLUMN {name} {kind}")
                 connection.execute(BY_TOPIC)
             self._prepared = True
 
 
-def _forget(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
-    if ids:
-        with transaction(connection):
-            connection.executemany("DELETE FROM messages WHERE id = ?", [(id,) for id in ids])
+def _settle(
+    connection: sqlite3.Connection, acknowledged: Sequence[int], failed: Sequence[int], given_up: Sequence[Waiting]
+) -> None:
+    """Keep how deliveries ended. A message that is given up leaves its topic as it enters the dead one."""
+    if not (acknowledged or failed or given_up):
+        return
+    with transaction(connection):
+        connection.executemany(COUNT_FAILURE, [(id,) for id in failed])
+        connection.executemany(BURY, [(_dead_attributes(each), each.id) for each in given_up])
+        gone = [*acknowledged, *(each.id for each in given_up)]
+        connection.executemany("DELETE FROM messages WHERE id = ?", [(id,) for id in gone])
+
+
+def _dead_attributes(given_up: Waiting) -> str:
+    own: dict[str, str] = json.loads(given_up.attributes)
+    more = dead_letter_attributes(subscription_of(given_up.topic), given_up.failures, given_up.published_at)
+    return json.dumps({**own, **more}, separators=(",", ":"))
+
+
+def subscription_of(topic: str) -> str:
+    """The name under which deliveries of a topic are made."""
+    return f"embedded/subscriptions/{topic}"
 
 
 def _drop_others(connection: sqlite3.Connection, topics: Collection[str]) -> None:
