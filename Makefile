@@ -3,12 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: install demo test check bench lock
+.PHONY: install demo drill test check bundle bench lock
 install: .venv/.installed
 .venv/.installed: requirements-dev.txt pyproject.toml
 	@$(PYTHON) local/install.py
 demo: install ; @$(BIN)/python -m local.demo
+drill: install ; @$(BIN)/python -m local.drills $(NAME)
 test: install ; @$(BIN)/pytest
 check: install ; @$(BIN)/python -m local.check
+bundle: install ; @$(BIN)/python -m local.bundle
 bench: install ; @$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-bench.txt && $(BIN)/python -m bench
 lock: install ; @$(BIN)/python -m local.lock

@@ -115,9 +115,9 @@ class Room:
 
     def findings(self) -> list[dict[str, Any]]:
         """What the doctor finds now, without a word on the screen."""
-        found: list[dict[str, Any]] = json.loads(
-            self.stage.read("doctor", "--json", shown=False, exits=None)
-        )["findings"]
+        found: list[dict[str, Any]] = json.loads(self.stage.read("doctor", "--json", shown=False, exits=None))[
+            "findings"
+        ]
         return [each for each in found if each["severity"] in {"problem", "warning"}]
 
     def sees(self, *codes: str) -> None:

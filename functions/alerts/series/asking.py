@@ -68,7 +68,7 @@ def _not_askable(detail: str) -> InvalidError:
     return InvalidError(
         detail,
         code="not_askable",
-        hint="Back-test it on the days that are stored: `hedgerow refresh`, or POST /v1/connections/{id}/refresh, brings older days of metrics.",
+        hint="Back-test it on the days that are stored: `hedgerow sync --from DAY --to DAY`, or POST /v1/connections/{id}/refresh, brings older days of metrics.",
         members={"field": "series"},
     )
 
