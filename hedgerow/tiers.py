@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
+from hedgerow.errors import HedgerowError
 from hedgerow.models import Tier
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 TIERS: tuple[Tier, ...] = get_args(Tier)
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+KEYS = {"every_minutes", "kept_days", "by_hand"}
+LEAST_MINUTES = 5
+"""The ticks come no oftener."""
+DAY_MINUTES = 24 * 60
+MOST_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +35,22 @@ class TierRules:
 
 @cache
 def load(path: Path | None = None) -> dict[Tier, TierRules]:
-    """Every tier's rules, from the file that ships or the one a setting names."""
+    """Every tier's rules, from the file that ships or the one a setting names.
+
+    `HedgerowError` with the tier and the remedy for a file that cannot be used.
+    """
     source = path or Path(__file__).resolve().parent.parent / "tiers.json"
-    raw = json.loads(source.read_text(encoding="utf-8"))
-    return {
-        tier: TierRules(
-            every=None if raw[tier]["every_minutes"] is None else timedelta(minutes=raw[tier]["every_minutes"]),
-            kept_days=raw[tier]["kept_days"],
-        )
-        for tier in TIERS
-    }
+    try:
+        written = json.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        _refuse(f"{source.name} cannot be read: {error.strerror}", "Restore tiers.json, or mend HEDGEROW_TIERS_FILE")
+    except ValueError as error:
+        _refuse(f"{source.name} is not JSON: {error}")
+    if not isinstance(written, dict):
+        _refuse(f"{source.name} is not a JSON object of tiers")
+    if unknown := sorted(written.keys() - set(TIERS)):
+        _refuse(f"{source.name}: there is no tier {unknown[0]!r}", f"Tiers are {', '.join(TIERS)}")
+    return {tier: _rules(source.name, tier, written) for tier in TIERS}
 
 
 def interval(connection: Connection, rules: dict[Tier, TierRules]) -> timedelta | None:
@@ -71,6 +83,32 @@ def oldest_kept(tier: Tier, rules: dict[Tier, TierRules], today: date) -> date |
     """The oldest day a read may show: a day is kept until that many days after it ended. None: all."""
     kept = rules[tier].kept_days
     return None if kept is None else today - timedelta(days=kept)
+
+
+def _rules(file: str, tier: Tier, written: dict[str, Any]) -> TierRules:
+    where = f"`{tier}` in {file}"
+    if tier not in written:
+        _refuse(f"{file}: the tier `{tier}` is missing", f"Every one of {', '.join(TIERS)} needs its entry")
+    entry = written[tier]
+    if not isinstance(entry, dict):
+        _refuse(f"{where} is not a JSON object")
+    if wrong := sorted(entry.keys() ^ KEYS):
+        _refuse(f"{where} {'lacks' if wrong[0] in KEYS else 'has an unknown'} `{wrong[0]}`")
+    minutes, kept_days = entry["every_minutes"], entry["kept_days"]
+    if minutes is not None and (type(minutes) is not int or minutes < LEAST_MINUTES or DAY_MINUTES % minutes):
+        _refuse(
+            f"{where}: `every_minutes` is {minutes!r}",
+            f"Take null, or a whole number of minutes from {LEAST_MINUTES} up that divides a day, such as 30",
+        )
+    if kept_days is not None and (type(kept_days) is not int or not 0 <= kept_days <= MOST_DAYS):
+        _refuse(f"{where}: `kept_days` is {kept_days!r}", "Take null to keep days for ever, or a whole number of days")
+    if type(entry["by_hand"]) is not bool:
+        _refuse(f"{where}: `by_hand` is {entry['by_hand']!r}", "Take true or false")
+    return TierRules(None if minutes is None else timedelta(minutes=minutes), kept_days)
+
+
+def _refuse(what: str, hint: str = "Mend tiers.json") -> NoReturn:
+    raise HedgerowError(f"{what}.", code="bad_tiers", hint=f"{hint}.")
 
 
 def _jitter(connection_id: str, every: timedelta) -> timedelta:

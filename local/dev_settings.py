@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr, ValidationError
 
-from hedgerow import wiring
+from functions.api.routes import targets
+from hedgerow import tiers, wiring
+from hedgerow.errors import HedgerowError
 from hedgerow.settings import Settings
 from local.admin_key import kept_admin_key
 
@@ -43,10 +45,18 @@ def settings_of(options: Options) -> Settings:
             for each in error.errors()
         )
         raise CannotStartError(f"A setting cannot be used ({wrong}); docs/settings.md describes them.") from error
+    try:
+        targets()
+        tiers.load(asked.tiers_file)
+    except HedgerowError as error:
+        raise CannotStartError(f"{error.detail} {error.hint}") from error
     invoker = SecretStr(secrets.token_urlsafe(32))
     update: dict[str, object] = {
         "data": options.data,
         "invoker": invoker,
+        # What calls here is this server itself, or an emulator: neither has an identity token.
+        "identity": "off",
+        "invoker_emails": (),
         "vault": "sealed",
         "store": "sqlite",
         "queue": "embedded",

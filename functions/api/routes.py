@@ -7,13 +7,14 @@ target's module is imported when the target is first called, never before.
 from __future__ import annotations
 
 import importlib
-import json
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from functions.api import manifest
+from functions.api.manifest import Target
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,40 +23,10 @@ if TYPE_CHECKING:
 MANIFEST = Path(__file__).resolve().parent.parent / "manifest.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """When a schedule target is called (five-field cron, UTC), and with what."""
-
-    cron: str
-    body: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One function of the manifest."""
-
-    name: str
-    source: str
-    trigger: Literal["http", "schedule", "topic"]
-    topic: str | None
-    schedules: tuple[Schedule, ...]
-    paths: tuple[str, ...]
-
-
 @cache
-def targets(manifest: Path = MANIFEST) -> dict[str, Target]:
-    """Every target by its name."""
-    return {
-        name: Target(
-            name=name,
-            source=entry["source"],
-            trigger=entry["trigger"],
-            topic=entry.get("topic"),
-            schedules=tuple(Schedule(each["cron"], each["body"]) for each in entry.get("schedules", ())),
-            paths=tuple(entry.get("paths", ())),
-        )
-        for name, entry in json.loads(manifest.read_text(encoding="utf-8")).items()
-    }
+def targets(path: Path = MANIFEST) -> dict[str, Target]:
+    """Every target by its name; `HedgerowError` for a manifest that cannot be used."""
+    return manifest.read(path)
 
 
 def function(target: Target) -> Callable[[Request], Awaitable[ASGIApp]]:
