@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import functools
 import hmac
 import json
@@ -16,20 +15,18 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import functions_framework.aio
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from hedgerow import problems, wiring
+from hedgerow import dead_letters, problems, wiring
 from hedgerow.app import App
 from hedgerow.errors import ForbiddenError, HedgerowError, UnauthorizedError
 from hedgerow.keys import Caller
-from hedgerow.logs import log, without_keys
+from hedgerow.logs import log
 from hedgerow.messages import Message
-from hedgerow.models import DeadMessage, Role
-from hedgerow.ports import Add
+from hedgerow.models import Role
 from hedgerow.problems import Guard
-from hedgerow.records import new_id
+from hedgerow.pushes import Push, unwrap
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -37,7 +34,6 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Message)
 Target = Callable[[Request], Awaitable[object]]
-DEAD_BODY_CHARACTERS = 64_000
 
 
 def api(name: str, router: APIRouter) -> Target:
@@ -71,10 +67,31 @@ def on_message(kind: type[M]) -> Callable[[Callable[[App, M], Awaitable[None]]],
                 return refused
             body = await request.body()
             try:
-                message = kind.model_validate_json(_unwrap(body))
-            except (ValueError, ValidationError) as error:
-                return await _bury(app, kind, body, error)
+                message = kind.model_validate_json(unwrap(body).data)
+            except ValueError as error:
+                return await _bury(app, kind.topic, body, error)
             return await _work(kind.topic, message.key, work(app, message))
+
+        return _registered(target, work.__name__)
+
+    return decorate
+
+
+def on_push(topic: str) -> Callable[[Callable[[App, Push], Awaitable[None]]], Target]:
+    """As `on_message`, for messages of any class, with all that travels with them."""
+
+    def decorate(work: Callable[[App, Push], Awaitable[None]]) -> Target:
+        async def target(request: Request) -> Response:
+            app = wiring.current()
+            refused = _strangers(app, request)
+            if refused is not None:
+                return refused
+            body = await request.body()
+            try:
+                push = unwrap(body)
+            except ValueError as error:
+                return await _bury(app, topic, body, error)
+            return await _work(topic, push.attributes.get("key", ""), work(app, push))
 
         return _registered(target, work.__name__)
 
@@ -163,25 +180,11 @@ def _email(token: str) -> str:
         return ""
 
 
-def _unwrap(body: bytes) -> bytes:
-    try:
-        return base64.b64decode(json.loads(body)["message"]["data"], validate=True)
-    except (KeyError, TypeError, binascii.Error) as error:
-        raise ValueError("not a push envelope") from error
+async def _bury(app: App, topic: str, body: bytes, error: ValueError) -> Response:
+    async def keep() -> None:
+        await dead_letters.keep(app, dead_letters.unreadable(topic, body, error, app.now()))
 
-
-async def _bury(app: App, kind: type[Message], body: bytes, error: Exception) -> Response:
-    reason = without_keys(str(error))[:2_000]
-    log().error("message.dead", topic=kind.topic, reason=reason)
-    dead = DeadMessage(
-        id=new_id("dead"),
-        topic=kind.topic,
-        body=without_keys(body.decode("utf-8", "replace"))[:DEAD_BODY_CHARACTERS],
-        reason=reason,
-        at=app.now(),
-    )
-    await app.store.commit(Add(dead))
-    return Response(status_code=204)
+    return await _work(topic, "", keep())
 
 
 async def _work(name: str, key: str, work: Awaitable[None]) -> Response:

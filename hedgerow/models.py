@@ -92,6 +92,10 @@ class SyncProgress(Part):
         description="The newest event PostHog held when last asked: what is later may still be on its way.",
     )
     asked_at: Instant | None = Field(default=None, description="When that was.")
+    slot_version: int | None = Field(
+        default=None, description="The project's slot as the last run left it: the next may take it without reading it."
+    )
+    slot_shared: bool = Field(default=False, description="Somebody else had the slot meanwhile: read it first.")
     arrivals: tuple[float, ...] = Field(
         default=(),
         description="How late events arrive: the seconds after which each share of hedgerow.completeness.SHARES has come.",
@@ -268,18 +272,6 @@ class RetentionWalk(Record):
     collection = "retention_walks"
 
     cursor: str
-
-
-class DeadMessage(Record):
-    """A message that could not be read or can never succeed; acknowledged, and kept 30 days for a person."""
-
-    collection = "dead_messages"
-    indexes = (Index("-at"), Index("at"))
-
-    topic: str
-    body: str = Field(description="As it came, cut at 64 kB.")
-    reason: str
-    at: Instant
 
 
 class PurgeReceipt(Record):

@@ -16,13 +16,13 @@ from typing import TypeVar
 from functions.sync import outbox_retention
 from hedgerow import closing, days, disconnection, hours, months, tiers, walks
 from hedgerow.app import App
+from hedgerow.dead_letters import DeadMessage
 from hedgerow.errors import ConflictError, InvalidError
 from hedgerow.hours import HOUR, HourMonth
 from hedgerow.last_answers import LastAnswer
 from hedgerow.models import (
     ChangeSet,
     Connection,
-    DeadMessage,
     MetricMonth,
     PurgeReceipt,
     QueryText,

@@ -19,6 +19,7 @@ from functions.sync.ticking import DueConnection
 from hedgerow import alert_traces
 from hedgerow.activity import Activity
 from hedgerow.capture_rules import CaptureRules, CatalogVersion
+from hedgerow.dead_letters import DeadMessage
 from hedgerow.deliveries import Delivery, DeliveryChunk, DeliveryStory, WaitingDelivery
 from hedgerow.drafts import SecretDraft
 from hedgerow.hours import HourMonth
@@ -27,7 +28,6 @@ from hedgerow.models import (
     ApiKey,
     ChangeSet,
     Connection,
-    DeadMessage,
     MetricMonth,
     ProjectSlot,
     PurgeReceipt,

@@ -12,13 +12,13 @@ import pytest
 from functions.sync import retention
 from hedgerow import closing, days, disconnection, hours, months
 from hedgerow.app import App
+from hedgerow.dead_letters import DeadMessage
 from hedgerow.deliveries import Delivery, DeliveryChunk, chunk_id
 from hedgerow.hours import HourMonth
 from hedgerow.last_answers import LastAnswer
 from hedgerow.models import (
     ChangeSet,
     Connection,
-    DeadMessage,
     MetricMonth,
     PurgeReceipt,
     QueryText,
