@@ -58,8 +58,8 @@ GZIP = (b"content-encoding", b"gzip")
         (asked("/flags?v=2", BODY, "POST", (JSON,)), "phc_body"),
         (asked("/flags/?v=2", BODY.replace(b'"token"', b'"api_key"'), "POST"), "phc_body"),
         (asked("/flags", BODY.replace(b'"token"', b'"$token"'), "POST"), "phc_body"),
-        (asked("/flags", gzip.compress(BODY), "POST", (PLAIN,)), "phc_body"),
-        (asked("/flags", gzip.compress(BODY), "POST", (JSON, GZIP)), "phc_body"),
+        (asked("/flags", gzip.compress(BODY, mtime=0), "POST", (PLAIN,)), "phc_body"),
+        (asked("/flags", gzip.compress(BODY, mtime=0), "POST", (JSON, GZIP)), "phc_body"),
         (asked("/flags?compression=base64", b"data=" + quote(b64encode(BODY)).encode(), "POST", (FORM,)), "phc_body"),
         (asked("/decide/?v=3", b"data=" + quote(b64encode(BODY)).encode(), "POST", (FORM,)), "phc_body"),
         (asked("/flags?token=phc_query", BODY, "POST"), "phc_query"),
@@ -87,7 +87,7 @@ def _key(request_: Asked, upstream: str = "https://eu.i.posthog.com") -> str | N
 SAME = [
     (asked("/flags?v=2", BODY, "POST"), asked("/flags/?v=2&_=1700&ver=1.2&ip=1&compression=gzip-js", BODY, "POST")),
     (asked("/flags", BODY, "POST"), asked("/flags", b'{"sent_at":"x","distinct_id":"u1","token":"phc_body"}', "POST")),
-    (asked("/flags", BODY, "POST"), asked("/flags", gzip.compress(BODY), "POST")),
+    (asked("/flags", BODY, "POST"), asked("/flags", gzip.compress(BODY, mtime=0), "POST")),
     (
         asked("/flags", BODY, "POST", ((b"user-agent", b"Mozilla/5.0 (X11)"),)),
         asked("/flags", BODY, "POST", ((b"user-agent", b"Mozilla/5.0 (Windows)"),)),
