@@ -1,0 +1,65 @@
+# What to do next.
+
+output "api_url" {
+  description = "Where /v1 answers: HEDGEROW_URL of the command line."
+  value       = local.api_url
+}
+
+output "capture_host" {
+  description = "What PostHog's SDKs get as their host (`api_host`)."
+  value       = local.capture_host
+}
+
+output "admin_key_command" {
+  description = "Prints the operator's key. The key itself is in no output and not in the state."
+  value       = local.admin_key_command
+}
+
+output "operator_environment" {
+  description = "For `hedgerow doctor`, `dead`, `schedules`, `export-data` with your own rights: eval \"$(terraform output -raw operator_environment)\"."
+  value       = join("\n", [for name, value in local.operator_environment : "export ${name}=${jsonencode(value)}"])
+}
+
+output "edge_address" {
+  description = "With `host`: the address of the load balancer, for the domain's A record. Else null."
+  value       = one(google_compute_global_address.edge[*].address)
+}
+
+output "egress_address" {
+  description = "With `private_egress`: what destinations see as the sender, for their allow lists. Else null."
+  value       = one(google_compute_address.egress[*].address)
+}
+
+output "next_steps" {
+  description = "From here to the first connection."
+  value = join("\n", concat(
+    var.host == null ? [] : ["Point an A record of ${var.host} at ${one(google_compute_global_address.edge[*].address)}; its certificate stands some time after."],
+    [
+      "eval \"$(terraform output -raw operator_environment)\"",
+      "export HEDGEROW_ADMIN_KEY=\"$(${local.admin_key_command})\"",
+      "hedgerow doctor",
+      "hedgerow tenants create \"My company\"",
+      "export HEDGEROW_API_KEY=hdg_…   # what that printed",
+      "hedgerow connect",
+      "PostHog's SDKs: api_host = ${local.capture_host}",
+    ],
+  ))
+}
+
+locals {
+  api_url           = var.host == null ? module.function["api"].uri : local.public_url
+  capture_host      = var.host == null ? module.function["capture"].uri : local.public_url
+  admin_key_command = "gcloud secrets versions access latest --project=${var.project_id} --secret=${google_secret_manager_secret.admin_key.secret_id}"
+
+  operator_environment = {
+    HEDGEROW_URL           = local.api_url
+    HEDGEROW_STORE         = local.environment.HEDGEROW_STORE
+    HEDGEROW_QUEUE         = local.environment.HEDGEROW_QUEUE
+    HEDGEROW_VAULT         = local.environment.HEDGEROW_VAULT
+    HEDGEROW_PROJECT       = local.environment.HEDGEROW_PROJECT
+    HEDGEROW_REGION        = var.region
+    HEDGEROW_DATABASE      = local.environment.HEDGEROW_DATABASE
+    HEDGEROW_TOPIC_PREFIX  = local.environment.HEDGEROW_TOPIC_PREFIX
+    HEDGEROW_SECRET_PREFIX = local.environment.HEDGEROW_SECRET_PREFIX
+  }
+}

@@ -1,0 +1,122 @@
+variable "project_id" {
+  description = "The Google Cloud project. One project is one environment: names in it are the same everywhere."
+  type        = string
+}
+
+variable "region" {
+  description = "Where functions, jobs and the source bucket live."
+  type        = string
+  default     = "europe-west1"
+}
+
+variable "firestore_location" {
+  description = "Where Firestore keeps the records; never changed afterwards. Null: the region."
+  type        = string
+  default     = null
+}
+
+variable "vault" {
+  description = "Where personal API keys live: `secret_manager`, a secret per connection, or `sealed`, records under one key."
+  type        = string
+  default     = "secret_manager"
+
+  validation {
+    condition     = contains(["secret_manager", "sealed"], var.vault)
+    error_message = "vault is secret_manager or sealed."
+  }
+}
+
+variable "host" {
+  description = "A domain of your own, such as ph.example.com, behind a load balancer. Null: Cloud Run's addresses, no load balancer."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.host == null || can(regex("^[a-z0-9-]+(\\.[a-z0-9-]+)+$", var.host))
+    error_message = "host is a name alone, such as ph.example.com: no https://, no path."
+  }
+}
+
+variable "separate_families" {
+  description = "Deploy every API family as a function of its own behind the load balancer, instead of `api` alone."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !var.separate_families || var.host != null
+    error_message = "separate_families needs a host: only the load balancer leads to the families."
+  }
+}
+
+variable "address_requests_per_minute" {
+  description = "What one client address may ask of the load balancer in a minute before it is told 429. Null: no limit."
+  type        = number
+  default     = null
+}
+
+variable "private_egress" {
+  description = "Send everything through a network of our own, out by one fixed address."
+  type        = bool
+  default     = false
+}
+
+variable "min_instances" {
+  description = "Instances kept warm, by target: { capture = 1 }."
+  type        = map(number)
+  default     = {}
+}
+
+variable "max_instances" {
+  description = "The most instances, by target, over the manifest's: { sync_connection = 40 }."
+  type        = map(number)
+  default     = {}
+}
+
+variable "settings" {
+  description = "More HEDGEROW_* settings for every function (docs/settings.md); never a secret."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition = alltrue([
+      for name in keys(var.settings) :
+      startswith(name, "HEDGEROW_") && !endswith(name, "_KEY") && !strcontains(name, "WEBHOOK") && name != "HEDGEROW_INVOKER"
+    ])
+    error_message = "settings takes names that begin with HEDGEROW_, and none that holds a secret."
+  }
+}
+
+variable "alert_emails" {
+  description = "Who is told when something is wrong. Empty: nobody, the policies stand without a channel."
+  type        = list(string)
+  default     = []
+}
+
+variable "deletion_protection" {
+  description = "Refuse to delete the database and the keys. Off for environments that come and go."
+  type        = bool
+  default     = true
+}
+
+variable "backup_retention_days" {
+  description = "How long a daily backup of Firestore is kept, at most 98 days. 0: no backups."
+  type        = number
+  default     = 7
+
+  validation {
+    condition     = var.backup_retention_days >= 0 && var.backup_retention_days <= 98
+    error_message = "backup_retention_days is 0 to 98: Firestore keeps no backup longer than 14 weeks."
+  }
+}
+
+variable "point_in_time_recovery" {
+  description = "Keep every version of every record for 7 days instead of an hour; billed as storage."
+  type        = bool
+  default     = false
+}
+
+variable "labels" {
+  description = "Labels of everything that takes labels."
+  type        = map(string)
+  default     = {}
+}
