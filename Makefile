@@ -9,7 +9,7 @@ install: .venv/.installed
 	@$(PYTHON) local/install.py
 demo: install ; @$(BIN)/python -m local.demo
 drill: install ; @$(BIN)/python -m local.drills $(NAME)
-test: install ; @$(BIN)/pytest
+test: install ; @$(BIN)/pytest -n 2 --dist worksteal
 check: install ; @$(BIN)/python -m local.check
 bundle: install ; @$(BIN)/python -m local.bundle
 bench: install ; @$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-bench.txt && $(BIN)/python -m bench
