@@ -26,6 +26,8 @@ class Take:
 
     change: Change
     slot: ProjectSlot
+    shared: bool = False
+    """Somebody else has had it since this connection's last run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,19 @@ def slot_id(connection: Connection) -> str:
     return derived_id("slot", connection.host, connection.project_id or "")
 
 
+def untouched(connection: Connection, run_id: str, now: datetime) -> Take | None:
+    """The slot taken without a look, as this connection's last run left it; None where others use it too.
+
+    That run is over, or the connection would not know the slot's version; whoever had the
+    slot since has changed that version, and the commit is a conflict.
+    """
+    version = connection.progress.slot_version
+    if version is None or connection.progress.slot_shared:
+        return None
+    mine = ProjectSlot(id=slot_id(connection), version=version, holder_run_id=run_id, until=now + LEASE)
+    return Take(Swap(mine), mine)
+
+
 async def look(app: App, connection: Connection, run_id: str) -> Take | Busy | Closed:
     """What a run that wants the slot may do now."""
     now = app.now()
@@ -60,7 +75,7 @@ async def look(app: App, connection: Connection, run_id: str) -> Take | Busy | C
     if claims.claim(slot.holder_run_id, slot.until, run_id, now) == "busy" and await _is_running(app, slot):
         return Busy(slot.holder_run_id or "", slot.until or now)
     mine = slot.model_copy(update={"holder_run_id": run_id, "until": now + LEASE, "closed_until": None})
-    return Take(Swap(mine), mine)
+    return Take(Swap(mine), mine, shared=connection.progress.slot_version not in (None, slot.version))
 
 
 def closed(slot: ProjectSlot, until: datetime) -> ProjectSlot:

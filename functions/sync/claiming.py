@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from functions.sync import ends, outcomes
@@ -22,11 +22,15 @@ _TRIES = 4
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A run and the slot, ours until the lease ends; `connection` as it was read."""
+    """A run and the slot, ours until the lease ends; `connection` as it was read.
+
+    `shared`: others use the slot too.
+    """
 
     connection: Connection
     run: SyncRun
     slot: ProjectSlot
+    shared: bool = False
 
 
 async def take(app: App, message: SyncRequested) -> Held | None:
@@ -37,7 +41,7 @@ async def take(app: App, message: SyncRequested) -> Held | None:
     """
     for attempt in range(_TRIES):
         try:
-            return await _try(app, message, exists=attempt > 0)
+            return await _try(app, message, again=attempt > 0)
         except ConflictError:
             continue
     log().warning("sync.claim_contended", connection_id=message.connection_id)
@@ -50,7 +54,7 @@ async def renew(app: App, held: Held) -> Held:
     run = held.run.model_copy(update={"due_at": until})
     slot = held.slot.model_copy(update={"until": until})
     done = await app.store.commit(Swap(run), Swap(slot))
-    return Held(held.connection, done.of(run), done.of(slot))
+    return replace(held, run=done.of(run), slot=done.of(slot))
 
 
 async def slot_of(app: App, held: Held) -> ProjectSlot:
@@ -58,20 +62,22 @@ async def slot_of(app: App, held: Held) -> ProjectSlot:
     return await app.store.get(ProjectSlot, held.slot.id) or held.slot
 
 
-async def _try(app: App, message: SyncRequested, *, exists: bool) -> Held | None:
+async def _try(app: App, message: SyncRequested, *, again: bool) -> Held | None:
+    """One try. The first supposes that nobody was here before it, and reads neither a scheduled run nor a slot of its own."""
     connection = await app.store.get(Connection, message.connection_id)
     if connection is None:
         run = await app.store.get(SyncRun, message.run_id) if message.run_id else None
         if run is not None and not _is_elsewhere(run, app.now()):
             await _give_up(app, None, run)
         return None
-    run = await _wanted(app, connection, message, exists=exists)
+    run = await _wanted(app, connection, message, exists=again)
     if run is None or _is_elsewhere(run, app.now()):
         return None
     if not tiers.is_syncable(connection) or not connection.activity_tracking:
         await _give_up(app, connection, run)
         return None
-    looked = await slots.look(app, connection, run.id)
+    untouched = None if again else slots.untouched(connection, run.id, app.now())
+    looked = untouched or await slots.look(app, connection, run.id)
     if isinstance(looked, slots.Closed):
         await _wait(app, run, looked.until)
         return None
@@ -89,7 +95,7 @@ async def _try(app: App, message: SyncRequested, *, exists: bool) -> Held | None
         }
     )
     done = await app.store.commit(_write(mine), looked.change)
-    return Held(connection, done.of(mine), done.of(looked.slot))
+    return Held(connection, done.of(mine), done.of(looked.slot), looked.shared)
 
 
 async def _wanted(app: App, connection: Connection, message: SyncRequested, *, exists: bool) -> SyncRun | None:

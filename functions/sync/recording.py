@@ -10,6 +10,7 @@ from datetime import date, datetime
 from functions.sync import ends, measured, outcomes, storing, telling
 from functions.sync.asking import Asked
 from functions.sync.hogql import Question, text_of, values_of
+from functions.sync.outcomes import Ended
 from functions.sync.storing import Stored
 from functions.sync.visit import TRIES, Visit
 from hedgerow import days, hours, months, tiers
@@ -63,7 +64,7 @@ async def finish(visit: Visit, outcome: Asked | HedgerowError, active: int | Non
             ended = outcomes.succeeded(run, connection, visit.ask, outcome, rules, app.now(), visit.trouble)
         is_news = ends.is_news(ended.run, visit.connection)
         await app.queue.publish(*ends.following(ended.run, is_news=is_news))
-        changes: list[Change] = [Swap(ended.run), Swap(ended.connection)]
+        changes: list[Change] = [Swap(ended.run), Swap(_with_slot(ended, visit))]
         if ended.slot is not None:
             changes.append(Swap(ended.slot))
         changes += await ends.changes_with(app, ended.run, visit.connection)
@@ -223,6 +224,15 @@ def _with_listing(visit: Visit, run: SyncRun, active: int | None) -> Connection:
         return connection
     listed = {"flags_at": run.began_at}
     return connection.model_copy(update={"progress": connection.progress.model_copy(update=listed)})
+
+
+def _with_slot(ended: Ended, visit: Visit) -> Connection:
+    """The connection with the slot as this run leaves it, unless closing it gives it a version not known yet."""
+    left = {
+        "slot_version": visit.held.slot.version if ended.slot is None else None,
+        "slot_shared": visit.held.shared,
+    }
+    return ended.connection.model_copy(update={"progress": ended.connection.progress.model_copy(update=left)})
 
 
 def _query_id(connection: Connection, text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from functions.sync import claiming, ends, outcomes
 from functions.sync.claiming import Held
@@ -81,4 +81,5 @@ class Visit:
         ):
             await ends.end(self.app, outcomes.stopped(run, connection, self.app.now()))
             raise LostError("The connection may not sync any more.") from conflict
-        self.held = Held(connection, run, await claiming.slot_of(self.app, self.held))
+        slot = await claiming.slot_of(self.app, self.held)
+        self.held = replace(self.held, connection=connection, run=run, slot=slot)
