@@ -76,7 +76,9 @@ def _names(root: Path) -> Iterator[str]:
 
 
 def _below(root: Path, folder: str, kinds: tuple[str, ...]) -> Iterator[str]:
-    for entry in os.scandir(root / folder):
+    with os.scandir(root / folder) as scanned:
+        entries = list(scanned)
+    for entry in entries:
         name = f"{folder}/{entry.name}"
         if _LEFTOVER.fullmatch(entry.name) or name in LEFT_OUT:
             continue

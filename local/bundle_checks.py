@@ -11,6 +11,7 @@ from typing import NoReturn
 from functions.api import manifest
 from hedgerow import tiers
 from hedgerow.errors import HedgerowError
+from hedgerow.models import Tier
 
 OURS = ("functions", "hedgerow", "local", "tests", "bench")
 """Packages of the repository: what one of them imports must be in the zip."""
@@ -33,7 +34,7 @@ def check(contents: Mapping[str, bytes]) -> None:
     _check_requirements(contents["requirements.txt"].decode())
 
 
-def _read(contents: Mapping[str, bytes]) -> tuple[dict[str, manifest.Target], dict[tiers.Tier, tiers.TierRules]]:
+def _read(contents: Mapping[str, bytes]) -> tuple[dict[str, manifest.Target], dict[Tier, tiers.TierRules]]:
     """The manifest and the tiers as a function will read them: by the same code."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("functions/manifest.json", "tiers.json"):
@@ -80,7 +81,7 @@ def _is_there(dotted: str, modules: Mapping[str, ast.Module]) -> bool:
     return package is not None and last in set(_defined(package))
 
 
-def _check_ticks(targets: Mapping[str, manifest.Target], rules: Mapping[tiers.Tier, tiers.TierRules]) -> None:
+def _check_ticks(targets: Mapping[str, manifest.Target], rules: Mapping[Tier, tiers.TierRules]) -> None:
     """A tier that syncs by itself has a tick, and a tick a tier that exists."""
     ticked = {
         schedule.body["tier"] for target in targets.values() for schedule in target.schedules if "tier" in schedule.body
