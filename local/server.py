@@ -22,6 +22,7 @@ from functions.api.routes import function, targets
 from hedgerow import messages, wiring
 from hedgerow.errors import TransientError
 from hedgerow.outbound import GuardedOutbound
+from hedgerow.pushes import DEAD_TOPIC
 from local import restart
 from local.chat import ChatServices
 from local.dev_settings import CannotStartError, Options, at_home, clock_from, settings_of
@@ -140,11 +141,11 @@ async def _carrier(app: App, private: PrivateTargets, address: str) -> asyncio.T
     from hedgerow.adapters.google import PubSubQueue
 
     if isinstance(app.queue, PubSubQueue):
-        for kind in messages.Message.__subclasses__():
-            subscriber = private.subscribers.get(kind.topic)
+        for topic in [*(kind.topic for kind in messages.Message.__subclasses__()), DEAD_TOPIC]:
+            subscriber = private.subscribers.get(topic)
             name = subscriber.name if subscriber else "nobody"
             try:
-                await app.queue.ensure_push(kind.topic, f"{address}{private.push_path}/{name}")
+                await app.queue.ensure_push(topic, f"{address}{private.push_path}/{name}")
             except TransientError as error:
                 raise CannotStartError(f"The Pub/Sub emulator does not answer: {error.detail}") from error
         return None

@@ -1,0 +1,141 @@
+"""The dead topic's target, and targets that cannot read a message: each is kept once, with what a person needs."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from starlette.requests import Request
+from structlog.testing import capture_logs
+
+from functions.alerts.main import evaluate_alerts
+from functions.dead.main import bury_message
+from hedgerow import wiring
+from hedgerow.dead_letters import DeadMessage
+from hedgerow.messages import RunEnded
+from hedgerow.ports import Add
+from hedgerow.pushes import dead_letter_attributes
+from tests.crash import Crash, Fuse, armed
+from tests.stage import NOW, Stage, Target, staged
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.responses import Response
+
+BODY = RunEnded(connection_id="con_1", run_id="run_1").model_dump_json()
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    async with staged() as built:
+        yield built
+
+
+def envelope(body: str, attributes: dict[str, str], message_id: str = "7") -> bytes:
+    message = {
+        "data": base64.b64encode(body.encode()).decode(),
+        "attributes": attributes,
+        "messageId": message_id,
+        "publishTime": "2026-11-20T15:29:00Z",
+    }
+    return json.dumps({"message": message, "subscription": "projects/p/subscriptions/hedgerow-dead"}).encode()
+
+
+def dead_letter(message_id: str = "7", key: str = "run_1") -> bytes:
+    given_up = dead_letter_attributes("projects/p/subscriptions/hedgerow-run-ended", 10, "2026-11-20T14:00:00.5Z")
+    return envelope(BODY, {"key": key, "traceparent": TRACE, **given_up}, message_id)
+
+
+async def push(stage: Stage, target: Target, body: bytes) -> int:
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
+    with wiring.override(stage.app):
+        return cast("Response", await target(Request(scope, receive))).status_code
+
+
+async def kept(stage: Stage) -> list[DeadMessage]:
+    return list((await stage.store.find(DeadMessage)).items)
+
+
+async def test_a_dead_letter_is_kept_with_where_it_died(stage: Stage) -> None:
+    assert await push(stage, bury_message, dead_letter()) == 204
+
+    (dead,) = await kept(stage)
+    assert (dead.topic, dead.subscription, dead.key) == ("run-ended", "hedgerow-run-ended", "run_1")
+    assert (dead.code, dead.attempts, dead.trace, dead.is_whole) == ("given_up", 10, TRACE, True)
+    assert dead.body == BODY
+    assert dead.at == NOW
+    assert dead.published_at is not None
+    assert dead.published_at.isoformat() == "2026-11-20T14:00:00.500000+00:00"
+    assert dead.attributes == {"key": "run_1", "traceparent": TRACE}
+
+
+async def test_a_doubled_dead_letter_is_silent(stage: Stage) -> None:
+    """Pub/Sub may dead letter one message several times, each time under another id."""
+    with capture_logs() as lines:
+        for number in range(3):
+            assert await push(stage, bury_message, dead_letter(str(number))) == 204
+
+    (dead,) = await kept(stage)
+    said = [line for line in lines if line["event"] == "message.dead"]
+    assert [(line["topic"], line["reason"], line["dead_id"]) for line in said] == [("run-ended", "given_up", dead.id)]
+
+
+async def test_a_death_of_the_target_loses_nothing(stage: Stage) -> None:
+    for after in (False, True):
+        crashing = Stage(armed(stage.app, Fuse(1, after=after)), stage.clock, stage.store, stage.queue)
+        with pytest.raises(Crash):
+            await push(crashing, bury_message, dead_letter(key=str(after)))
+        assert await push(stage, bury_message, dead_letter(key=str(after))) == 204
+
+    assert sorted(dead.key for dead in await kept(stage)) == ["False", "True"]
+
+
+async def test_what_a_target_cannot_read_is_kept_once_and_says_why_without_values(
+    stage: Stage,
+) -> None:
+    body = json.dumps({"connection_id": ["secret-value"], "note": "phx_abcdefgh12345678"})
+    with capture_logs() as lines:
+        for _ in range(2):
+            assert await push(stage, evaluate_alerts, envelope(body, {"key": "k"})) == 204
+
+    (dead,) = await kept(stage)
+    assert (dead.topic, dead.code, dead.subscription) == ("run-ended", "unreadable", "hedgerow-dead")
+    assert "connection_id: Input should be a valid string" in dead.reason
+    assert "secret-value" not in dead.reason
+    assert "phx_abcdefgh" not in dead.body
+    assert not dead.is_whole
+    assert "secret-value" not in str(lines)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"message": 1}', b'{"message": {"data": "*"}}', b"\xff\xfe"])
+async def test_what_is_no_push_at_all_is_kept_too(stage: Stage, body: bytes) -> None:
+    for target in (bury_message, evaluate_alerts):
+        assert await push(stage, target, body) == 204
+
+    assert {dead.topic for dead in await kept(stage)} == {"dead", "run-ended"}
+
+
+async def test_a_dead_letter_that_does_not_say_whence_is_kept(stage: Stage) -> None:
+    attributes = {
+        "CloudPubSubDeadLetterSourceDeliveryCount": "many",
+        "CloudPubSubDeadLetterSourceTopicPublishTime": "?",
+    }
+    assert await push(stage, bury_message, envelope("no JSON", attributes)) == 204
+
+    (dead,) = await kept(stage)
+    assert (dead.topic, dead.attempts, dead.published_at, dead.body) == ("unknown", None, None, "no JSON")
+
+
+async def test_a_record_of_the_first_release_still_reads(stage: Stage) -> None:
+    old = '{"id": "dead_1", "topic": "run-ended", "body": "{", "reason": "no JSON", "at": "2026-11-20T15:30:00Z"}'
+    await stage.store.commit(Add(DeadMessage.model_validate_json(old)))
+
+    (dead,) = await kept(stage)
+    assert (dead.code, dead.redelivered_at, dead.is_whole) == ("unreadable", None, False)
