@@ -1,8 +1,8 @@
 """Deleting a tenant: no key opens it any more, every connection is purged, one receipt remains.
 
 Begun by the store as a disconnection is: the mark on the tenant decides, the rest may
-run twice or die, and `sweep` goes on with what was left lying. Removing history itself
-is `PurgeRequested`'s work; whoever does it calls `settle` afterwards.
+run twice or die, and `sweep` hands what was left lying to `purge_connection`, which goes
+on by `resume`. Removing history itself is its work too; it calls `settle` afterwards.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from hedgerow import alert_traces, disconnection
 from hedgerow.activity import Scalar, entry
 from hedgerow.app import App
 from hedgerow.disconnection import receipt_id
-from hedgerow.errors import ConflictError, HedgerowError
-from hedgerow.logs import log
+from hedgerow.errors import ConflictError
+from hedgerow.messages import PurgeRequested
 from hedgerow.models import ApiKey, Connection, PurgeReceipt, Tenant
 from hedgerow.ports import Add, Change, Delete, Swap, Where
 
@@ -67,15 +67,18 @@ async def settle(app: App, tenant_id: str) -> PurgeReceipt | None:
 
 
 async def sweep(app: App) -> int:
-    """Go on with the tenants somebody began to delete; how many there were."""
+    """Hand on the tenants somebody began to delete; how many there were."""
     page = await app.store.find(Tenant, Where("closing_since", "<=", app.now()), limit=PAGE)
-    for tenant in page.items:
-        try:
-            await disconnect_all(app, await begin(app, tenant))
-            await settle(app, tenant.id)
-        except HedgerowError as error:
-            log().warning("tenant.unfinished", tenant_id=tenant.id, code=error.code, detail=error.detail)
+    await app.queue.publish(*(PurgeRequested(tenant_id=tenant.id) for tenant in page.items))
     return len(page.items)
+
+
+async def resume(app: App, tenant_id: str) -> None:
+    """Go on with the deletion of a tenant; nothing when it is not being deleted, or is gone."""
+    tenant = await app.store.get(Tenant, tenant_id)
+    if tenant is not None and tenant.closing_since is not None:
+        await disconnect_all(app, await begin(app, tenant))
+        await settle(app, tenant_id)
 
 
 async def _drop_keys(app: App, tenant: Tenant) -> bool:

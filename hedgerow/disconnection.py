@@ -1,8 +1,8 @@
 """Disconnecting a connection: the state first, then the credential, then what the state forbids.
 
 Begun by the store: the swap to `disconnecting` decides, everything after it may run
-twice or die, and `sweep` takes up what was left lying. Removing history is not done
-here: it is announced as `PurgeRequested`.
+twice or die, and `sweep` hands what was left lying to `purge_connection`: a tick may
+destroy nothing. Removing history is not done here: it is announced as `PurgeRequested`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from datetime import datetime, timedelta
 from hedgerow.activity import Activity, Scalar, entry
 from hedgerow.app import App
 from hedgerow.capture_rules import hash_key_name
-from hedgerow.errors import ConflictError, HedgerowError
-from hedgerow.logs import log
+from hedgerow.errors import ConflictError
 from hedgerow.messages import PurgeRequested, RunEnded
 from hedgerow.models import Connection, SyncRun, TokenClaim, Trouble
 from hedgerow.ports import Add, Change, Delete, Swap, Where
@@ -58,7 +57,15 @@ async def begin(app: App, connection: Connection, *, purge: bool = False, refuse
 
 
 async def finish(app: App, connection: Connection) -> Connection:
-    """Carry out what `begin` decided, by the one whose it is; the connection as it then stands.
+    """Carry out what `begin` decided, by the one whose it is, and ask for the purge; the connection as it then stands."""
+    connection = await end(app, connection)
+    if connection.state == "disconnecting":
+        await app.queue.publish(PurgeRequested(connection_id=connection.id))
+    return connection
+
+
+async def end(app: App, connection: Connection) -> Connection:
+    """As `finish`, by the one who purges, who need not be asked to.
 
     The credential goes first. A purge stays `disconnecting` until it is done; else the
     connection is `disconnected`, its history kept as the tier says.
@@ -85,33 +92,21 @@ async def finish(app: App, connection: Connection) -> Connection:
             connection = current
     else:
         raise ConflictError(f"Connection {connection.id} changed too often while it was disconnected.")
-    if connection.disconnect_purge:
-        await app.queue.publish(PurgeRequested(connection_id=connection.id))
-    else:
+    if not connection.disconnect_purge:
         # Its alert rules are looked at once more, which ends what they have open; a tick would, later.
         await app.queue.publish(RunEnded(connection_id=connection.id, run_id="disconnected"))
     return connection
 
 
 async def sweep(app: App) -> int:
-    """Finish the connections that somebody began to disconnect and left; how many there were.
-
-    A connection whose finishing fails is logged and does not stop the others.
-    """
+    """Hand on the connections that somebody began to disconnect and left; how many there were."""
     swept = 0
     cursor: str | None = None
     while True:
         page = await app.store.find(Connection, Where("state", "==", "disconnecting"), limit=PAGE, cursor=cursor)
-        for connection in page.items:
-            try:
-                begun = await begin(app, connection)
-                if begun.mine:
-                    await finish(app, begun.connection)
-                    swept += 1
-            except HedgerowError as error:
-                log().warning(
-                    "disconnect.unfinished", connection_id=connection.id, code=error.code, detail=error.detail
-                )
+        left = [one.id for one in page.items if one.finishing_until is None or one.finishing_until <= app.now()]
+        await app.queue.publish(*(PurgeRequested(connection_id=id) for id in left))
+        swept += len(left)
         cursor = page.next_cursor
         if cursor is None:
             return swept

@@ -1,8 +1,9 @@
 """Secrets about to be written for a connection that does not exist yet, so that a crash leaks none.
 
 A draft is committed before the vault is written and removed in the commit that makes
-the connection. One that outlives its time belongs to an attempt that died: `sweep`
-destroys what it wrote. The secrets of connections that exist are found by their name.
+the connection. One that outlives its time belongs to an attempt that died: `sweep` hands
+it to `purge_connection`, which alone may remove what it wrote and does so by `settle`. The
+secrets of connections that exist are found by their name.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from hedgerow.app import App
+from hedgerow.messages import PurgeRequested
 from hedgerow.models import Connection
 from hedgerow.ports import Add, Delete, Where
 from hedgerow.records import Index, Instant, Record, new_id
@@ -35,19 +37,36 @@ async def begin(app: App, connection_id: str) -> SecretDraft:
 
 
 async def sweep(app: App, now: datetime) -> int:
-    """Destroy what dead attempts left behind; the answer is how many drafts were removed."""
+    """Hand what dead attempts left behind to whoever may remove it; the answer is how many drafts there were."""
     due = await app.store.find(SecretDraft, Where("due_at", "<=", now), limit=SWEPT_AT_ONCE)
-    for draft in due.items:
-        await _settle(app, draft, now)
+    left = dict.fromkeys(draft.connection_id for draft in due.items)
+    await app.queue.publish(*(PurgeRequested(connection_id=id) for id in left))
     return len(due.items)
 
 
-async def _settle(app: App, draft: SecretDraft, now: datetime) -> None:
-    alive = await app.store.find(
-        SecretDraft, Where("connection_id", "==", draft.connection_id), Where("due_at", ">", now), limit=1
-    )
-    connection = await app.store.get(Connection, draft.connection_id)
-    unused = connection is None or connection.secret_ref is None
-    if unused and not alive.items:
-        await app.vault.destroy(draft.connection_id)
-    await app.store.commit(Delete(SecretDraft, draft.id))
+async def settle(app: App, connection_id: str) -> None:
+    """Remove what dead attempts wrote under this id, unless it is in use, then their drafts."""
+    mine = Where("connection_id", "==", connection_id)
+    page = await app.store.find(SecretDraft, mine, Where("due_at", "<=", app.now()), limit=SWEPT_AT_ONCE)
+    if not page.items:
+        return
+    connection = await app.store.get(Connection, connection_id)
+    if await _is_free(app, connection_id):
+        if connection is None:
+            await app.vault.remove(connection_id)
+        elif connection.secret_ref is None:
+            await app.vault.destroy(connection_id)
+    await app.store.commit(*(Delete(SecretDraft, draft.id) for draft in page.items))
+
+
+async def clear(app: App, names: tuple[str, ...], connection_id: str) -> None:
+    """Remove the empty names that a purged connection left in the vault, unless somebody is connecting it again."""
+    if await app.store.get(Connection, connection_id) is None and await _is_free(app, connection_id):
+        for name in names:
+            await app.vault.remove(name)
+
+
+async def _is_free(app: App, connection_id: str) -> bool:
+    """Nobody is about to write under this id."""
+    alive = Where("connection_id", "==", connection_id), Where("due_at", ">", app.now())
+    return not (await app.store.find(SecretDraft, *alive, limit=1)).items

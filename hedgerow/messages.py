@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from hedgerow.records import Instant
 
@@ -73,13 +73,25 @@ class NotificationDue(Message):
 
 
 class PurgeRequested(Message):
-    """Remove what a disconnected connection left. Key: the connection, which is purged whole."""
+    """Finish an ending somebody began: of a connection, of a tenant, of an attempt to write a secret that died.
+
+    Whoever takes it looks at what stands and does what is left: only its target may
+    destroy what a tick found. Key: the connection (or channel, where its draft died), or
+    the tenant, which is purged whole.
+    """
 
     topic = "purge-requested"
 
-    connection_id: str
+    connection_id: str | None = None
+    tenant_id: str | None = None
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.connection_id is None) == (self.tenant_id is None):
+            raise ValueError("names a connection or a tenant, and not both")
+        return self
 
     @property
     def key(self) -> str:
-        """The connection."""
-        return self.connection_id
+        """The connection, or the tenant."""
+        return self.connection_id or self.tenant_id or ""

@@ -160,7 +160,14 @@ class Vault(Protocol):
         ...
 
     async def destroy(self, name: str, *, keep: str | None = None) -> None:
-        """Destroy every version of `name`, except the reference to keep. Safe to repeat."""
+        """Destroy every version of `name`, except the reference to keep. Safe to repeat.
+
+        What was secret is gone at once; the name may stay behind, empty.
+        """
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Destroy every version of `name` and the name with it. Safe to repeat; the name may be written again."""
         ...
 
     async def close(self) -> None:
@@ -176,6 +183,10 @@ class Queue(Protocol):
 
     async def publish(self, *messages: Message) -> None:
         """Durable when it returns. An empty call does nothing."""
+        ...
+
+    async def reach(self) -> None:
+        """Does it answer? `TransientError` when not. Publishes nothing, and needs no right of its own."""
         ...
 
     async def close(self) -> None:

@@ -123,6 +123,9 @@ class CrashingVault:
     async def destroy(self, name: str, *, keep: str | None = None) -> None:
         await self._fuse.around("vault.destroy", lambda: self._vault.destroy(name, keep=keep))
 
+    async def remove(self, name: str) -> None:
+        await self._fuse.around("vault.remove", lambda: self._vault.remove(name))
+
     async def close(self) -> None:
         await self._vault.close()
 
@@ -137,6 +140,9 @@ class CrashingQueue:
     async def publish(self, *messages: Message) -> None:
         topics = " ".join(sorted({message.topic for message in messages}))
         await self._fuse.around(f"queue.publish {topics}", lambda: self._queue.publish(*messages))
+
+    async def reach(self) -> None:
+        await self._queue.reach()
 
     async def close(self) -> None:
         await self._queue.close()

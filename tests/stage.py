@@ -19,6 +19,7 @@ from hedgerow.adapters.embedded import EmbeddedQueue, Waiting, Wanted
 from hedgerow.adapters.sealed import SealedVault
 from hedgerow.adapters.sqlite import SqliteStore
 from hedgerow.app import App
+from hedgerow.messages import PurgeRequested
 from hedgerow.models import Connection, MetricMonth, Role, SyncProgress, Tenant, Tier
 from hedgerow.months import Month, Point, Write
 from hedgerow.outbound import GuardedOutbound
@@ -142,6 +143,14 @@ class Stage:
         with wiring.override(self.app):
             answer = cast("Response", await target(Request(scope, receive)))
         return answer.status_code
+
+    async def carry_out(self, app: App | None = None) -> None:
+        """What `purge_connection` does, for every message that waits for it."""
+        from functions.disconnect import carrying_out
+
+        for key in dict.fromkeys(await self.published(PurgeRequested.topic)):
+            whose = {"tenant_id" if key.startswith("ten_") else "connection_id": key}
+            await carrying_out.carry_out(app or self.app, PurgeRequested.model_validate(whose))
 
     @asynccontextmanager
     async def calling(self, target: Target, key: str | None) -> AsyncIterator[httpx.AsyncClient]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.disconnect import purging
-from hedgerow import closing
 from hedgerow.app import App
 from hedgerow.entrypoint import api_from, on_message
 from hedgerow.messages import PurgeRequested
@@ -26,7 +24,7 @@ disconnect = api_from("disconnect", _routes)
 
 @on_message(PurgeRequested)
 async def purge_connection(app: App, message: PurgeRequested) -> None:
-    """Purge one connection; with a tenant's last one the tenant goes."""
-    tenant_id = await purging.purge(app, message.connection_id)
-    if tenant_id is not None:
-        await closing.settle(app, tenant_id)
+    """Finish one ending and purge what it left; with a tenant's last connection the tenant goes."""
+    from functions.disconnect import carrying_out
+
+    await carrying_out.carry_out(app, message)

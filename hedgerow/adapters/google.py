@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from hedgerow.adapters.google_clients import (
-    PATIENCE_SECONDS,
-    ClientPerLoop,
-    emulator_channel,
-    google_errors,
-    short_retry,
-)
+from hedgerow.adapters.google_clients import PATIENCE_SECONDS, ClientPerLoop, open_transport, short_retry
+from hedgerow.adapters.google_errors import APPLY, Service
 from hedgerow.adapters.secret_names import check_name
-from hedgerow.errors import SecretGoneError, TransientError
+from hedgerow.errors import MisconfiguredError, SecretGoneError, TooLargeError
+from hedgerow.pushes import DEAD_TOPIC, MOST_ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,8 +27,10 @@ REQUEST_MESSAGES = 1000
 REQUEST_BYTES = 9_000_000
 """Pub/Sub takes 1,000 messages and 10 MB in one request; the rest of the 10 is for framing."""
 REQUESTS_AT_ONCE = 8
+SECRET_BYTES = 65_536
 ACK_SECONDS = 600
-RETRY_SECONDS = (1, 60)
+RETRY_SECONDS = (1, 600)
+"""On the emulator. The cloud's begin at 10; a person at a laptop should not wait that long for the second try."""
 
 
 class PubSubQueue:
@@ -45,6 +44,13 @@ class PubSubQueue:
         self._project = f"projects/{project}"
         self._prefix = topic_prefix
         self._emulator_host = emulator_host
+        self._service = Service(
+            name="Pub/Sub",
+            api="pubsub.googleapis.com",
+            project=project,
+            emulator=emulator_host,
+            emulator_setting="PUBSUB_EMULATOR_HOST",
+        )
         self._publishers = ClientPerLoop(self._connect_publisher)
         self._subscribers = ClientPerLoop(self._connect_subscriber)
 
@@ -59,12 +65,31 @@ class PubSubQueue:
             async with places:
                 await self._send(topic, chunk)
 
-        await _all_of(send(topic, chunk) for topic, batch in by_topic.items() for chunk in _chunks(batch))
+        requests = [(topic, chunk) for topic, batch in by_topic.items() for chunk in _chunks(batch)]
+        await _all_of(send(topic, chunk) for topic, chunk in requests)
 
-    async def ensure_push(self, topic: str, endpoint: str) -> None:
+    async def reach(self) -> None:
+        """Ask for a topic. That there is none, or that it is not for us to look at, is an answer too."""
+        from google.api_core import exceptions as google
+
+        # Most targets publish seldom: their first look must not stop the loop for an import.
+        await asyncio.to_thread(importlib.import_module, "google.pubsub_v1")
+        with google_errors(self._service), suppress(google.NotFound, google.PermissionDenied):
+            await self._publishers.get().get_topic({"topic": self._topic("sync-requested")}, **_call())
+
+    async def ensure_push(
+        self,
+        topic: str,
+        endpoint: str,
+        *,
+        attempts: int = MOST_ATTEMPTS,
+        retry_seconds: tuple[int, int] = RETRY_SECONDS,
+    ) -> None:
         """Create the topic and one push subscription to `endpoint`, or point the existing one there.
 
-        For the emulator: in the cloud Terraform does it.
+        After so many failed attempts a message goes to the dead topic, which is created
+        too; its own messages are tried for ever. For the emulator: in the cloud Terraform
+        does it.
         """
         from google.api_core import exceptions as google
 
@@ -74,18 +99,27 @@ class PubSubQueue:
             "push_config": {"push_endpoint": endpoint},
             "ack_deadline_seconds": ACK_SECONDS,
             "retry_policy": {
-                "minimum_backoff": {"seconds": RETRY_SECONDS[0]},
-                "maximum_backoff": {"seconds": RETRY_SECONDS[1]},
+                "minimum_backoff": {"seconds": retry_seconds[0]},
+                "maximum_backoff": {"seconds": retry_seconds[1]},
             },
         }
-        with google_errors("Pub/Sub"):
-            with suppress(google.AlreadyExists):
-                await self._publishers.get().create_topic({"name": self._topic(topic)}, **_call())
+        if topic != DEAD_TOPIC:
+            subscription["dead_letter_policy"] = {
+                "dead_letter_topic": self._topic(DEAD_TOPIC),
+                "max_delivery_attempts": attempts,
+            }
+        with self._service.errors(self._topic(topic)):
+            for name in {topic, DEAD_TOPIC}:
+                with suppress(google.AlreadyExists):
+                    await self._publishers.get().create_topic({"name": self._topic(name)}, **_call())
             try:
                 await self._subscribers.get().create_subscription(subscription, **_call())
             except google.AlreadyExists:
-                moved = {"subscription": subscription["name"], "push_config": subscription["push_config"]}
-                await self._subscribers.get().modify_push_config(moved, **_call())
+                changed = [
+                    name for name in ("push_config", "dead_letter_policy", "retry_policy") if name in subscription
+                ]
+                update = {"subscription": subscription, "update_mask": {"paths": changed}}
+                await self._subscribers.get().update_subscription(update, **_call())
 
     async def close(self) -> None:
         """Close the channels of this event loop."""
@@ -97,14 +131,17 @@ class PubSubQueue:
         from google.pubsub_v1.types import PublishRequest
 
         request = PublishRequest.wrap(PublishRequest.pb()(topic=self._topic(topic), messages=chunk))
-        try:
-            with google_errors("Pub/Sub"):
+        with self._service.errors(self._topic(topic)):
+            try:
                 await self._publishers.get().publish(request, **_call())
-        except google.NotFound as error:
-            raise TransientError(
-                f"Pub/Sub has no topic {self._topic(topic)}.",
-                hint="Create the topics: `terraform apply`, or `hedgerow dev --emulators` for the emulator.",
-            ) from error
+            except google.NotFound as error:
+                if "project not found" in str(error.message):
+                    raise
+                raise MisconfiguredError(
+                    f"Pub/Sub has no topic {self._topic(topic)}.",
+                    code="no_topic",
+                    hint=f"Run {APPLY}, or start `hedgerow dev --emulators`: each creates the topics.",
+                ) from error
 
     def _topic(self, topic: str) -> str:
         return f"{self._project}/topics/{self._prefix}{topic}"
@@ -113,21 +150,13 @@ class PubSubQueue:
         from google.pubsub_v1 import PublisherAsyncClient
         from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
 
-        if self._emulator_host is None:
-            return PublisherAsyncClient()
-        return PublisherAsyncClient(
-            transport=PublisherGrpcAsyncIOTransport(channel=emulator_channel(self._emulator_host))
-        )
+        return PublisherAsyncClient(transport=open_transport(PublisherGrpcAsyncIOTransport, self._emulator_host))
 
     def _connect_subscriber(self) -> SubscriberAsyncClient:
         from google.pubsub_v1 import SubscriberAsyncClient
         from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
-        if self._emulator_host is None:
-            return SubscriberAsyncClient()
-        return SubscriberAsyncClient(
-            transport=SubscriberGrpcAsyncIOTransport(channel=emulator_channel(self._emulator_host))
-        )
+        return SubscriberAsyncClient(transport=open_transport(SubscriberGrpcAsyncIOTransport, self._emulator_host))
 
 
 class SecretManagerVault:
@@ -141,6 +170,7 @@ class SecretManagerVault:
         self._project = f"projects/{project}"
         self._prefix = prefix
         self._emulator_host = emulator_host
+        self._service = Service("Secret Manager", "secretmanager.googleapis.com", project, emulator=emulator_host)
         self._clients = ClientPerLoop(self._connect)
 
     async def write(self, name: str, secret: SecretStr) -> str:
@@ -152,10 +182,12 @@ class SecretManagerVault:
         from google.api_core import exceptions as google
 
         id = self._prefix + check_name(name)
-        client = self._clients.get()
+        if (size := len(secret.get_secret_value().encode())) > SECRET_BYTES:
+            raise TooLargeError(f"Secret Manager keeps {SECRET_BYTES:,} bytes in a secret; {id} has {size:,}.")
         creation = {"parent": self._project, "secret_id": id, "secret": {"replication": {"automatic": {}}}}
         addition = {"parent": f"{self._project}/secrets/{id}", "payload": {"data": secret.get_secret_value().encode()}}
-        with google_errors("Secret Manager"):
+        with self._service.errors(id):
+            client = self._clients.get()
             with suppress(google.AlreadyExists):
                 await client.create_secret(creation, **_call())
             version = await client.add_secret_version(addition, **_call())
@@ -168,38 +200,42 @@ class SecretManagerVault:
         gone = SecretGoneError(f"Secret Manager holds nothing under {reference}.")
         if "/secrets/" not in reference:
             raise gone
-        try:
-            with google_errors("Secret Manager"):
+        with self._service.errors(_within_project(reference)):
+            try:
                 answer = await self._clients.get().access_secret_version({"name": reference}, **_call())
-        except (google.NotFound, google.FailedPrecondition) as error:
-            raise gone from error
+            except (google.NotFound, google.FailedPrecondition) as error:
+                raise gone from error
         return SecretStr(answer.payload.data.decode())
 
     async def destroy(self, name: str, *, keep: str | None = None) -> None:
         """Destroy every version of `name`, except the reference to keep. Safe to repeat."""
         from google.api_core import exceptions as google
 
-        secret = f"{self._project}/secrets/{self._prefix}{check_name(name)}"
-        try:
-            with google_errors("Secret Manager"):
-                if keep is None:
-                    await self._clients.get().delete_secret({"name": secret}, **_call())
-                else:
-                    await self._destroy_others(secret, keep)
-        except google.NotFound:
-            return
+        with self._service.errors(self._prefix + name), suppress(google.NotFound):
+            await self._destroy_others(self._secret(name), keep)
+
+    async def remove(self, name: str) -> None:
+        """Delete the secret `name` with all its versions. Safe to repeat."""
+        from google.api_core import exceptions as google
+
+        with self._service.errors(self._prefix + name), suppress(google.NotFound):
+            await self._clients.get().delete_secret({"name": self._secret(name)}, **_call())
 
     async def close(self) -> None:
         """Close the channel of this event loop."""
         await self._clients.close()
 
-    async def _destroy_others(self, secret: str, keep: str) -> None:
+    def _secret(self, name: str) -> str:
+        return f"{self._project}/secrets/{self._prefix}{check_name(name)}"
+
+    async def _destroy_others(self, secret: str, keep: str | None) -> None:
         from google.api_core import exceptions as google
         from google.cloud.secretmanager_v1.types import SecretVersion
 
         client = self._clients.get()
+        kept = None if keep is None else _within_project(keep)
         async for version in await client.list_secret_versions({"parent": secret}, **_call()):
-            if version.state == SecretVersion.State.DESTROYED or _within_project(version.name) == _within_project(keep):
+            if version.state == SecretVersion.State.DESTROYED or _within_project(version.name) == kept:
                 continue
             try:
                 await client.destroy_secret_version({"name": version.name}, **_call())
@@ -213,10 +249,8 @@ class SecretManagerVault:
             SecretManagerServiceGrpcAsyncIOTransport,
         )
 
-        if self._emulator_host is None:
-            return SecretManagerServiceAsyncClient()
         return SecretManagerServiceAsyncClient(
-            transport=SecretManagerServiceGrpcAsyncIOTransport(channel=emulator_channel(self._emulator_host))
+            transport=open_transport(SecretManagerServiceGrpcAsyncIOTransport, self._emulator_host)
         )
 
 
@@ -237,9 +271,13 @@ def _chunks(messages: list[Message]) -> Iterator[list[Any]]:
 
     chunk: list[Any] = []
     size = 0
+    travelling = traces.attributes()
     for message in messages:
-        encoded = PubsubMessage.pb()(data=message.model_dump_json().encode(), attributes={"key": message.key})
+        attributes = {"key": message.key, **travelling}
+        encoded = PubsubMessage.pb()(data=message.model_dump_json().encode(), attributes=attributes)
         bytes_more = encoded.ByteSize() + 8
+        if bytes_more > REQUEST_BYTES:
+            raise TooLargeError(f"Pub/Sub carries 10 MB in a message; {message.topic} {message.key} is larger.")
         if chunk and (len(chunk) == REQUEST_MESSAGES or size + bytes_more > REQUEST_BYTES):
             yield chunk
             chunk, size = [], 0
@@ -251,4 +289,4 @@ def _chunks(messages: list[Message]) -> Iterator[list[Any]]:
 
 def _within_project(name: str) -> str:
     # The service answers with the project's number where it was asked by id.
-    return name.split("/", 2)[2]
+    return name.split("/", 2)[-1]

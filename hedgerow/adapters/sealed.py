@@ -80,6 +80,10 @@ class SealedVault:
             if cursor is None:
                 return
 
+    async def remove(self, name: str) -> None:
+        """Destroy every version of `name`: a name is nothing but its versions here. Safe to repeat."""
+        await self.destroy(name)
+
     async def close(self) -> None:
         """Nothing of its own to let go of."""
 

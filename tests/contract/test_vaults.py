@@ -74,7 +74,29 @@ async def test_destruction_may_be_repeated_and_leaves_others_alone(vault: Vault)
     assert await read(vault, kept) == PHX.get_secret_value()
 
 
+async def test_removal_may_be_repeated_leaves_others_alone_and_gives_the_name_back(vault: Vault) -> None:
+    gone = [await vault.write("con_1", PHX), await vault.write("con_1", OTHER)]
+    kept = await vault.write("con_1-hash", PHX)
+
+    for _ in range(3):
+        await vault.remove("con_1")
+
+    for reference in gone:
+        with pytest.raises(SecretGoneError):
+            await vault.read(reference)
+    assert await read(vault, kept) == PHX.get_secret_value()
+    assert await read(vault, await vault.write("con_1", OTHER)) == OTHER.get_secret_value()
+
+
+async def test_what_was_destroyed_may_be_removed(vault: Vault) -> None:
+    await vault.write("con_1", PHX)
+    await vault.destroy("con_1")
+    await vault.remove("con_1")
+    await vault.destroy("con_1")
+
+
 async def test_what_was_never_written_is_destroyed_in_silence(vault: Vault) -> None:
+    await vault.remove("con_never")
     await vault.destroy("con_never")
     await vault.destroy("con_never", keep="whatever")
 
@@ -212,10 +234,27 @@ async def test_a_moment_of_absence_is_waited_out(project: str) -> None:
         await vault.destroy("con_1", keep=reference)
         manager.unavailable = 1
         await vault.destroy("con_1")
+        manager.unavailable = 1
+        await vault.remove("con_1")
         await vault.close()
 
     assert manager.secrets == {}
-    assert manager.calls == ["create"] * 3 + ["add"] + ["access"] * 2 + ["list"] * 3 + ["delete"] * 2
+    assert manager.calls == (
+        ["create"] * 3 + ["add"] + ["access"] * 2 + ["list"] * 3 + ["list"] * 2 + ["destroy"] + ["delete"] * 2
+    )
+
+
+async def test_destroying_needs_no_right_to_delete(project: str) -> None:
+    manager = SecretManager()
+    async with secret_manager_server(manager) as host:
+        vault = SecretManagerVault(project, emulator_host=host)
+        await vault.write("con_1", PHX)
+        await vault.write("con_1", OTHER)
+        await vault.destroy("con_1")
+        await vault.close()
+
+    assert manager.secrets[project, "hedgerow-con_1"] == [None, None]
+    assert "delete" not in manager.calls
 
 
 async def test_secret_names_carry_the_prefix_and_references_a_number(project: str) -> None:

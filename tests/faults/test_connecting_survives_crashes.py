@@ -60,6 +60,7 @@ async def connect(room: Room, fuse: Fuse, *, comes_back: bool) -> None:
                 await connecting.create(app, caller, wanted)
     room.stage.clock.forward(drafts.LIFE)
     await drafts.sweep(app, app.now())
+    await room.stage.carry_out()
 
     connections = (await app.store.find(Connection, Where("tenant_id", "==", caller.tenant_id))).items
     claim = await app.store.get(TokenClaim, claim_id(project.token))
@@ -106,6 +107,7 @@ async def bring_back(room: Room, fuse: Fuse, *, comes_back: bool) -> None:
                 await connecting.create(app, caller, wanted)
     room.stage.clock.forward(drafts.LIFE)
     await drafts.sweep(app, app.now())
+    await room.stage.carry_out()
 
     (stored,) = (await app.store.find(Connection, Where("tenant_id", "==", caller.tenant_id))).items
     claim = await app.store.get(TokenClaim, claim_id(project.token))

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.disconnect import ending, purging
+from functions.disconnect import ending
 from hedgerow import closing, disconnection
 from hedgerow.app import App
 from hedgerow.disconnection import receipt_id
 from hedgerow.keys import Caller
-from hedgerow.messages import PurgeRequested
 from hedgerow.models import Connection, PurgeReceipt, Tenant, TokenClaim
 from hedgerow.posthog.keys import claim_id
 from tests.crash import Crash, Fuse, armed, every_fuse
@@ -36,20 +35,12 @@ async def disconnect(app: App, stage: Stage, connection: Connection) -> None:
 
 async def purge(app: App, stage: Stage, connection: Connection) -> None:
     await ending.disconnect(app, Caller("write", connection.tenant_id), connection.id, purge=True, refuse_traffic=False)
-    await carry_out(app, stage)
+    await stage.carry_out(app)
 
 
 async def delete_tenant(app: App, stage: Stage, connection: Connection) -> None:
     await ending.delete_tenant(app, connection.tenant_id, 20)
-    await carry_out(app, stage)
-
-
-async def carry_out(app: App, stage: Stage) -> None:
-    """What the topic target does, for every message that waits."""
-    for connection_id in dict.fromkeys(await stage.published(PurgeRequested.topic)):
-        tenant_id = await purging.purge(app, connection_id)
-        if tenant_id is not None:
-            await closing.settle(app, tenant_id)
+    await stage.carry_out(app)
 
 
 async def recover(stage: Stage) -> None:
@@ -58,7 +49,7 @@ async def recover(stage: Stage) -> None:
         stage.clock.forward(timedelta(minutes=5))
         await disconnection.sweep(stage.app)
         await closing.sweep(stage.app)
-        await carry_out(stage.app, stage)
+        await stage.carry_out()
 
 
 async def remains(stage: Stage, connection: Connection, token: str) -> dict[str, object]:

@@ -198,6 +198,10 @@ async def test_an_unfinished_disconnection_is_finished_by_the_sweep(stage: Stage
     assert await disconnection.sweep(stage.app) == 0, "somebody may be at it"
     stage.clock.forward(disconnection.LEASE)
     assert await disconnection.sweep(stage.app) == 2
+    held = await stage.store.get(Connection, plain.id)
+    assert held is not None
+    assert held.secret_ref is not None, "a tick destroys nothing"
+    assert await stage.deliver(purge_connection, PurgeRequested(connection_id=plain.id)) == 204
     after = await stage.store.get(Connection, plain.id)
     assert after is not None
     assert (after.state, after.secret_ref) == ("disconnected", None)

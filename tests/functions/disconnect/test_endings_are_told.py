@@ -10,6 +10,7 @@ from functions.disconnect.main import disconnect, purge_connection
 from hedgerow import disconnection
 from hedgerow.activity import Activity
 from hedgerow.messages import PurgeRequested, RunEnded
+from hedgerow.models import Connection
 from hedgerow.ports import Where
 from tests.crash import Crash, CrashingQueue, Fuse
 from tests.left import lived_in
@@ -50,8 +51,10 @@ async def test_a_purge_that_died_before_it_was_announced_is_not_told_again(stage
     assert len(await told(stage, tenant.id)) == 1
     stage.clock.forward(disconnection.LEASE)
     assert await disconnection.sweep(stage.app) == 1
-    assert len(await told(stage, tenant.id)) == 1
     assert connection.id in await stage.published(PurgeRequested.topic)
+    await stage.carry_out()
+    assert len(await told(stage, tenant.id)) == 1
+    assert await stage.store.get(Connection, connection.id) is None
 
 
 async def test_a_tenant_that_is_deleted_is_told_with_its_receipt(stage: Stage) -> None:
