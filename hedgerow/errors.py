@@ -8,12 +8,16 @@
     │   ├── MethodError              405  the path is right, the method is not
     │   ├── MalformedError           400  the body is not what it says it is
     │   ├── OversizedError           413  the body is too large
+    │   │   └── TooLargeError        413  what should be kept or sent is larger than Google takes
     │   ├── InvalidError             422  a field's value cannot be used
     │   ├── StateConflictError       409  the thing is in a state that forbids this
     │   └── TooManyError             429  wait, then ask again
     ├── ConflictError                the store: somebody else wrote first; re-read and decide again
     ├── SecretGoneError              the vault: destroyed or never written
     ├── TransientError               a store, vault or queue of ours failed; worth retrying
+    │   ├── NewerRecordError         a newer release wrote the record; deploy that one again
+    │   └── MisconfiguredError       the deployment must be mended first; whoever waits may come back after
+    ├── RejectedError                a store, vault or queue refuses the request itself; a bug of ours
     └── OutboundError                the far side or the way to it; `transient` says whether to retry
 
 Every error carries `code` (for programs), `detail` (what happened) and `hint` (the
@@ -110,6 +114,12 @@ class OversizedError(RefusedError):
     hint = "Send a smaller body."
 
 
+class TooLargeError(OversizedError):
+    """A record, a secret or a message is larger than the service that should take it allows; never retried."""
+
+    hint = "Make it smaller, or split it; sending the same again changes nothing."
+
+
 class InvalidError(RefusedError):
     """A field is missing, unknown or has a value that cannot be used."""
 
@@ -157,6 +167,38 @@ class TransientError(HedgerowError):
     code = "unavailable"
     hint = "Try again in a moment."
     transient = True
+
+
+class MisconfiguredError(TransientError):
+    """Our own deployment lacks something: rights, a project, a database, an index, a topic.
+
+    A person mends it; a message that met it comes back until then. `hint` is the remedy.
+    """
+
+    code = "misconfigured"
+    hint = "Run `hedgerow doctor`; it names what is missing."
+
+
+class NewerRecordError(TransientError):
+    """A record has a newer schema than this release knows, so nothing of it is guessed at.
+
+    Transient, because whatever met it is to come back: it is done once the newer release runs again.
+    """
+
+    code = "newer_record"
+    hint = "Deploy the newer release again, or import the export that was made before it."
+
+    def __init__(self, collection: str, id: str, *, stored: int, known: int) -> None:
+        super().__init__(
+            f"{collection}/{id} has schema version {stored}; this release reads {collection} up to version {known}."
+        )
+
+
+class RejectedError(HedgerowError):
+    """Our own store, vault or queue refuses the request as it stands: the same call never succeeds."""
+
+    code = "rejected"
+    hint = "This is a bug of Hedgerow's; the log has what was refused."
 
 
 class OutboundError(HedgerowError):

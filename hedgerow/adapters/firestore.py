@@ -22,10 +22,11 @@ from hedgerow.adapters.firestore_values import (
 from hedgerow.adapters.google_clients import (
     PATIENCE_SECONDS,
     ClientPerLoop,
-    emulator_channel,
-    google_errors,
+    open_transport,
+    repeatedly,
     short_retry,
 )
+from hedgerow.adapters.google_errors import Service, is_without_database
 from hedgerow.adapters.index_choice import choose_index
 from hedgerow.ports import Add, Committed, Delete, Page, Patch, Swap
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 
+    from hedgerow.adapters.index_choice import IndexChoice
     from hedgerow.ports import Change, Where
     from hedgerow.records import Record
 
@@ -50,6 +52,15 @@ class FirestoreStore:
     def __init__(self, project: str, database: str = "(default)", *, emulator_host: str | None = None) -> None:
         self._root = f"projects/{project}/databases/{database}"
         self._emulator_host = emulator_host
+        self._service = Service(
+            name="Firestore",
+            api="firestore.googleapis.com",
+            project=project,
+            place=f"database {database}",
+            setting="HEDGEROW_DATABASE",
+            emulator=emulator_host,
+            emulator_setting="FIRESTORE_EMULATOR_HOST",
+        )
         self._clients = ClientPerLoop(self._connect)
 
     async def get(self, kind: type[R], id: str) -> R | None:
@@ -59,16 +70,16 @@ class FirestoreStore:
     async def get_many(self, kind: type[R], ids: Sequence[str]) -> list[R | None]:
         """Several records, in the order of `ids`; None where none is."""
         names = sorted({self._name(kind, id) for id in ids if is_possible_id(id)})
-        found: dict[str, R] = {}
-        if names:
-            with google_errors("Firestore"):
-                answers = await self._clients.get().batch_get_documents(
-                    {"database": self._root, "documents": names}, **self._call()
-                )
-                async for answer in answers:
-                    if "found" in answer:
-                        record = decode_record(kind, answer.found)
-                        found[record.id] = record
+
+        async def read(timeout: float) -> list[R]:
+            answers = await self._clients.get().batch_get_documents(
+                {"database": self._root, "documents": names}, **self._once(timeout)
+            )
+            return [decode_record(kind, answer.found) async for answer in answers if "found" in answer]
+
+        with self._service.errors(kind.collection):
+            records = await repeatedly(read) if names else []
+        found = {record.id: record for record in records}
         return [found.get(id) for id in ids]
 
     async def find(
@@ -88,26 +99,37 @@ class FirestoreStore:
             start_behind(query, after, self._name(kind, after.id))
         # One more than asked for tells whether anything follows.
         query.limit.value = limit + 1
-        with google_errors("Firestore"):
+
+        async def read(timeout: float) -> list[R]:
             answers = await self._clients.get().run_query(
-                {"parent": f"{self._root}/documents", "structured_query": query}, **self._call()
+                {"parent": f"{self._root}/documents", "structured_query": query}, **self._once(timeout)
             )
             # Some answers of the stream only say how far the service has read.
-            records = [decode_record(kind, answer.document) async for answer in answers if answer.document.name]
+            return [decode_record(kind, answer.document) async for answer in answers if answer.document.name]
+
+        with self._service.errors(_asked(kind, choice)):
+            records = await repeatedly(read)
         items = tuple(records[:limit])
         return Page(items, encode_cursor(items[-1], choice) if len(records) > limit else None)
 
     async def count(self, kind: type[R], *where: Where) -> int:
         """How many records meet the conditions."""
-        query = build_query(kind, choose_index(kind, where))
-        counting = {"structured_query": query, "aggregations": [{"count": {}, "alias": "number"}]}
-        with google_errors("Firestore"):
+        choice = choose_index(kind, where)
+        counting = {
+            "structured_query": build_query(kind, choice),
+            "aggregations": [{"count": {}, "alias": "number"}],
+        }
+
+        async def read(timeout: float) -> int:
             answers = await self._clients.get().run_aggregation_query(
-                {"parent": f"{self._root}/documents", "structured_aggregation_query": counting}, **self._call()
+                {"parent": f"{self._root}/documents", "structured_aggregation_query": counting}, **self._once(timeout)
             )
             async for answer in answers:
                 return int(answer.result.aggregate_fields["number"].integer_value)
-        return 0
+            return 0
+
+        with self._service.errors(_asked(kind, choice)):
+            return await repeatedly(read)
 
     async def commit(self, *changes: Change) -> Committed:
         """Make all changes or none, in one atomic batch."""
@@ -116,12 +138,17 @@ class FirestoreStore:
         check_changes(changes)
         if not changes:
             return Committed()
-        writes = [self._write(change) for change in changes]
-        try:
-            with google_errors("Firestore"):
-                answer = await self._clients.get().commit({"database": self._root, "writes": writes}, **self._call())
-        except (google.AlreadyExists, google.NotFound, google.FailedPrecondition) as error:
-            raise conflict(*changes) from error
+        writes = [self._write(await self._as_whole(change)) for change in changes]
+        with self._service.errors(lambda: _largest(changes, writes)):
+            try:
+                answer = await self._clients.get().commit(
+                    {"database": self._root, "writes": writes},
+                    **self._once(PATIENCE_SECONDS) | {"retry": short_retry()},
+                )
+            except (google.AlreadyExists, google.NotFound, google.FailedPrecondition) as error:
+                if is_without_database(error):
+                    raise
+                raise conflict(*changes) from error
         written = zip(map(subject, changes), changes, answer.write_results, strict=True)
         return Committed(
             {
@@ -139,21 +166,26 @@ class FirestoreStore:
         from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
         from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
 
-        if self._emulator_host is None:
-            return FirestoreAsyncClient()
-        return FirestoreAsyncClient(
-            transport=FirestoreGrpcAsyncIOTransport(channel=emulator_channel(self._emulator_host))
-        )
+        return FirestoreAsyncClient(transport=open_transport(FirestoreGrpcAsyncIOTransport, self._emulator_host))
 
-    def _call(self) -> dict[str, Any]:
+    def _once(self, timeout: float) -> dict[str, Any]:
         metadata = [("google-cloud-resource-prefix", self._root)]
         if self._emulator_host is not None:
             # The emulator's word for "no security rules".
             metadata.append(("authorization", "Bearer owner"))
-        return {"metadata": metadata, "retry": short_retry(), "timeout": PATIENCE_SECONDS}
+        return {"metadata": metadata, "retry": None, "timeout": timeout}
 
     def _name(self, kind: type[Record], id: str) -> str:
         return f"{self._root}/documents/{kind.collection}/{id}"
+
+    async def _as_whole(self, change: Change) -> Change:
+        """A patch of a record that was lifted on reading writes all of it: older fields may not stay beside new ones."""
+        if not isinstance(change, Patch) or change.version > 0:
+            return change
+        record = await self.get(change.kind, change.id)
+        if record is None or abs(record.version) != abs(change.version):
+            raise conflict(change)
+        return Swap(record.model_copy(update=change.values))
 
     def _write(self, change: Change) -> Any:
         from google.cloud.firestore_v1.types import Write
@@ -175,3 +207,16 @@ class FirestoreStore:
                 return Write.pb()(delete=name)
             case Delete(_, _, version):
                 return Write.pb()(delete=name, current_document={"update_time": to_update_time(version)})
+
+
+def _asked(kind: type[Record], choice: IndexChoice) -> str:
+    """A query as the index that serves it is declared: "collection connections: tier, due_at"."""
+    fields = choice.index.fields if choice.index else ("by id",)
+    return f"collection {kind.collection}: {', '.join(fields)}"
+
+
+def _largest(changes: Sequence[Change], writes: Sequence[Any]) -> str:
+    """The largest document of a commit, by name and size: the one that a refusal for size is about."""
+    sizes = [write.ByteSize() for write in writes]
+    kind, id = subject(changes[sizes.index(max(sizes))])
+    return f"{kind.collection}/{id}, {max(sizes):,} bytes"

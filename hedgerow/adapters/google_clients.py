@@ -1,22 +1,28 @@
-"""What the adapters to Google's services share: a client for each event loop, and its errors in our words."""
+"""What the adapters to Google's services share: a client for each event loop, its channel, how calls repeat."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
-from hedgerow.errors import TransientError
+from hedgerow.adapters.google_errors import is_worth_repeating
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
-    import grpc.aio
     from google.api_core.retry_async import AsyncRetry
 
 PATIENCE_SECONDS = 20.0
 """How long one call may take with all its repetitions; the libraries' own 60 s outlives most callers."""
+CHANNEL_OPTIONS = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # A connection may die unseen while the platform throttles an idle instance. Google's own clients ask every
+    # 30 s as well; what the other side leaves unanswered for 5 s ends the connection, and the call is repeated.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+)
 
 
 class _Transport(Protocol):
@@ -29,6 +35,7 @@ class _Client(Protocol):
 
 
 C = TypeVar("C", bound=_Client)
+T = TypeVar("T")
 
 
 class ClientPerLoop(Generic[C]):
@@ -53,48 +60,32 @@ class ClientPerLoop(Generic[C]):
             await client.transport.close()
 
 
-def emulator_channel(host: str) -> grpc.aio.Channel:
-    """A plain-text channel to an emulator at "host:port", for messages of any size as the service takes them."""
+def open_transport(transport: Any, emulator_host: str | None) -> Any:
+    """A transport of Google's over a channel of ours: to the service, or in plain text to "host:port".
+
+    To the service it takes the credentials of the environment; `DefaultCredentialsError` without any.
+    """
     import grpc.aio
 
-    unlimited = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
-    return grpc.aio.insecure_channel(host, options=unlimited)
+    options = list(CHANNEL_OPTIONS)
+    if emulator_host is not None:
+        return transport(channel=grpc.aio.insecure_channel(emulator_host, options=options))
+    return transport(channel=transport.create_channel(options=options))
 
 
 def short_retry() -> AsyncRetry:
-    """Repeat what is worth repeating, from 0.1 s on, for at most `PATIENCE_SECONDS`."""
-    from google.api_core import exceptions
-    from google.api_core.retry import if_exception_type
+    """Repeat what is worth repeating, with jitter and from 0.1 s on, for at most `PATIENCE_SECONDS`."""
     from google.api_core.retry_async import AsyncRetry
 
-    return AsyncRetry(
-        predicate=if_exception_type(exceptions.ServiceUnavailable, exceptions.ResourceExhausted),
-        initial=0.1,
-        maximum=2.0,
-        multiplier=2.0,
-        timeout=PATIENCE_SECONDS,
-    )
+    return AsyncRetry(predicate=is_worth_repeating, initial=0.1, maximum=2.0, multiplier=2.0, timeout=PATIENCE_SECONDS)
 
 
-@contextmanager
-def google_errors(service: str) -> Iterator[None]:
-    """Turn whatever says "not now" into a `TransientError`; a refusal of the request itself passes.
+async def repeatedly(read: Callable[[float], Awaitable[T]]) -> T:
+    """What `read(timeout)` answers, repeated as a whole where it fails: a stream's own retry ends at its beginning."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
 
-    Missing rights count as "not now": they come and go with the deployment, not with
-    the request, and a message that met them must come back.
-    """
-    from google.api_core import exceptions as google
-    from google.auth.exceptions import RefreshError, TransportError
+    async def attempt() -> T:
+        return await read(max(0.1, deadline - asyncio.get_running_loop().time()))
 
-    try:
-        yield
-    except (google.Forbidden, google.Unauthorized) as error:
-        raise TransientError(
-            f"{service} refuses this service account: {error.message}",
-            code="no_rights",
-            hint="Give the function's service account the roles of infra/terraform.",
-        ) from error
-    except (google.ServerError, google.TooManyRequests, google.Aborted, google.Cancelled) as error:
-        raise TransientError(f"{service} did not answer: {error.message}") from error
-    except (google.RetryError, RefreshError, TransportError) as error:
-        raise TransientError(f"{service} cannot be reached: {error}") from error
+    repeating: Callable[[], Awaitable[T]] = short_retry()(attempt)
+    return await repeating()

@@ -8,11 +8,9 @@ import sys
 from typing import Any
 
 import pytest
-from google.api_core import exceptions
 
 from hedgerow.adapters.firestore import FirestoreStore
 from hedgerow.adapters.google import PubSubQueue, _chunks
-from hedgerow.adapters.google_clients import google_errors
 from hedgerow.errors import TransientError
 from hedgerow.messages import RunEnded
 from hedgerow.parts import Part
@@ -132,31 +130,9 @@ async def test_a_push_subscription_follows_its_server(pubsub_host: str, project:
     assert letterbox.runs() == ["run_1"]
 
 
-NOT_NOW = ["ServiceUnavailable", "DeadlineExceeded", "InternalServerError", "ResourceExhausted", "Aborted", "Cancelled"]
-NO_RIGHTS = ["PermissionDenied", "Unauthenticated"]
-REFUSED = ["AlreadyExists", "FailedPrecondition", "InvalidArgument", "NotFound"]
-
-
-def google_error(name: str) -> Exception:
-    error: Exception = getattr(exceptions, name)("what Google said")
-    return error
-
-
-@pytest.mark.parametrize("name", [*NOT_NOW, *NO_RIGHTS])
-def test_what_may_succeed_later_is_a_transient_error(name: str) -> None:
-    with pytest.raises(TransientError, match="what Google said") as raised, google_errors("Firestore"):
-        raise google_error(name)
-    assert raised.value.code == ("no_rights" if name in NO_RIGHTS else "unavailable")
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_refusal_of_the_request_itself_passes(name: str) -> None:
-    refusal = google_error(name)
-    with pytest.raises(type(refusal)), google_errors("Firestore"):
-        raise refusal
-
-
-@pytest.mark.parametrize("module", ["firestore", "google", "google_clients", "sqlite", "embedded", "courier", "sealed"])
+@pytest.mark.parametrize(
+    "module", ["firestore", "google", "google_clients", "google_errors", "sqlite", "embedded", "courier", "sealed"]
+)
 def test_importing_an_adapter_loads_no_client(module: str) -> None:
     # The packages `google` and `google.cloud` themselves are made, empty, by pip's .pth files.
     heavy = (
