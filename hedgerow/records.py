@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar
@@ -19,6 +20,23 @@ class Index:
 
     def __init__(self, *fields: str) -> None:
         object.__setattr__(self, "fields", fields)
+
+
+Fields = dict[str, object]
+"""A record's fields as JSON holds them: instants and dates in ISO 8601, bytes in base64. What is None may be missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """The step of a record's fields from one schema version to the next.
+
+    `change` is pure, gets fields of its own and gives all fields of the next version; what
+    is not there it passes over. `reads` names the fields it looks at, so that a partial
+    view gets them too. Fields of bytes keep their names: SQLite holds them beside the rest.
+    """
+
+    change: Callable[[Fields], Fields]
+    reads: tuple[str, ...] = ()
 
 
 class Record(BaseModel):
@@ -38,8 +56,19 @@ class Record(BaseModel):
     leaves_no_trace: ClassVar[bool] = False
     """A deletion takes the bytes off the disk too, where the store is a file of ours."""
 
+    schema_version: ClassVar[int] = 1
+    """What is written. It rises with a change that an older release would misread, never for a new optional field."""
+
+    lifts: ClassVar[Mapping[int, Lift]] = {}
+    """From each older schema version to the next. A partial view has those of its full class."""
+
     id: str
-    version: Annotated[int, Field(exclude=True, description="The store's mark; 0 before the first write.")] = 0
+    version: Annotated[
+        int,
+        Field(
+            exclude=True, description="The store's mark; 0 before the first write, negative of one lifted on reading."
+        ),
+    ] = 0
 
 
 def _in_utc(instant: datetime) -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hedgerow.adapters.firestore_values import encode_value
+from hedgerow.lifting import SCHEMA
 
 if TYPE_CHECKING:
     from hedgerow.adapters.cursors import Place
@@ -31,7 +32,8 @@ def build_query(kind: type[Record], choice: IndexChoice) -> Any:
     query = StructuredQuery.pb()()
     query.from_.add(collection_id=kind.collection)
     if kind.partial:
-        for name in kind.model_fields.keys() - {"id", "version"}:
+        read_by_lifts = {name for lift in kind.lifts.values() for name in lift.reads}
+        for name in (kind.model_fields.keys() | read_by_lifts | {SCHEMA}) - {"id", "version"}:
             query.select.fields.add().field_path = name
     for condition in (*choice.equal, *choice.ranged):
         _add_condition(query, condition)

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hedgerow.adapters.index_choice import indexed_fields
+from hedgerow.lifting import FIRST, SCHEMA, check_schema, lifted
 
 if TYPE_CHECKING:
     from google.cloud.firestore_v1.types import Document
@@ -33,7 +34,10 @@ def encode_record(record: Record, name: str) -> Any:
 
     An indexed field that is None is left out: Firestore would sort it first.
     """
-    return _document(type(record), record.model_dump(exclude={"id"}), name)
+    document = _document(type(record), record.model_dump(exclude={"id"}), name)
+    if record.schema_version > FIRST:
+        document.fields[SCHEMA].integer_value = record.schema_version
+    return document
 
 
 def encode_values(kind: type[Record], values: Mapping[str, object], name: str) -> Any:
@@ -55,19 +59,21 @@ def _document(kind: type[Record], fields: Mapping[str, object], name: str) -> An
 
 
 def decode_record(kind: type[R], document: Document) -> R:
-    """The record in a document, with the document's update time as its version."""
+    """The record in a document, with the document's update time as its version, negative when it was lifted."""
     from google.cloud.firestore_v1.types import Document
 
     stored = Document.pb(document)
-    fields: dict[str, object] = {
-        name: None
-        for name in indexed_fields(kind)
-        if kind.model_fields[name].is_required() and name not in stored.fields
-    }
-    fields.update({name: _read(value) for name, value in stored.fields.items() if name != MARK})
-    fields["id"] = stored.name.rsplit("/", 1)[1]
-    fields["version"] = to_version(stored.update_time)
-    return kind.model_validate(fields)
+    fields = {name: _read(value) for name, value in stored.fields.items() if name not in {MARK, SCHEMA}}
+    fields["id"] = id = stored.name.rsplit("/", 1)[1]
+    version = to_version(stored.update_time)
+    schema = stored.fields[SCHEMA].integer_value if SCHEMA in stored.fields else FIRST
+    if schema != kind.schema_version:
+        check_schema(kind, id, schema)
+        return lifted(kind, fields, schema).model_copy(update={"version": -version})
+    for name in indexed_fields(kind):
+        if kind.model_fields[name].is_required():
+            fields.setdefault(name, None)
+    return kind.model_validate({**fields, "version": version})
 
 
 def encode_value(value: object) -> Any:
@@ -86,7 +92,7 @@ def to_version(update_time: Any) -> int:
 
 def to_update_time(version: int) -> dict[str, int]:
     """The update time that a version stands for, as the fields of a protobuf `Timestamp`."""
-    seconds, microseconds = divmod(version, MICROSECONDS)
+    seconds, microseconds = divmod(abs(version), MICROSECONDS)
     return {"seconds": seconds, "nanos": microseconds * 1000}
 
 

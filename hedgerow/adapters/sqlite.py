@@ -128,7 +128,7 @@ class SqliteStore:
 
 def _together(change: Change) -> object:
     """Patches with the same values are one statement; every other change has its own."""
-    return (change.kind, id(change.values)) if isinstance(change, Patch) else id(change)
+    return (change.kind, id(change.values), change.version < 0) if isinstance(change, Patch) else id(change)
 
 
 def _apply(connection: sqlite3.Connection, table: Table[Any], changes: tuple[Change, ...], version: int) -> bool:
@@ -137,7 +137,9 @@ def _apply(connection: sqlite3.Connection, table: Table[Any], changes: tuple[Cha
         case Add(record):
             done = connection.execute(table.insert, (record.id, *table.row(record, version)))
         case Swap(record):
-            done = connection.execute(table.update, (*table.row(record, version), record.id, record.version))
+            done = connection.execute(table.update, (*table.row(record, version), record.id, abs(record.version)))
+        case Patch(version=expected) if expected < 0:
+            return all(_patch_lifted(connection, table, change, version) for change in changes)
         case Patch(_, _, _, values):
             statement, written = table.patch(values)
             patched = json.dumps([(change.id, change.version) for change in changes if isinstance(change, Patch)])
@@ -146,5 +148,16 @@ def _apply(connection: sqlite3.Connection, table: Table[Any], changes: tuple[Cha
             connection.execute(table.delete, (id,))
             return True
         case Delete(_, id, expected):
-            done = connection.execute(table.delete_version, (id, expected))
+            done = connection.execute(table.delete_version, (id, abs(expected)))
     return done.rowcount == len(changes)
+
+
+def _patch_lifted(connection: sqlite3.Connection, table: Table[Any], change: Change, version: int) -> bool:
+    """Patch a record that was lifted on reading: all of it is written, or its older fields would stay beside new ones."""
+    if not isinstance(change, Patch):
+        return False
+    row = connection.execute(table.select_some(1), (change.id,)).fetchone()
+    if row is None or row[1] != abs(change.version):
+        return False
+    record = table.record(row[1:]).model_copy(update=change.values)
+    return connection.execute(table.update, (*table.row(record, version), change.id, row[1])).rowcount == 1

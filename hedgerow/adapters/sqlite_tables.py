@@ -3,17 +3,20 @@
 A row is the record as JSON, one column for each indexed field, in a form that sorts as
 the field does, and one for each field of bytes, as they are. Rows that lack a column,
 because the class gained an index or an older revision wrote bytes into the JSON, are
-written anew when the table is next touched.
+written anew when the table is next touched; so are rows of an older schema version.
 """
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hedgerow.adapters.index_choice import indexed_fields, ordered_fields
 from hedgerow.adapters.sqlite_thread import transaction
+from hedgerow.errors import NewerRecordError
+from hedgerow.lifting import FIRST, SCHEMA, check_schema, lifted
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
     from hedgerow.records import Index, Record
 
 R = TypeVar("R", bound="Record")
+
+# The first key of a body, so that a row of the first schema is told without reading its JSON.
+_SCHEMA_KEY = f'{{"{SCHEMA}":'
+_SCHEMA_OF_ROW = f"COALESCE(body ->> '$.{SCHEMA}', {FIRST})"
 
 
 class Table(Generic[R]):
@@ -60,35 +67,51 @@ class Table(Generic[R]):
             for column in missing:
                 connection.execute(f"ALTER TABLE {self.name} ADD COLUMN {column}")
             if missing and self.kind.partial:
-                self._fill_keys(connection)
+                self._fill_keys(connection, self._each(connection))
             elif missing:
-                self._write_anew(connection)
+                self._write_anew(connection, self._each(connection))
+            if self.kind.schema_version > FIRST:
+                self._lift_rows(connection)
             for index in self.kind.indexes:
                 connection.execute(
                     f"CREATE INDEX IF NOT EXISTS {self._index_name(index)} ON {_index_terms(self, index)}"
                 )
 
-    def _write_anew(self, connection: sqlite3.Connection) -> None:
+    def _lift_rows(self, connection: sqlite3.Connection) -> None:
+        # Their keys are those of the older fields: a find would pass them over.
+        connection.execute(
+            f'CREATE INDEX IF NOT EXISTS "{self.kind.collection} by schema" ON {self.name} ({_SCHEMA_OF_ROW})'
+        )
+        older = self._each(connection, f" WHERE {_SCHEMA_OF_ROW} < {self.kind.schema_version}")
+        if self.kind.partial:
+            self._fill_keys(connection, older)
+        else:
+            self._write_anew(connection, older)
+
+    def _write_anew(self, connection: sqlite3.Connection, records: Iterator[tuple[str, R]]) -> None:
         written = ", ".join(f"{column} = ?" for column in ["version", "body", *self.extra])
-        for id, record in self._each(connection):
+        for id, record in records:
             connection.execute(
-                f"UPDATE {self.name} SET {written} WHERE id = ?", (*self.row(record, record.version), id)
+                f"UPDATE {self.name} SET {written} WHERE id = ?", (*self.row(record, abs(record.version)), id)
             )
 
-    def _fill_keys(self, connection: sqlite3.Connection) -> None:
+    def _fill_keys(self, connection: sqlite3.Connection, records: Iterator[tuple[str, R]]) -> None:
         # A view knows too little of a record to write it; the bytes stay where they are.
         if filled := ", ".join(f"{_column(field)} = ?" for field in self.fields):
-            for id, record in self._each(connection):
+            for id, record in records:
                 connection.execute(f"UPDATE {self.name} SET {filled} WHERE id = ?", (*self._keys(record), id))
 
-    def _each(self, connection: sqlite3.Connection) -> Iterator[tuple[str, R]]:
-        """Every record, one by one: all of them may be more than memory holds."""
-        for (id,) in connection.execute(f"SELECT id FROM {self.name}").fetchall():
-            yield id, self.record(connection.execute(self.select_some(1), (id,)).fetchone()[1:])
+    def _each(self, connection: sqlite3.Connection, terms: str = "") -> Iterator[tuple[str, R]]:
+        """Every record, one by one: all of them may be more than memory holds. What a newer release wrote is left be."""
+        for (id,) in connection.execute(f"SELECT id FROM {self.name}{terms}").fetchall():
+            with suppress(NewerRecordError):
+                yield id, self.record(connection.execute(self.select_some(1), (id,)).fetchone()[1:])
 
     def row(self, record: Record, version: int) -> tuple[object, ...]:
         """The values of everything but the id, as `insert` and `update` take them."""
         body = record.model_dump_json(exclude=self._beside)
+        if self.kind.schema_version > FIRST:
+            body = f"{_SCHEMA_KEY}{self.kind.schema_version},{body[1:]}"
         return (version, body, *self._keys(record), *(getattr(record, name) for name in self.bytes_fields))
 
     def patch(self, values: Mapping[str, object]) -> tuple[str, list[object]]:
@@ -116,9 +139,18 @@ class Table(Generic[R]):
         """The record of a row as the `select_…` statements give it."""
         version, body, *parts = row
         beside = {name: part for name, part in zip(self.bytes_fields, parts, strict=True) if part is not None}
+        stored = int(body[len(_SCHEMA_KEY) : body.index(",")]) if body.startswith(_SCHEMA_KEY) else FIRST
+        if stored != self.kind.schema_version:
+            return self._lifted(version, body, beside, stored)
         if beside and len(self._stand_ins) > 1:
             body = body[:-1] + self._stand_ins
         return self.kind.model_validate_json(body).model_copy(update={"version": version, **beside})
+
+    def _lifted(self, version: int, body: str, beside: Mapping[str, bytes], stored: int) -> R:
+        fields = json.loads(body)
+        check_schema(self.kind, fields["id"], stored)
+        record = lifted(self.kind, {**fields, **beside}, stored)
+        return record.model_copy(update={"version": -version})
 
     def select_some(self, number: int) -> str:
         """The statement for records by id: takes `number` ids, gives id and row."""

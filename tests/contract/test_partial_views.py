@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.alerts import records as alert_records
 from functions.sync.ticking import DueConnection
 from hedgerow import alert_traces
+from hedgerow.cli.operations.collections import every_record, views
 from hedgerow.models import Connection
 from hedgerow.ports import Add, Delete, Store, Swap, Where
-from hedgerow.records import Record
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
@@ -61,10 +60,16 @@ async def test_a_view_is_enough_to_delete_by(store: Store) -> None:
 
 
 def test_every_view_is_served_by_an_index_of_the_class_it_looks_at() -> None:
-    whole = {kind.collection: kind for kind in Record.__subclasses__() if not kind.partial}
-    views = [kind for kind in Record.__subclasses__() if kind.partial]
-    assert set(alert_traces.OF_A_CONNECTION) <= set(views)
-    assert alert_records.AlertRule.collection in whole
-    for view in views:
+    whole = {kind.collection: kind for kind in every_record()}
+    assert set(alert_traces.OF_A_CONNECTION) <= set(views())
+    for view in views():
         assert set(view.indexes) <= set(whole[view.collection].indexes)
         assert view.model_fields.keys() <= whole[view.collection].model_fields.keys()
+
+
+def test_every_view_has_the_schema_and_the_lifts_of_the_class_it_looks_at() -> None:
+    whole = {kind.collection: kind for kind in every_record()}
+    for kind in (*every_record(), *views()):
+        full = whole[kind.collection]
+        assert (kind.schema_version, kind.lifts) == (full.schema_version, full.lifts), kind
+        assert list(kind.lifts) == list(range(1, kind.schema_version)), kind

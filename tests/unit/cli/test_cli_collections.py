@@ -37,9 +37,3 @@ def test_every_record_class_of_the_code_is_listed() -> None:
 def test_each_collection_has_one_full_class() -> None:
     assert max(Counter(kind.collection for kind in every_record()).values()) == 1
     assert {kind.collection for kind in views()} <= {kind.collection for kind in every_record()}
-
-
-def test_a_view_has_fields_and_indexes_that_its_full_class_has_too() -> None:
-    full = {kind.collection: kind for kind in every_record()}
-    for view in views():
-        assert view.model_fields.keys() <= full[view.collection].model_fields.keys(), view
