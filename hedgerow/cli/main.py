@@ -16,6 +16,7 @@ from hedgerow.cli.catalog import catalog
 from hedgerow.cli.channels import channels
 from hedgerow.cli.connect import connect
 from hedgerow.cli.connections import connections
+from hedgerow.cli.dead import dead
 from hedgerow.cli.disconnect import disconnect
 from hedgerow.cli.guards import guards
 from hedgerow.cli.incidents import incidents
@@ -96,6 +97,7 @@ def command() -> typer.Typer:
     made.add_typer(catalog, name="catalog")
     made.add_typer(guards, name="guards")
     made.add_typer(outbox, name="outbox")
+    made.add_typer(dead, name="dead")
     return made
 
 

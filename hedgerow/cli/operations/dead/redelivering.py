@@ -1,0 +1,129 @@
+"""Publishing dead messages again, exactly as they were, or mended; and dropping them.
+
+Begun by the store: the record says that it is being published, then it is published,
+then the record says that it was. A death in between leaves `redelivering`: whoever
+redelivers it again publishes the same message under the same key, which its target
+knows how to take twice. Refuses what today's code could not read or would not keep whole.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from hedgerow.cli.operations.dead import letters
+from hedgerow.dead_letters import DeadMessage, why
+from hedgerow.errors import InvalidError
+from hedgerow.messages import Message
+from hedgerow.ports import Delete, Swap
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hedgerow.app import App
+
+AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Redelivery:
+    """One dead message and what became of it: `refused` is empty where it was published again."""
+
+    id: str
+    topic: str
+    key: str
+    refused: str = ""
+    hint: str = ""
+
+
+async def redeliver(app: App, ids: Sequence[str]) -> list[Redelivery]:
+    """Publish these again, those that were published again before too. `MissingError` before anything is done."""
+    return await _publish_again(app, [await letters.one(app.store, id) for id in dict.fromkeys(ids)])
+
+
+async def redeliver_all(app: App, topic: str | None = None) -> list[Redelivery]:
+    """Publish again whatever waits, of one topic or of all."""
+    done: list[Redelivery] = []
+    async for page in letters.waiting(app.store, topic):
+        done += await _publish_again(app, page)
+    return done
+
+
+async def redeliver_mended(app: App, id: str, body: str) -> Redelivery:
+    """Publish another body in place of one that cannot be read; `InvalidError` when it cannot be read either."""
+    dead = await letters.one(app.store, id)
+    message = message_of(dead.topic, body)
+    await _announce(app, [(dead, message)])
+    return Redelivery(dead.id, dead.topic, message.key)
+
+
+async def drop(app: App, ids: Sequence[str]) -> int:
+    """Forget these; `MissingError` before anything is done."""
+    found = [await letters.one(app.store, id) for id in dict.fromkeys(ids)]
+    for start in range(0, len(found), AT_ONCE):
+        await app.store.commit(*(Delete(DeadMessage, dead.id) for dead in found[start : start + AT_ONCE]))
+    return len(found)
+
+
+def message_of(topic: str, body: str) -> Message:
+    """The message of a body, by today's class of its topic; `InvalidError` says why there is none."""
+    kinds = {kind.topic: kind for kind in Message.__subclasses__()}
+    kind = kinds.get(topic)
+    if kind is None:
+        raise InvalidError(
+            f"This release knows no topic {topic}.", hint="Redeliver with the release that published it, or drop it."
+        )
+    try:
+        message = kind.model_validate_json(body)
+    except ValidationError as error:
+        raise InvalidError(
+            f"It is no {kind.__name__}: {why(error)}.",
+            hint="Mend it in a file and say --body FILE, or drop it.",
+        ) from error
+    unknown = sorted(json.loads(body).keys() - kind.model_fields.keys())
+    if unknown:
+        raise InvalidError(
+            f"A {kind.__name__} of this release has no {', '.join(unknown)}: it would be lost.",
+            hint="Redeliver with the release that published it, or mend it in a file and say --body FILE.",
+        )
+    return message
+
+
+async def _publish_again(app: App, found: Sequence[DeadMessage]) -> list[Redelivery]:
+    done: list[Redelivery] = []
+    for start in range(0, len(found), AT_ONCE):
+        ready: list[tuple[DeadMessage, Message]] = []
+        for dead in found[start : start + AT_ONCE]:
+            try:
+                message = _whole(dead)
+            except InvalidError as error:
+                done.append(Redelivery(dead.id, dead.topic, dead.key, error.detail, error.hint))
+                continue
+            ready.append((dead, message))
+            done.append(Redelivery(dead.id, dead.topic, message.key))
+        await _announce(app, ready)
+    return done
+
+
+def _whole(dead: DeadMessage) -> Message:
+    message = message_of(dead.topic, dead.body)
+    if not dead.is_whole and dead.code == "given_up":
+        raise InvalidError(
+            "Its body is not kept whole: it was too long, or held what looks like a key.",
+            hint="Write the whole message into a file and say --body FILE, or drop it.",
+        )
+    return message
+
+
+async def _announce(app: App, ready: Sequence[tuple[DeadMessage, Message]]) -> None:
+    """Commit, publish, commit; a `ConflictError` says that somebody else is at it."""
+    if not ready:
+        return
+    begun = [dead.model_copy(update={"redelivering_at": app.now(), "redelivered_at": None}) for dead, _ in ready]
+    committed = await app.store.commit(*(Swap(dead) for dead in begun))
+    await app.queue.publish(*(message for _, message in ready))
+    ended = [committed.of(dead).model_copy(update={"redelivered_at": app.now()}) for dead in begun]
+    await app.store.commit(*(Swap(dead) for dead in ended))

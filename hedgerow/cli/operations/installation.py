@@ -1,0 +1,60 @@
+"""The installation that the operator's commands work on, in this process and with the operator's own rights.
+
+The HEDGEROW_* variables name it, as they do for the functions; without any it is the
+embedded one of this folder. Refuses to make an empty one where none is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from hedgerow import wiring
+from hedgerow.errors import InvalidError, MissingError
+from hedgerow.settings import Settings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from hedgerow.app import App
+
+
+def read_settings(folder: Path | None = None) -> Settings:
+    """The environment's settings, on another folder where one is named; `InvalidError` says which cannot be used."""
+    try:
+        asked = Settings()
+    except ValidationError as error:
+        # Pydantic's own words leave the refused value out: it may be a key.
+        wrong = "; ".join(
+            f"HEDGEROW_{'.'.join(map(str, each['loc'])).upper()}: {each['msg'].removeprefix('Value error, ')}"
+            for each in error.errors()
+        )
+        raise InvalidError(f"A setting cannot be used: {wrong}.", hint="docs/settings.md describes them.") from error
+    return asked if folder is None else asked.model_copy(update={"data": folder})
+
+
+def is_embedded(settings: Settings) -> bool:
+    """Is the state in a file of this machine?"""
+    return settings.store == "sqlite"
+
+
+@asynccontextmanager
+async def opened(settings: Settings, now: Callable[[], datetime] = wiring.utc_now) -> AsyncIterator[App]:
+    """The App of these settings, closed at the end; `MissingError` where the embedded one's folder is empty."""
+    if is_embedded(settings) and not (settings.data / "store.db").is_file():
+        raise MissingError(
+            f"There is no installation in the folder {settings.data}.",
+            code="no_installation",
+            hint="Name its folder with --data, set HEDGEROW_STORE and HEDGEROW_PROJECT for one in the cloud, "
+            "or make one: hedgerow dev.",
+        )
+    app = wiring.build(settings, now)
+    try:
+        yield app
+    finally:
+        for seam in (app.queue, app.vault, app.store):
+            await seam.close()
