@@ -208,8 +208,8 @@ class Planned:
 class Job:
     """A schedule as it stands: five-field cron in UTC, the instants of its last and next call.
 
-    `last_status` is the HTTP status of the last call; None before the first one, or when
-    there was no answer. `next_at` is None while it is paused.
+    `last_status` is the HTTP status of the last call, 504 where no answer came in time;
+    None before the first one. `next_at` is None while it is paused.
     """
 
     name: str

@@ -40,6 +40,12 @@ class Settings(BaseSettings):
     )
     topic_prefix: str = Field(default="hedgerow-", description="What the names of our Pub/Sub topics begin with.")
     secret_prefix: str = Field(default="hedgerow-", description="What the names of our secrets begin with.")
+    region: str = Field(
+        default="", description="Where Cloud Scheduler's jobs are, such as europe-west1; for operators."
+    )
+    schedule_prefix: str = Field(
+        default="hedgerow-", description="What the names of our jobs in Cloud Scheduler begin with."
+    )
     sealing_key: SecretStr | None = Field(
         default=None, description="32 bytes, base64: the sealed vault's key where no file holds it."
     )
@@ -52,9 +58,25 @@ class Settings(BaseSettings):
         default=None,
         description="What schedule and topic targets demand as bearer where no platform guards them; set by `hedgerow dev`.",
     )
+    identity: Literal["off", "claims", "signature"] = Field(
+        default="off",
+        description="How schedule and topic targets look at the OIDC token of a call: not at all, at its claims, which is right behind IAM, or at its signature too.",
+    )
     invoker_emails: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
-        description="Service accounts, comma-separated, whose tokens schedule and topic targets accept; the platform has verified them.",
+        description="Service accounts, comma-separated, whose tokens schedule and topic targets accept; needed unless `HEDGEROW_IDENTITY` is `off`.",
+    )
+    audience: str = Field(
+        default="",
+        description="What tokens must be for. Needed when `HEDGEROW_IDENTITY` is `signature`; without it `claims` takes tokens for the address that was called, operators' for `HEDGEROW_PUBLIC_URL`.",
+    )
+    operator_emails: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Google accounts, comma-separated, whose identity tokens the API takes in place of the admin key.",
+    )
+    google_certs: str = Field(
+        default="https://www.googleapis.com/oauth2/v1/certs",
+        description="Where Google's public keys are, as certificates by key id.",
     )
     new_users_days: int = Field(
         default=365, ge=1, le=3650, description="How far back `posthog_new_users` looks for an earlier event."
@@ -108,6 +130,19 @@ class Settings(BaseSettings):
         default=None,
         description="whsec_…: signs what goes to an operator's address that belongs to no chat (Standard Webhooks).",
     )
+    service: str = Field(
+        default="",
+        validation_alias="K_SERVICE",
+        description="The Cloud Run service this is; the platform's own variable, and the name metrics go under.",
+    )
+    telemetry_endpoint: str = Field(
+        default="",
+        description="Where OpenTelemetry metrics go: the base address of an OTLP receiver over HTTP, such as https://otlp.example.com; empty: nowhere.",
+    )
+    telemetry_headers: SecretStr | None = Field(
+        default=None,
+        description="Headers of that receiver, `name=value` with commas between, as OTEL_EXPORTER_OTLP_HEADERS has them.",
+    )
     slack_api: str = Field(
         default="https://slack.com/api", description="Slack's Web API, for channels with a bot token."
     )
@@ -118,7 +153,7 @@ class Settings(BaseSettings):
         default="https://eu.posthog.com", description="PostHog's EU cloud, tried when a key is unknown in the US."
     )
 
-    @field_validator("allowed_private_hosts", "invoker_emails", mode="before")
+    @field_validator("allowed_private_hosts", "invoker_emails", "operator_emails", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

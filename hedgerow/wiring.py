@@ -15,12 +15,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from hedgerow.app import App
+from hedgerow.errors import MisconfiguredError
 from hedgerow.settings import Settings, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from hedgerow.ports import Queue, Store, Vault
+    from hedgerow.ports import Planned, Queue, Schedules, Store, Vault
 
 _override: ContextVar[App | None] = ContextVar("hedgerow_app", default=None)
 
@@ -43,6 +44,28 @@ def build(config: Settings, now: Callable[[], datetime] = utc_now) -> App:
         outbound=GuardedOutbound(config.allowed_private_hosts),
         now=now,
     )
+
+
+def schedules(
+    config: Settings, store: Store, planned: Iterable[Planned], now: Callable[[], datetime] = utc_now
+) -> Schedules:
+    """The schedules: Cloud Scheduler's, or where it is not, those of `planned` whose state `store` holds.
+
+    Google has no emulator of it: with the emulators, `hedgerow dev` keeps the time too.
+    """
+    if config.queue == "pubsub" and not config.pubsub_emulator:
+        if not config.region:
+            raise MisconfiguredError(
+                "No region is set, and Cloud Scheduler's jobs are in one.",
+                code="wrong_region",
+                hint='Set HEDGEROW_REGION: eval "$(terraform output -raw operator_environment)".',
+            )
+        from hedgerow.adapters.cloud_scheduler import CloudSchedules
+
+        return CloudSchedules(config.project, config.region, config.schedule_prefix)
+    from hedgerow.adapters.local_schedules import LocalSchedules
+
+    return LocalSchedules(store, planned, now)
 
 
 def current() -> App:

@@ -38,6 +38,7 @@ from hedgerow.models import (
     TokenClaim,
 )
 from hedgerow.records import Record
+from hedgerow.schedules import KeptSchedule
 from hedgerow.sealed_secrets import SealedSecret
 from hedgerow.tallies import CaptureCount
 
@@ -60,6 +61,7 @@ def every_record() -> tuple[type[Record], ...]:
         DrainLease,
         HourMonth,
         Incident,
+        KeptSchedule,
         LastAnswer,
         MetricMonth,
         Notification,
