@@ -16,5 +16,5 @@ class Sizes:
     full: bool
 
 
-FULL = Sizes(rounds=7, events=1_000_000, connections=10_000, requests=40, full=True)
+FULL = Sizes(rounds=7, events=1_000_000, connections=100_000, requests=40, full=True)
 SMALL = Sizes(rounds=3, events=50_000, connections=1_000, requests=10, full=False)

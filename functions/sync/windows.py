@@ -102,7 +102,7 @@ def _trails_to(window: Span, ranked: Span, today: date) -> date:
 def _again(connection: Connection, window: Span, now: datetime, every: timedelta | None) -> tuple[Span | None, int]:
     """The next slice of the older month, so that the day's last run has seen all of it."""
     today = days.today(now, connection.timezone)
-    older = list(days.span(today - timedelta(days=MONTH_DAYS - 1), window.first - timedelta(days=1)))
+    older = list(days.span(_oldest(today), window.first - timedelta(days=1)))
     progress = connection.progress
     done = progress.rechecked if progress.recheck_day == today else 0
     begin, end = days.begins(today, connection.timezone), days.ends(today, connection.timezone)
@@ -118,7 +118,13 @@ def _heavy(connection: Connection, window: Span, now: datetime) -> Span | None:
     today = days.today(now, connection.timezone)
     heavy_at = connection.progress.heavy_at
     if heavy_at is None or not days.begins(today, connection.timezone) <= heavy_at <= now:
-        return Span(min(window.first, today - timedelta(days=MONTH_DAYS - 1)), today)
+        return Span(min(window.first, _oldest(today)), today)
     if now - heavy_at >= HEAVY_EVERY:
         return Span(today, today)
     return None
+
+
+def _oldest(today: date) -> date:
+    """The first of the last thirty days, without 31 January on 1 March: two months are read, never three."""
+    month_before = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
+    return max(today - timedelta(days=MONTH_DAYS - 1), month_before)
