@@ -1,27 +1,30 @@
 # Who calls what: Cloud Scheduler's jobs, Pub/Sub's subscriptions, and the paths of the load balancer.
 
 locals {
-  schedules = merge([
-    for name, entry in local.deployed : {
-      for each in entry.schedules :
-      join("-", compact([local.functions[name].run_name, lookup(each.body, "tier", "")])) => {
-        target = name
-        cron   = each.cron
-        body   = each.body
-        # A second call while the first still runs is what a short deadline would bring.
-        deadline_seconds = min(1800, max(15, entry.timeout + 15))
+  schedules = merge(flatten([
+    for name, entry in local.deployed : [
+      for each in entry.schedules : {
+        join("-", compact([local.functions[name].run_name, lookup(each.body, "tier", "")])) = {
+          target = name
+          cron   = each.cron
+          body   = each.body
+          # A second call while the first still runs is what a short deadline would bring.
+          deadline_seconds = min(1800, max(15, entry.timeout + 15))
+        }
       }
-    }
-  ]...)
+    ]
+  ])...)
 
-  subscriptions = {
-    for name, entry in local.deployed : entry.topic => {
-      target      = name
-      ack_seconds = min(600, max(10, entry.timeout + 15))
-      # The dead have nowhere further to go.
-      gives_up = entry.topic != "dead"
+  subscriptions = merge([
+    for name, entry in local.deployed : {
+      (entry.topic) = {
+        target      = name
+        ack_seconds = min(600, max(10, entry.timeout + 15))
+        # The dead have nowhere further to go.
+        gives_up = entry.topic != "dead"
+      }
     } if entry.trigger == "topic"
-  }
+  ]...)
 
   families = {
     for key, entry in merge([

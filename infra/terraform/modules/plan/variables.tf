@@ -30,8 +30,10 @@ variable "manifest" {
     schedules     = optional(list(object({ cron = string, body = optional(map(string), {}) })), [])
     rights = optional(object({
       store   = optional(list(string), [])
-      secrets = optional(list(string), [])
+      secrets = optional(map(list(string)), {})
       publish = optional(list(string), [])
+      # Settings that are secrets: admin_key.
+      settings = optional(list(string), [])
     }), {})
   }))
 }

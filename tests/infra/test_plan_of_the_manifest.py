@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.api import routes
+from tests.infra.terraform_program import Plan, manifest, needs_terraform
+
+pytestmark = needs_terraform
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    return Plan(tmp_path_factory.mktemp("plan"))
+
+
+@pytest.fixture(scope="module")
+def small(plan: Plan) -> Any:
+    return plan.values()
+
+
+@pytest.fixture(scope="module")
+def separate(plan: Plan) -> Any:
+    return plan.values(separate_families=True, min_instances={"capture": 2}, max_instances={"sync_connection": 40})
+
+
+def test_the_small_stack_leaves_the_families_out(small: Any) -> None:
+    entries = manifest()
+    assert set(small["functions"]) == {name for name, entry in entries.items() if entry.get("callers") != "api"}
+    assert {name for name, function in small["functions"].items() if function["public"]} == {"api", "capture"}
+
+
+def test_separate_families_are_all_of_the_manifest(separate: Any) -> None:
+    assert set(separate["functions"]) == set(manifest())
+
+
+def test_every_function_is_the_manifests(separate: Any) -> None:
+    for name, entry in manifest().items():
+        function = separate["functions"][name]
+        assert function["run_name"] == "hedgerow-" + name.replace("_", "-")
+        assert {key: function[key] for key in ("source", "trigger", "memory", "cpu", "timeout", "concurrency")} == {
+            key: entry[key] for key in ("source", "trigger", "memory", "cpu", "timeout", "concurrency")
+        }
+        assert function["public"] == (entry["trigger"] == "http")
+        assert {key: value for key, value in function["rights"].items() if value} == {
+            key: value for key, value in entry.get("rights", {}).items() if value
+        }
+
+
+def test_instances_are_the_variables_or_the_manifests_or_enough_for_the_jobs(small: Any, separate: Any) -> None:
+    assert separate["functions"]["capture"]["min_instances"] == 2
+    assert separate["functions"]["sync_connection"]["max_instances"] == 40
+    for name, entry in manifest().items():
+        if name in small["functions"]:
+            most = small["functions"][name]["max_instances"]
+            assert most == entry.get("max_instances", most)
+            assert most > len(entry.get("schedules", ()))
+
+
+def test_every_schedule_is_one_job(small: Any) -> None:
+    wanted = {
+        "-".join(["hedgerow", name.replace("_", "-"), *filter(None, [each["body"].get("tier")])]): (
+            name,
+            each["cron"],
+            each["body"],
+        )
+        for name, entry in manifest().items()
+        for each in entry.get("schedules", ())
+    }
+    jobs = {name: (job["target"], job["cron"], job["body"]) for name, job in small["schedules"].items()}
+    assert jobs == wanted
+    for job in small["schedules"].values():
+        assert manifest()[job["target"]]["timeout"] <= job["deadline_seconds"] <= 1800
+
+
+def test_every_topic_has_one_subscription_and_only_the_dead_are_kept_for_good(small: Any) -> None:
+    heard = {entry["topic"]: name for name, entry in manifest().items() if entry["trigger"] == "topic"}
+    assert {topic: each["target"] for topic, each in small["subscriptions"].items()} == heard
+    for topic, subscription in small["subscriptions"].items():
+        assert manifest()[subscription["target"]]["timeout"] <= subscription["ack_seconds"] <= 600
+        assert subscription["gives_up"] == (topic != "dead")
+
+
+def test_the_topics_of_the_messages_are_heard(small: Any) -> None:
+    from hedgerow import messages
+
+    kinds = [kind for kind in vars(messages).values() if isinstance(kind, type) and issubclass(kind, messages.Message)]
+    topics = {kind.topic for kind in kinds if kind is not messages.Message}
+    assert topics
+    assert topics <= set(small["subscriptions"])
+
+
+def test_paths_lead_where_the_public_address_leads_them(separate: Any) -> None:
+    ours = [(route["method"], route["path"], route["target"]) for route in separate["routes"]]
+    assert len(ours) == len(set(ours)) == sum(len(entry.get("paths", ())) for entry in manifest().values())
+    for method, path, target in ours:
+        called = path.replace("{", "").replace("}", "_1")
+        first = next(
+            other for wanted, template, other in ours if wanted in {"", method or "GET"} and _fits(template, called)
+        )
+        found = routes.match(method or "GET", called)
+        assert found is not None
+        assert found.name == first, path
+        assert first == target or method == "", path
+
+
+def test_a_path_fits_the_load_balancers_templates(separate: Any) -> None:
+    # Google's bounds of a path template: 255 characters, five placeholders.
+    for route in separate["routes"]:
+        assert len(route["path"]) <= 255
+        assert route["path"].count("{") <= 5
+
+
+def test_the_small_stacks_only_own_paths_are_captures(small: Any) -> None:
+    assert {route["target"] for route in small["routes"]} <= {"capture", "api"}
+
+
+def test_the_zip_is_named_by_its_bytes(plan: Plan, small: Any) -> None:
+    import hashlib
+
+    assert small["bundle"]["object"] == f"functions-{hashlib.sha256(plan.bundle.read_bytes()).hexdigest()}.zip"
+    assert Path(small["bundle"]["file"]).samefile(plan.bundle)
+
+
+def _fits(template: str, path: str) -> bool:
+    wanted, given = template.split("/"), path.split("/")
+    return len(wanted) == len(given) and all(
+        segment.startswith("{") or segment == said for segment, said in zip(wanted, given, strict=True)
+    )
