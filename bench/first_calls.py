@@ -1,10 +1,10 @@
-"""The first call that a fresh process of each target gets, and the folder it finds: what `bench.starts` asks."""
+"""The first call that a fresh process of each target gets, and what it finds in its store: what `bench.starts` asks."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import urlencode
 
 from pydantic import SecretStr
@@ -12,174 +12,177 @@ from pydantic import SecretStr
 from bench.capture_backlog import delivery, packed
 from bench.capture_bodies import TOKEN, batches
 from bench.capture_stage import connect
-from bench.installation import ADMIN_KEY
 from bench.pushing import envelope
 from bench.years import NAMES, fill
-from hedgerow import wiring
+from hedgerow import keys
 from hedgerow.app import App
-from hedgerow.messages import PurgeRequested, SyncRequested
+from hedgerow.messages import Message, NotificationDue, PurgeRequested, RunEnded, SyncRequested
 from hedgerow.models import Connection, Tenant
 from hedgerow.ports import Add
 from hedgerow.records import new_id
-from hedgerow.settings import Settings
 
+ALERTS, CAPTURE = "functions/alerts/main.py", "functions/capture/main.py"
 SYNC, DISCONNECT = "functions/sync/main.py", "functions/disconnect/main.py"
-LONELY = "phc_lonelylonelylonelylonelylonely"
-"""The token of the connection whose PostHog is down."""
+JSON = {"Content-Type": "application/json"}
+WORKER, API = 1.3, 2.0
+NOBODY = "con_nobodys"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A store of its own for one start, and two PostHogs: one that answers, one that is down."""
+
+    app: App
+    alive: str
+    closed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, and the status it must be answered with."""
+
+    method: str = "POST"
+    path: str = "/"
+    body: bytes = b"{}"
+    headers: dict[str, str] = field(default_factory=lambda: JSON)
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The first call a fresh process gets."""
+    """A target's first call. `limit`: of the ratio to the floor; None where it does more than the floor's one get."""
 
     target: str
     source: str
-    limit: float | None
-    method: str = "GET"
-    path: str = "/"
-    status: int = 200
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    does: str = ""
+    does: str
+    asked: Callable[[Stage], Awaitable[Asked]]
+    limit: float | None = None
+    publishes: bool = False
 
 
-async def prepare(data: Path, closed: str, alive: str) -> dict[str, Call]:
-    """A folder with two years of one tenant, and what each target is first asked to do with it."""
-    app = wiring.build(Settings(data=data, admin_key=SecretStr(ADMIN_KEY)))
-    try:
-        filled = await fill(app)
-        tenant, due, leaving = await _others(app, closed)
-        for token, upstream in ((TOKEN, alive), (LONELY, closed)):
-            connection = await connect(app, upstream, token)
-            if upstream == alive:
-                await app.store.commit(Add(delivery(connection, next(packed(100)), app.now(), 0)))
-    finally:
-        await app.store.close()
-        await app.queue.close()
-    of_one = f"/v1/connections/{filled.connection_id}"
-    key = {"Authorization": f"Bearer {filled.key}"}
-    push = SyncRequested(connection_id=due.id, due_at=due.due_at)
-    doubled = push.model_copy(update={"due_at": tenant.created_at})
-    return {
-        **_private(push, doubled, PurgeRequested(connection_id=leaving.id)),
-        **_api(of_one, key),
-        **_capture(of_one, key),
-    }
+def calls() -> tuple[Call, ...]:
+    """Every kind of target with one store call, as the floor makes; then what each does on an ordinary first call."""
+    return (*_with_one_store_call(), *_ordinary())
 
 
-def _private(push: SyncRequested, doubled: SyncRequested, purge: PurgeRequested) -> dict[str, Call]:
-    return {
-        "sync_tick (schedule)": Call(
-            "sync_tick", SYNC, 2.0, "POST", body=b'{"tier":"scale"}', does="one connection due"
-        ),
-        "retention_tick (schedule)": Call("retention_tick", SYNC, 2.0, "POST", body=b"{}"),
-        "sync_connection (topic)": Call(
-            "sync_connection",
-            SYNC,
-            2.0,
-            "POST",
-            status=204,
-            body=envelope(push),
-            does="a whole scheduled run: claim, key, PostHog tried at a closed port, end committed",
-        ),
-        "sync_connection (topic), a doubled message": Call(
-            "sync_connection",
-            SYNC,
-            None,
-            "POST",
-            status=204,
-            body=envelope(doubled),
-            does="acknowledged after one read; for comparison",
-        ),
-        "purge_connection (topic)": Call("purge_connection", DISCONNECT, 2.0, "POST", status=204, body=envelope(purge)),
-    }
+def _with_one_store_call() -> tuple[Call, ...]:
+    nothing_due = "one look: nothing is due"
+    return (
+        Call("capture", CAPTURE, "one get: an event of a project nobody connected", _event_of_nobody, WORKER),
+        Call("sync_tick", SYNC, nothing_due, _tick(b'{"tier":"scale"}'), WORKER),
+        Call("redeliver_tick", CAPTURE, nothing_due, _tick(), WORKER),
+        Call("alerts_tick", ALERTS, nothing_due, _tick(), WORKER),
+        Call("retention_tick", SYNC, nothing_due, _tick(), WORKER),
+        Call("sync_connection", SYNC, "one get: the connection is gone", _push(_sync_of_nobody), WORKER),
+        Call("purge_connection", DISCONNECT, "one get: the connection is gone", _push(_purge_of_nobody), WORKER),
+        Call("evaluate_alerts", ALERTS, "one get: the connection is gone", _push(_run_of_nobody), WORKER),
+        Call("notify", ALERTS, "one get: the notification is gone", _push(_notice_of_nobody), WORKER),
+        Call("api", "functions/api/main.py", "one get: the key; the catalogue of metrics", _catalogue, API),
+    )
 
 
-def _api(of_one: str, key: dict[str, str]) -> dict[str, Call]:
-    asked = urlencode([("name", name) for name in NAMES])
-    return {
-        "api": Call(
-            "api",
-            "functions/api/main.py",
-            3.0,
-            path=f"{of_one}/metrics?{asked}",
-            headers=key,
-            does="30 days of 12 series",
-        ),
-        "connect (API)": Call("connect", "functions/connect/main.py", 3.0, path="/v1/connections", headers=key),
-        "sync (API)": Call("sync", SYNC, 3.0, path=f"{of_one}/runs", headers=key),
-        "metrics (API)": Call(
-            "metrics",
-            "functions/metrics/main.py",
-            3.0,
-            path=f"{of_one}/metrics?{asked}",
-            headers=key,
-            does="30 days of 12 series",
-        ),
-        "disconnect (API)": Call(
-            "disconnect",
-            DISCONNECT,
-            3.0,
-            "POST",
-            f"{of_one}/disconnect",
-            202,
-            b"{}",
-            {**key, "Content-Type": "application/json"},
-        ),
-    }
+def _ordinary() -> tuple[Call, ...]:
+    return (
+        Call("capture", CAPTURE, "an event forwarded to PostHog", _event),
+        Call("capture", CAPTURE, "an event while PostHog is down: into the outbox", _event_down),
+        Call("sync_tick", SYNC, "one connection due, and published", _due, publishes=True),
+        Call("sync_connection", SYNC, "a whole run, PostHog tried at a closed port, end committed", _run, None, True),
+        Call("redeliver_tick", CAPTURE, "a delivery of 100 events, sent", _redelivery),
+        Call("api", "functions/api/main.py", "30 days of 12 series", _series),
+    )
 
 
-def _capture(of_one: str, key: dict[str, str]) -> dict[str, Call]:
-    source, json = "functions/capture/main.py", {"Content-Type": "application/json"}
-    event = next(batches(1))
-    return {
-        "capture": Call(
-            "capture", source, 2.2, "POST", "/batch/", 200, event, json, "an event, PostHog there: forwarded"
-        ),
-        "capture, PostHog down": Call(
-            "capture",
-            source,
-            2.2,
-            "POST",
-            "/batch/",
-            200,
-            event.replace(TOKEN.encode(), LONELY.encode()),
-            json,
-            "an event, PostHog a closed port: into the outbox",
-        ),
-        "redeliver_tick (schedule)": Call(
-            "redeliver_tick", source, 2.0, "POST", body=b"{}", does="a delivery of 100 events is due, and sent"
-        ),
-        "outbox (API)": Call("outbox", source, 3.0, path=f"{of_one}/outbox", headers=key),
-    }
+async def _event_of_nobody(stage: Stage) -> Asked:
+    return Asked(path="/batch/", body=next(batches(1)), status=401)
 
 
-async def _others(app: App, closed: str) -> tuple[Tenant, Connection, Connection]:
-    """A connection that is due, whose PostHog is a closed port; and one that waits to be purged."""
-    now = app.now()
+def _tick(body: bytes = b"{}") -> Callable[[Stage], Awaitable[Asked]]:
+    async def asked(stage: Stage) -> Asked:
+        return Asked(body=body)
+
+    return asked
+
+
+def _push(message: Callable[[Stage], Message]) -> Callable[[Stage], Awaitable[Asked]]:
+    async def asked(stage: Stage) -> Asked:
+        return Asked(body=envelope(message(stage)), status=204)
+
+    return asked
+
+
+def _sync_of_nobody(stage: Stage) -> Message:
+    return SyncRequested(connection_id=NOBODY, due_at=stage.app.now())
+
+
+def _purge_of_nobody(_: Stage) -> Message:
+    return PurgeRequested(connection_id=NOBODY)
+
+
+def _run_of_nobody(_: Stage) -> Message:
+    return RunEnded(connection_id=NOBODY, run_id="run_nobodys")
+
+
+def _notice_of_nobody(_: Stage) -> Message:
+    return NotificationDue(notification_id="ntf_nobodys")
+
+
+async def _catalogue(stage: Stage) -> Asked:
+    record, key = keys.make("ten_bench", "bench", "read", stage.app.now())
+    await stage.app.store.commit(Add(record.model_copy(update={"last_used_at": stage.app.now()})))
+    headers = {"Authorization": f"Bearer {key.get_secret_value()}"}
+    return Asked("GET", "/v1/metrics/catalog", b"", headers)
+
+
+async def _event(stage: Stage) -> Asked:
+    await connect(stage.app, stage.alive)
+    return Asked(path="/batch/", body=next(batches(1)))
+
+
+async def _event_down(stage: Stage) -> Asked:
+    await connect(stage.app, stage.closed)
+    return Asked(path="/batch/", body=next(batches(1)))
+
+
+async def _due(stage: Stage) -> Asked:
+    await _due_connection(stage)
+    return Asked(body=b'{"tier":"scale"}')
+
+
+async def _run(stage: Stage) -> Asked:
+    due = await _due_connection(stage)
+    return Asked(body=envelope(SyncRequested(connection_id=due.id, due_at=due.due_at)), status=204)
+
+
+async def _redelivery(stage: Stage) -> Asked:
+    connection = await connect(stage.app, stage.alive, TOKEN)
+    await stage.app.store.commit(Add(delivery(connection, next(packed(100)), stage.app.now(), 0)))
+    return Asked()
+
+
+async def _series(stage: Stage) -> Asked:
+    filled = await fill(stage.app)
+    query = urlencode([("name", name) for name in NAMES])
+    path = f"/v1/connections/{filled.connection_id}/metrics?{query}"
+    return Asked("GET", path, b"", {"Authorization": f"Bearer {filled.key}"})
+
+
+async def _due_connection(stage: Stage) -> Connection:
+    """Due a minute ago; its PostHog is a closed port."""
+    now = stage.app.now()
     tenant = Tenant(id=new_id("ten"), name="Bench", tier="scale", created_at=now)
     id = new_id("con")
     due = Connection(
         id=id,
         tenant_id=tenant.id,
         name="Due",
-        host=closed,
+        host=stage.closed,
         project_id="1",
-        secret_ref=await app.vault.write(id, SecretStr("phx_nobodys0123456789")),
+        secret_ref=await stage.app.vault.write(id, SecretStr("phx_nobodys0123456789")),
         state="connected",
         state_since=now,
         tier="scale",
         created_at=now,
         due_at=now - timedelta(minutes=1),
     )
-    leaving = due.model_copy(
-        update={
-            "id": new_id("con"),
-            "state": "disconnecting",
-            "disconnect_purge": True,
-            "secret_ref": None,
-            "due_at": None,
-        }
-    )
-    await app.store.commit(Add(tenant), Add(due), Add(leaving))
-    return tenant, due, leaving
+    await stage.app.store.commit(Add(tenant), Add(due))
+    return due

@@ -1,81 +1,148 @@
-"""Process start to first answer, embedded: every target as the cloud starts it, against an empty async function.
+"""Start from the zip to the first answer, on Google's emulators, against a function that imports the same clients.
 
-`functions-framework --target … --source …` with the cloud's packages, on a copy of one
-prepared folder, from the start of the process to the whole first answer of a call that does the target's work: a tick, a
-push that is a first delivery, a read with a key. The answer's status is checked.
+`functions-framework --target … --source …` as the cloud starts it, from the start of the
+process to the whole first answer. The floor imports the same Google clients and makes one
+get; the rows with a promise make one store call too, the others do a target's ordinary
+work. Every start finds a project of its own on the emulators, prepared beforehand.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import http.client
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
-from bench import cloud
 from bench.capture_stage import far_away
-from bench.children import ROOT, child
-from bench.figures import Row, compared
-from bench.first_calls import Call, prepare
+from bench.children import ROOT
+from bench.deployed import Deployed, deploy
+from bench.figures import Row, compared, unmeasured
+from bench.first_calls import Asked, Call, Stage, calls
 from bench.installation import ADMIN_KEY
 from bench.nginx import free_port
 from bench.rounds import in_turn
 from bench.sizes import Sizes
+from hedgerow import messages, wiring
+from hedgerow.outbound import GuardedOutbound
+from hedgerow.settings import Settings
+from tests.emulators import EmulatorMissingError, firestore_emulator, pubsub_emulator
 
 NAME = "starts"
 START_SECONDS = 60.0
+FLOORS = {False: "one_get", True: "one_get_beside_publisher"}
 
-EMPTY = Call("empty", "bench/empty.py", None)
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where everything is: what was deployed, the emulators, PostHog's two addresses, the log."""
+
+    deployed: Deployed
+    firestore: str
+    pubsub: str
+    alive: str
+    closed: str
+    log: Path
+
+    def variables(self, project: str) -> dict[str, str]:
+        """The environment of a function, as Terraform would set it."""
+        hosts = ",".join(origin.removeprefix("http://") for origin in (self.closed, self.alive))
+        return {
+            "FIRESTORE_EMULATOR_HOST": self.firestore,
+            "PUBSUB_EMULATOR_HOST": self.pubsub,
+            "HEDGEROW_STORE": "firestore",
+            "HEDGEROW_QUEUE": "pubsub",
+            "HEDGEROW_PROJECT": project,
+            "HEDGEROW_SEALING_KEY": base64.b64encode(bytes(32)).decode(),
+            "HEDGEROW_ADMIN_KEY": ADMIN_KEY,
+            "HEDGEROW_ALLOWED_PRIVATE_HOSTS": hosts,
+        }
 
 
 def measure(sizes: Sizes) -> list[Row]:
-    """A row for each schedule, topic and API target."""
-    return asyncio.run(_measure(sizes))
+    """A row for capture, for every schedule and topic target, and for `api`."""
+    with tempfile.TemporaryDirectory() as name, far_away(0, Path(name)) as alive:
+        folder, closed = Path(name), f"http://127.0.0.1:{free_port()}"
+        try:
+            with firestore_emulator() as firestore, pubsub_emulator() as pubsub:
+                place = Place(deploy(folder), firestore, pubsub, alive, closed, folder / "starts.log")
+                return asyncio.run(_measure(sizes, place))
+        except EmulatorMissingError as missing:
+            return [unmeasured(NAME, "start to first answer", str(missing))]
 
 
-async def _measure(sizes: Sizes) -> list[Row]:
-    with tempfile.TemporaryDirectory() as folder, far_away(0, Path(folder)) as alive:
-        template, closed = Path(folder) / "template", f"http://127.0.0.1:{free_port()}"
-        calls = await prepare(template, closed, alive)
-        variables = {
-            "HEDGEROW_ADMIN_KEY": ADMIN_KEY,
-            "HEDGEROW_ALLOWED_PRIVATE_HOSTS": ",".join(origin.removeprefix("http://") for origin in (closed, alive)),
-        }
-        python = cloud.environment(Path(folder) / "cloud")
-        start = partial(_start, python=python, template=template, folder=Path(folder), variables=variables)
-        rows: list[Row] = []
-        for name, call in calls.items():
-            seconds = await in_turn(sizes.rounds, {"figure": partial(start, call), "floor": partial(start, EMPTY)})
-            what = f"start to first answer, {name}"
-            rows.append(compared(NAME, what, seconds["figure"], seconds["floor"], limit=call.limit, note=call.does))
+async def _measure(sizes: Sizes, place: Place) -> list[Row]:
+    rows: list[Row] = []
+    for call in calls():
+        figure, floor = partial(_start, place, call), partial(_start_floor, place, FLOORS[call.publishes])
+        seconds = await in_turn(sizes.rounds, {"figure": figure, "floor": floor})
+        what = f"start from the zip to first answer, {call.target}"
+        rows.append(compared(NAME, what, seconds["figure"], seconds["floor"], limit=call.limit, note=call.does))
     return rows
 
 
-async def _start(call: Call, python: Path, template: Path, folder: Path, variables: dict[str, str]) -> float:
-    data, log, port = folder / "run", folder / "starts.log", free_port()
-    shutil.copytree(template, data)
-    source = str(ROOT / call.source)
-    command = [str(python), "-m", "functions_framework", "--target", call.target, "--source", source]
+async def _start(place: Place, call: Call) -> float:
+    project = f"bench-{uuid4().hex[:12]}"
+    variables = place.variables(project)
+    asked = await _prepared(place, call, variables)
+    return await _timed(place, call.target, call.source, asked, variables)
+
+
+async def _start_floor(place: Place, name: str) -> float:
+    variables = place.variables("bench-floor")
+    return await _timed(place, name, ROOT / f"bench/{name}.py", Asked("GET", body=b""), variables)
+
+
+async def _prepared(place: Place, call: Call, variables: dict[str, str]) -> Asked:
+    """Fill the project's store, and make its topics where something will be published."""
+    named = {
+        name.removeprefix("HEDGEROW_").lower(): value for name, value in variables.items() if "EMULATOR" not in name
+    }
+    app = wiring.build(
+        Settings(FIRESTORE_EMULATOR_HOST=place.firestore, PUBSUB_EMULATOR_HOST=place.pubsub, **named)  # type: ignore[arg-type]
+    )
     try:
-        began = time.perf_counter()
-        with child(
-            [*command, "--host", "127.0.0.1", "--port", str(port)], log, {**variables, "HEDGEROW_DATA": str(data)}
-        ) as process:
-            status, body = await asyncio.to_thread(_first_answer, call, port, process.poll)
-            took = time.perf_counter() - began
+        if call.publishes:
+            await asyncio.gather(
+                *(_make_topic(place.pubsub, named, kind) for kind in messages.Message.__subclasses__())
+            )
+        return await call.asked(Stage(app, place.alive, place.closed))
     finally:
-        shutil.rmtree(data, ignore_errors=True)
-    if status != call.status:
-        said = log.read_text(encoding="utf-8")[-2000:]
-        raise RuntimeError(f"{call.target} answered {status}: {body[:500]!r}\n{said}")
+        if isinstance(app.outbound, GuardedOutbound):
+            await app.outbound.close()
+        for seam in (app.queue, app.vault, app.store):
+            await seam.close()
+
+
+async def _make_topic(host: str, named: dict[str, str], kind: type[messages.Message]) -> None:
+    """A topic without any subscription: what is published is not what is measured."""
+    import grpc.aio
+    from google.pubsub_v1 import PublisherAsyncClient
+    from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
+
+    async with grpc.aio.insecure_channel(host) as channel:
+        client = PublisherAsyncClient(transport=PublisherGrpcAsyncIOTransport(channel=channel))
+        await client.create_topic({"name": f"projects/{named['project']}/topics/hedgerow-{kind.topic}"})
+
+
+async def _timed(place: Place, target: str, source: str | Path, asked: Asked, variables: dict[str, str]) -> float:
+    port = free_port()
+    began = time.perf_counter()
+    with place.deployed.started(target, source, port, place.log, variables) as process:
+        status, body = await asyncio.to_thread(_first_answer, target, asked, port, process.poll)
+        took = time.perf_counter() - began
+    if status != asked.status:
+        said = place.log.read_text(encoding="utf-8")[-2000:]
+        raise RuntimeError(f"{target} answered {status}: {body[:500]!r}\n{said}")
     return took
 
 
-def _first_answer(call: Call, port: int, is_over: Callable[[], int | None]) -> tuple[int, bytes]:
+def _first_answer(target: str, asked: Asked, port: int, is_over: Callable[[], int | None]) -> tuple[int, bytes]:
     """Knock until the port opens, then make the call."""
     until = time.monotonic() + START_SECONDS
     while True:
@@ -84,11 +151,11 @@ def _first_answer(call: Call, port: int, is_over: Callable[[], int | None]) -> t
             client.connect()
         except ConnectionRefusedError:
             if is_over() is not None or time.monotonic() > until:
-                raise RuntimeError(f"{call.target} did not start") from None
+                raise RuntimeError(f"{target} did not start") from None
             time.sleep(0.002)
             continue
         try:
-            client.request(call.method, call.path, call.body, call.headers)
+            client.request(asked.method, asked.path, asked.body, asked.headers)
             answer = client.getresponse()
             return answer.status, answer.read()
         finally:

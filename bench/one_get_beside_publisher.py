@@ -1,0 +1,32 @@
+"""The floor of `bench.starts`: an async function of the framework, Firestore's and Pub/Sub's clients imported, one document asked for."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+import functions_framework.aio
+import grpc.aio
+from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
+from google.pubsub_v1 import PublisherAsyncClient  # noqa: F401 - imported as the targets that publish import it
+from starlette.requests import Request
+
+
+@functions_framework.aio.http
+async def one_get_beside_publisher(request: Request) -> str:
+    """Answer "ok" once the store has answered."""
+    root = f"projects/{os.environ['HEDGEROW_PROJECT']}/databases/(default)"
+    answers = await _client().batch_get_documents(
+        {"database": root, "documents": [f"{root}/documents/connections/con_nobodys"]},
+        metadata=[("google-cloud-resource-prefix", root), ("authorization", "Bearer owner")],
+    )
+    async for _ in answers:
+        pass
+    return "ok"
+
+
+@cache
+def _client() -> FirestoreAsyncClient:
+    channel = grpc.aio.insecure_channel(os.environ["FIRESTORE_EMULATOR_HOST"])
+    return FirestoreAsyncClient(transport=FirestoreGrpcAsyncIOTransport(channel=channel))
