@@ -86,7 +86,9 @@ def _ordinary() -> tuple[Call, ...]:
         Call("capture", CAPTURE, "an event forwarded to PostHog", _event),
         Call("capture", CAPTURE, "an event while PostHog is down: into the outbox", _event_down),
         Call("sync_tick", SYNC, "one connection due, and published", _due, publishes=True),
-        Call("sync_connection", SYNC, "a whole run, PostHog tried at a closed port, end committed", _run, None, True),
+        Call(
+            "sync_connection", SYNC, "a whole run, PostHog tried at a closed port, end committed", _run, publishes=True
+        ),
         Call("redeliver_tick", CAPTURE, "a delivery of 100 events, sent", _redelivery),
         Call("api", "functions/api/main.py", "30 days of 12 series", _series),
     )
