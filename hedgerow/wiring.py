@@ -21,6 +21,7 @@ from hedgerow.settings import Settings, settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from hedgerow.inspection import Inspection
     from hedgerow.ports import Planned, Queue, Schedules, Store, Vault
 
 _override: ContextVar[App | None] = ContextVar("hedgerow_app", default=None)
@@ -66,6 +67,16 @@ def schedules(
     from hedgerow.adapters.local_schedules import LocalSchedules
 
     return LocalSchedules(store, planned, now)
+
+
+def inspection(config: Settings, queue: Queue) -> Inspection:
+    """A look at the queue from outside, for the operator."""
+    from hedgerow.adapters.embedded import EmbeddedQueue
+    from hedgerow.adapters.inspection import EmbeddedInspection, PubSubInspection
+
+    if isinstance(queue, EmbeddedQueue):
+        return EmbeddedInspection(queue)
+    return PubSubInspection(config.project, config.topic_prefix, emulator_host=config.pubsub_emulator or None)
 
 
 def current() -> App:

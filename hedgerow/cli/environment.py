@@ -34,6 +34,11 @@ def environment() -> Environment:
     )
 
 
+def names_beginning(prefix: str) -> tuple[str, ...]:
+    """The variables that are set and begin so: their names only."""
+    return tuple(sorted(name for name in os.environ if name.startswith(prefix)))
+
+
 def variable(name: str) -> str:
     """One variable that a file of the user's names for a secret; empty where it is unset."""
     return os.environ.get(name, "").strip()

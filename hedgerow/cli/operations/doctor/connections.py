@@ -1,0 +1,101 @@
+"""Which connections are stuck, refused, failing or stale?
+
+What an index finds is found in full, up to a page; the rest is judged on the first few
+hundred connections, so that a look costs the same with a hundred thousand of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hedgerow import tiers
+from hedgerow.cli.operations.doctor.case import LONG_BEGUN, LONG_DUE, LOOKED_AT, NAMED
+from hedgerow.cli.operations.doctor.findings import fine, found
+from hedgerow.models import Connection, ConnectionState, Tier
+from hedgerow.ports import Where
+
+if TYPE_CHECKING:
+    from hedgerow.cli.operations.doctor.case import Case
+    from hedgerow.cli.operations.doctor.findings import Finding
+    from hedgerow.tiers import TierRules
+
+STALE = 3
+"""Intervals without a success."""
+
+
+async def check(case: Case) -> list[Finding]:
+    """One finding for each connection and fault."""
+    rules = tiers.load(case.settings.tiers_file)
+    page = await case.app.store.find(Connection, limit=LOOKED_AT)
+    findings = [
+        *await _stuck(case),
+        *[_attention(each) for each in await _in_state(case, "needs_attention")],
+        *[
+            _endless(each)
+            for each in await _in_state(case, "disconnecting")
+            if each.state_since < case.now - LONG_BEGUN
+        ],
+        *[finding for each in page.items for finding in _ailing(case, each, rules)],
+    ]
+    first = "the first " if page.next_cursor else ""
+    return findings or [fine("connections", f"none due too long; {first}{len(page.items)} looked at one by one")]
+
+
+async def _stuck(case: Case) -> list[Finding]:
+    findings: list[Finding] = []
+    for tier in tiers.TIERS:
+        page = await case.app.store.find(
+            Connection, Where("tier", "==", tier), Where("due_at", "<=", case.now - LONG_DUE), limit=NAMED
+        )
+        if not page.items:
+            continue
+        number = f"{len(page.items)} connections or more" if page.next_cursor else f"{len(page.items)} connections"
+        what = f"{number} of tier {tier} due, and nothing syncs them; the longest is {page.items[0].id}."
+        command = f"hedgerow schedules list; then hedgerow tick {tier}"
+        findings.append(found("connection.stuck", tier, what, since=page.items[0].due_at, command=command))
+    return findings
+
+
+async def _in_state(case: Case, state: ConnectionState) -> tuple[Connection, ...]:
+    return (await case.app.store.find(Connection, Where("state", "==", state), limit=NAMED)).items
+
+
+def _attention(connection: Connection) -> Finding:
+    trouble = connection.trouble
+    what = f"{connection.name}: {trouble.detail}" if trouble else f"{connection.name} needs attention."
+    command = f"hedgerow connections rotate {connection.id}"
+    if trouble and trouble.hint:
+        command = f"{trouble.hint} Then: {command}"
+    return found("connection.needs_attention", connection.id, what, since=connection.state_since, command=command)
+
+
+def _endless(connection: Connection) -> Finding:
+    what = f"{connection.name} is still disconnecting; its credential may still be there."
+    command = f"hedgerow disconnect {connection.id}"
+    return found("connection.disconnecting", connection.id, what, since=connection.state_since, command=command)
+
+
+def _ailing(case: Case, connection: Connection, rules: dict[Tier, TierRules]) -> list[Finding]:
+    every = tiers.interval(connection, rules)
+    if connection.state != "connected" or not connection.activity_tracking:
+        return []
+    findings: list[Finding] = []
+    progress = connection.progress
+    last = progress.last_success_at or connection.created_at
+    show = f"hedgerow runs {connection.id}"
+    if every is not None and tiers.is_syncable(connection) and last < case.now - STALE * every:
+        what = f"{connection.name}: no success within {STALE} intervals of {every}{_why(connection)}."
+        findings.append(found("connection.stale", connection.id, what, since=last, command=show))
+    elif progress.failures:
+        what = f"{connection.name}: {progress.failures} failed syncs since the last success{_why(connection)}."
+        findings.append(found("connection.failing", connection.id, what, since=last, command=show))
+    lost = [each for each in connection.capabilities if each.required and not each.ok]
+    for each in lost:
+        what = f"{connection.name} can no longer {each.name.replace('_', ' ')}: {each.detail}"
+        command = each.hint or f"hedgerow connections rotate {connection.id}"
+        findings.append(found("connection.capability_lost", connection.id, what, command=command))
+    return findings
+
+
+def _why(connection: Connection) -> str:
+    return f" ({connection.trouble.code})" if connection.trouble else ""

@@ -1,0 +1,87 @@
+"""Looks at everything, each area for itself: one that fails or hangs is told as unknown and stops no other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from hedgerow.cli.operations.doctor import (
+    connections,
+    dead,
+    indexes,
+    outbox,
+    plan,
+    queue,
+    schedules,
+    server,
+    settings,
+    store,
+    telling,
+    unfinished,
+    vault,
+)
+from hedgerow.cli.operations.doctor.findings import Finding, Report, found, sorted_by_weight
+from hedgerow.errors import HedgerowError, NewerRecordError
+from hedgerow.logs import without_keys
+
+if TYPE_CHECKING:
+    from hedgerow.cli.operations.doctor.case import Case
+
+    Check = Callable[[Case], Awaitable[list[Finding]]]
+
+PATIENCE_SECONDS = 30.0
+"""For one area; Google's clients repeat what fails for twenty."""
+
+FIRST: tuple[tuple[str, Check], ...] = (
+    ("settings", settings.check),
+    ("manifest", plan.check),
+    ("server", server.check),
+    ("store", store.check),
+)
+ON_THE_STORE: tuple[tuple[str, Check], ...] = (
+    ("indexes", indexes.check),
+    ("vault", vault.check),
+    ("schedules", schedules.check),
+    ("connections", connections.check),
+    ("unfinished work", unfinished.check),
+    ("outbox", outbox.check),
+    ("telling people", telling.check),
+    ("dead messages", dead.check),
+)
+WITHOUT: tuple[tuple[str, Check], ...] = (("queue", queue.check),)
+
+
+async def diagnose(case: Case, *, patience: float = PATIENCE_SECONDS) -> Report:
+    """Everything that is wrong, the gravest first. Never raises for what it looks at."""
+    findings = await _look(case, (*FIRST, *WITHOUT), patience)
+    if not any(each.code in {"store.unreachable", "store.refused"} for each in findings):
+        findings += await _look(case, ON_THE_STORE, patience)
+    return Report(sorted_by_weight(findings), case.now)
+
+
+async def _look(case: Case, areas: tuple[tuple[str, Check], ...], patience: float) -> list[Finding]:
+    async def within(check: Check) -> list[Finding]:
+        async with asyncio.timeout(patience):
+            return await check(case)
+
+    answers = await asyncio.gather(*(within(check) for _, check in areas), return_exceptions=True)
+    findings: list[Finding] = []
+    for (name, _), answer in zip(areas, answers, strict=True):
+        if isinstance(answer, Exception):
+            findings.append(_unknown(name, answer, patience))
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            findings += answer
+    return findings
+
+
+def _unknown(name: str, error: Exception, patience: float) -> Finding:
+    if isinstance(error, NewerRecordError):
+        return found("records.newer", name, error.detail, command=error.hint)
+    if isinstance(error, TimeoutError):
+        return found("unknown", name, f"No answer within {patience:.0f} s.", command="hedgerow doctor, once more")
+    if isinstance(error, HedgerowError):
+        return found("unknown", name, error.detail, command=error.hint)
+    return found("unknown", name, f"{type(error).__name__}: {without_keys(str(error))[:300]}")

@@ -1,0 +1,68 @@
+"""What the doctor finds: one line a person can act on, with since when and the command that mends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hedgerow.cli.operations.doctor.codes import CODES, Severity
+
+ORDER: tuple[Severity, ...] = ("problem", "warning", "unknown", "ok")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, or fine. `subject` is an id or a name; `command` may be a sentence where none mends it."""
+
+    code: str
+    severity: Severity
+    subject: str
+    what: str
+    since: datetime | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything found, the gravest first."""
+
+    findings: tuple[Finding, ...]
+    at: datetime
+
+    def of(self, severity: Severity) -> tuple[Finding, ...]:
+        """The findings of one severity."""
+        return tuple(each for each in self.findings if each.severity == severity)
+
+    @property
+    def exit_code(self) -> int:
+        """3 when the store cannot be reached, 1 with problems, else 0."""
+        if any(each.code == "store.unreachable" for each in self.findings):
+            return 3
+        return 1 if self.of("problem") else 0
+
+
+def found(code: str, subject: str, what: str, *, since: datetime | None = None, command: str = "") -> Finding:
+    """A finding; its code says how grave it is. A code that is none is a `KeyError`."""
+    severity, _ = CODES[code]
+    return Finding(code, severity, subject, what, since, command)
+
+
+def fine(subject: str, what: str) -> Finding:
+    """That nothing is wrong, and what was looked at."""
+    return found("ok", subject, what)
+
+
+def sorted_by_weight(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Problems first, then warnings, what could not be seen, what is fine; the longest standing first."""
+
+    def weight(each: Finding) -> tuple[int, str, float, str]:
+        since = each.since.timestamp() if each.since else float("inf")
+        return ORDER.index(each.severity), each.code, since, each.subject
+
+    return tuple(sorted(findings, key=weight))
+
+
+def some(names: list[str], more: bool = False) -> str:
+    """The first few of many, for a sentence."""
+    shown = ", ".join(names[:5])
+    return f"{shown}, …" if more or len(names) > 5 else shown

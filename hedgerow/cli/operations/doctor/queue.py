@@ -1,0 +1,78 @@
+"""Is every topic of the manifest carried, what waits in it, and where does what fails go?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functions.api.routes import targets
+from hedgerow.cli.operations.doctor.case import LONG_DUE
+from hedgerow.cli.operations.doctor.findings import fine, found
+from hedgerow.errors import TransientError
+from hedgerow.pushes import DEAD_TOPIC, MOST_ATTEMPTS
+
+if TYPE_CHECKING:
+    from hedgerow.cli.operations.doctor.case import Case
+    from hedgerow.cli.operations.doctor.findings import Finding
+    from hedgerow.inspection import Subscription, Topic
+
+APPLY = "terraform apply"
+
+
+async def check(case: Case) -> list[Finding]:
+    """One finding for each fault of each topic."""
+    names = sorted(each.topic for each in targets().values() if each.topic)
+    try:
+        topics = await case.inspection.topics(names)
+    except TransientError as error:
+        return [found("queue.unreachable", case.settings.queue, error.detail, command=error.hint)]
+    findings = [each for topic in topics for each in _faults(case, topic)]
+    if findings:
+        return findings
+    if case.settings.queue == "pubsub":
+        return [fine("queue", f"{len(topics)} topics pushed to us; how long what waits has waited, Monitoring shows")]
+    waiting = sum(topic.waiting or 0 for topic in topics)
+    return [fine("queue", f"{len(topics)} topics, {waiting} messages waiting")]
+
+
+def _faults(case: Case, topic: Topic) -> list[Finding]:
+    if case.settings.queue == "embedded":
+        return _stuck(case, topic)
+    if not topic.exists:
+        what = "The topic does not exist: what is published there fails."
+        return [found("queue.topic_missing", topic.name, what, command=_make(case))]
+    if topic.subscription is None:
+        what = "The topic has no subscription: what is published there is lost."
+        return [found("queue.subscription_missing", topic.name, what, command=_make(case))]
+    return _faults_of(case, topic.name, topic.subscription)
+
+
+def _faults_of(case: Case, name: str, subscription: Subscription) -> list[Finding]:
+    findings: list[Finding] = []
+    if name != DEAD_TOPIC and not subscription.dead_topic:
+        what = "Its subscription has no dead letter policy: a message that can never succeed slows all others for days."
+        findings.append(found("queue.no_dead_letter", name, what, command=_make(case)))
+    elif subscription.may_bury is False:
+        what = (
+            "Pub/Sub may not publish to the dead topic, or not take from this subscription: nothing is ever given up."
+        )
+        findings.append(found("queue.cannot_bury", name, what, command=_make(case)))
+    if not subscription.endpoint:
+        what = "Its subscription pushes to nobody."
+        findings.append(found("queue.subscription_missing", name, what, command=_make(case)))
+    elif not case.settings.pubsub_emulator and not subscription.account:
+        what = "Pushes carry no service account's token, which the function behind IAM demands."
+        findings.append(found("queue.anonymous_push", name, what, command=_make(case)))
+    return findings
+
+
+def _stuck(case: Case, topic: Topic) -> list[Finding]:
+    if topic.oldest_at is None or topic.oldest_at > case.now - LONG_DUE:
+        return []
+    failed = f"; one failed {topic.failures} of {MOST_ATTEMPTS} times" if topic.failures else ""
+    what = f"{topic.waiting} messages wait{failed}."
+    command = "hedgerow dev, or look in its log for delivery_refused"
+    return [found("queue.stuck", topic.name, what, since=topic.oldest_at, command=command)]
+
+
+def _make(case: Case) -> str:
+    return "hedgerow dev --emulators" if case.settings.pubsub_emulator else APPLY
