@@ -25,6 +25,20 @@ resource "google_compute_subnetwork" "egress" {
   }
 }
 
+# Nothing comes in this way; calls reach functions by their addresses.
+resource "google_compute_firewall" "egress" {
+  count = var.private_egress ? 1 : 0
+
+  name          = "hedgerow-nothing-in"
+  network       = google_compute_network.egress[0].id
+  direction     = "INGRESS"
+  source_ranges = ["0.0.0.0/0"]
+
+  deny {
+    protocol = "all"
+  }
+}
+
 resource "google_compute_address" "egress" {
   count = var.private_egress ? 1 : 0
 
