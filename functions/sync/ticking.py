@@ -13,7 +13,9 @@ from hedgerow.models import Connection, SyncRun, Tier
 from hedgerow.ports import Page, Where
 from hedgerow.records import Index, Instant, Record
 
-PAGE = 500
+# Pages are read one after another: fewer, larger ones make a long tick short, and two of them are some megabytes.
+PAGE = 4_000
+RUNS_PAGE = 500
 
 
 class DueConnection(Record):
@@ -70,7 +72,7 @@ async def _sweep(app: App) -> int:
         cursor: str | None = None
         while True:
             page = await app.store.find(
-                SyncRun, Where("state", "==", state), Where("due_at", "<=", app.now()), limit=PAGE, cursor=cursor
+                SyncRun, Where("state", "==", state), Where("due_at", "<=", app.now()), limit=RUNS_PAGE, cursor=cursor
             )
             await app.queue.publish(
                 *(SyncRequested(connection_id=run.connection_id, run_id=run.id) for run in page.items)

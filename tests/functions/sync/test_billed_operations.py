@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 
+from functions.sync import ticking
 from hedgerow import slots
 from hedgerow.models import ProjectSlot
 from hedgerow.ports import Swap
@@ -58,10 +58,10 @@ async def test_the_emulator_is_asked_for_just_what_is_counted_at_the_ports(
 
 
 async def test_a_tick_is_a_read_and_a_message_for_each_due_connection_and_four_questions() -> None:
-    none, page, more = await asyncio.gather(syncs.tick_over(0), syncs.tick_over(500), syncs.tick_over(501))
+    none, some, more = [await syncs.tick_over(due) for due in (0, 500, ticking.PAGE + 1)]
     assert none == Operations(reads=5)
-    assert page == Operations(reads=504, messages=500)
-    assert more == Operations(reads=506, messages=501), "the first page looks one connection ahead"
+    assert some == Operations(reads=504, messages=500)
+    assert more == Operations(reads=ticking.PAGE + 6, messages=ticking.PAGE + 1), "a full page looks one ahead"
 
 
 async def test_a_rule_that_watches_costs_a_message_and_a_failure_one_entry_for_the_tenant(store: Store) -> None:
