@@ -10,7 +10,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, get_args
 
+from hedgerow import traces
 from hedgerow.records import Index, Instant, Record, derived_id
+from hedgerow.traces import Traced
 
 ActivityKind = Literal[
     "connection.connected",
@@ -29,7 +31,7 @@ KEPT_DAYS = 90
 Scalar = str | int | float | bool | None
 
 
-class Activity(Record):
+class Activity(Traced, Record):
     """One thing that happened. `fields` is what a webhook's body carries as `data`; never a secret."""
 
     collection = "activity"
@@ -65,4 +67,5 @@ def entry(
         at=at,
         fields=fields,
         due_at=at,
+        traceparent=traces.traceparent(),
     )

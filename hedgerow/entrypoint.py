@@ -1,28 +1,29 @@
 """Where every call enters: decode, authenticate, bind the log context, turn errors into answers.
 
 `api` makes the HTTP target of a family from its routes, `on_message` a topic target,
-`on_tick` a schedule target. All are plain functions of functions-framework.
+`on_tick` a schedule target. All are plain functions of functions-framework, and all answer
+`/health` and `/ready` before anything of theirs is loaded.
 """
 
 from __future__ import annotations
 
-import base64
 import functools
 import hmac
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import functions_framework.aio
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from hedgerow import dead_letters, problems, wiring
+from hedgerow import dead_letters, health, identity, problems, telemetry, traces, wiring
 from hedgerow.app import App
-from hedgerow.errors import ForbiddenError, HedgerowError, UnauthorizedError
+from hedgerow.errors import ForbiddenError, HedgerowError, MethodError, RefusedError, UnauthorizedError
 from hedgerow.keys import Caller
-from hedgerow.logs import log
+from hedgerow.logs import bound, log
 from hedgerow.messages import Message
 from hedgerow.models import Role
 from hedgerow.problems import Guard
@@ -30,10 +31,12 @@ from hedgerow.pushes import Push, unwrap
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 M = TypeVar("M", bound=Message)
 Target = Callable[[Request], Awaitable[object]]
+KNOWN = ("connection_id", "run_id", "notification_id")
+"""What a message may name that its log lines carry."""
 
 
 def api(name: str, router: APIRouter) -> Target:
@@ -50,29 +53,35 @@ def api_from(name: str, routes: Callable[[], APIRouter]) -> Target:
 
         return Guard(application(name, routes()))
 
-    async def target(request: Request) -> ASGIApp:
+    async def family(request: Request) -> ASGIApp:
         return built()
 
-    return _registered(target, name)
+    return on_request(name, family)
+
+
+def on_request(name: str, family: Callable[[Request], Awaitable[ASGIApp]]) -> Target:
+    """An HTTP target that answers as the ASGI application `family` gives, in the trace of the call, counted."""
+
+    async def target(request: Request) -> ASGIApp:
+        return _Followed(name, await family(request))
+
+    return probed(name, target)
 
 
 def on_message(kind: type[M]) -> Callable[[Callable[[App, M], Awaitable[None]]], Target]:
     """A topic target: takes Pub/Sub's push envelope; 204 acknowledges, 503 asks for it again."""
 
     def decorate(work: Callable[[App, M], Awaitable[None]]) -> Target:
-        async def target(request: Request) -> Response:
-            app = wiring.current()
-            refused = _strangers(app, request)
-            if refused is not None:
-                return refused
-            body = await request.body()
+        async def take(app: App, push: Push, body: bytes) -> Response:
             try:
-                message = kind.model_validate_json(unwrap(body).data)
+                message = kind.model_validate_json(push.data)
             except ValueError as error:
                 return await _bury(app, kind.topic, body, error)
-            return await _work(kind.topic, message.key, work(app, message))
+            known = {name: getattr(message, name, None) for name in KNOWN}
+            with bound(key=message.key, **known):
+                return await _work(work(app, message))
 
-        return _registered(target, work.__name__)
+        return _of_topic(work.__name__, kind.topic, take)
 
     return decorate
 
@@ -81,19 +90,10 @@ def on_push(topic: str) -> Callable[[Callable[[App, Push], Awaitable[None]]], Ta
     """As `on_message`, for messages of any class, with all that travels with them."""
 
     def decorate(work: Callable[[App, Push], Awaitable[None]]) -> Target:
-        async def target(request: Request) -> Response:
-            app = wiring.current()
-            refused = _strangers(app, request)
-            if refused is not None:
-                return refused
-            body = await request.body()
-            try:
-                push = unwrap(body)
-            except ValueError as error:
-                return await _bury(app, topic, body, error)
-            return await _work(topic, push.attributes.get("key", ""), work(app, push))
+        async def take(app: App, push: Push, body: bytes) -> Response:
+            return await _work(work(app, push))
 
-        return _registered(target, work.__name__)
+        return _of_topic(work.__name__, topic, take)
 
     return decorate
 
@@ -101,24 +101,34 @@ def on_push(topic: str) -> Callable[[Callable[[App, Push], Awaitable[None]]], Ta
 def on_tick(work: Callable[[App, dict[str, str]], Awaitable[dict[str, object]]]) -> Target:
     """A schedule target: a JSON object of strings in, what was done out."""
 
-    async def target(request: Request) -> Response:
-        app = wiring.current()
-        refused = _strangers(app, request)
-        if refused is not None:
-            return refused
+    async def tick(app: App, request: Request) -> Response:
         try:
-            body = json.loads(await request.body() or b"{}")
-        except ValueError:
-            return problems.answer(HedgerowError("The tick's body is not JSON."), 400)
+            body = {str(name): str(value) for name, value in dict(json.loads(await request.body() or b"{}")).items()}
+        except (ValueError, TypeError, RecursionError):
+            return problems.answer(HedgerowError("The tick's body is not a JSON object."), 400)
         answers: list[dict[str, object]] = []
 
         async def keep() -> None:
-            answers.append(await work(app, {str(name): str(value) for name, value in dict(body).items()}))
+            answers.append(await work(app, body))
 
-        response = await _work(work.__name__, str(body), keep())
+        with bound(key=" ".join(body.values())):
+            response = await _work(keep())
         return JSONResponse(answers[0]) if answers else response
 
-    return _registered(target, work.__name__)
+    return _private(work.__name__, tick)
+
+
+def probed(name: str, target: Callable[[Request], Awaitable[object]]) -> Target:
+    """The function of this name that functions-framework calls: `/health` and `/ready`, then `target`."""
+
+    async def entered(request: Request) -> object:
+        if request.scope["path"] in health.PATHS:
+            return await _probe(request)
+        return await target(request)
+
+    entered.__name__ = entered.__qualname__ = name
+    # The framework awaits whatever ASGI application comes back; its own annotation leaves that out.
+    return cast("Target", functions_framework.aio.http(cast("Any", entered)))
 
 
 def needs(role: Role) -> Callable[[Request], Awaitable[Caller]]:
@@ -150,56 +160,102 @@ async def app_of() -> App:
     return wiring.current()
 
 
-def _registered(target: Callable[[Request], Awaitable[object]], name: str) -> Target:
-    target.__name__ = target.__qualname__ = name
-    # The framework awaits whatever ASGI application comes back; its own annotation leaves that out.
-    registered = functions_framework.aio.http(cast("Any", target))
-    return cast("Target", registered)
+async def _probe(request: Request) -> Response:
+    method, path = request.method, request.scope["path"]
+    headers = {"Cache-Control": "no-store"}
+    try:
+        if method not in {"GET", "HEAD"}:
+            raise MethodError(f"{path} is read by GET.", hint="Send a GET.")
+        response: Response = JSONResponse({"status": await health.check(path, wiring.current)}, headers=headers)
+    except HedgerowError as error:
+        response = problems.answer(error, error.status if isinstance(error, RefusedError) else 503)
+        response.headers.update(headers)
+    return Response(None, response.status_code, headers) if method == "HEAD" else response
 
 
-def _strangers(app: App, request: Request) -> Response | None:
+class _Followed:
+    """ASGI: a family in the trace of its call; how it answered is counted, before the answer goes out."""
+
+    def __init__(self, name: str, family: ASGIApp) -> None:
+        self.name = name
+        self.family = family
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = wiring.current()
+
+        async def counted(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                telemetry.record(app, telemetry.REQUESTS, family=self.name, status=f"{message['status'] // 100}xx")
+                # Once the answer is out, the platform takes the CPU away.
+                await telemetry.send_if_due(app)
+            await send(message)
+
+        with traces.begun(Headers(scope=scope), app.settings.project), bound(target=self.name):
+            await self.family(scope, receive, counted)
+
+
+def _private(name: str, work: Callable[[App, Request], Awaitable[Response]]) -> Target:
+    """A target behind IAM: the caller is looked at again, then the work is done in the trace of the call."""
+
+    async def target(request: Request) -> Response:
+        app = wiring.current()
+        with traces.begun(request.headers, app.settings.project), bound(target=name):
+            try:
+                await _admit(app, request)
+            except RefusedError as error:
+                log().warning("request.refused", code=error.code)
+                return problems.answer(error, error.status)
+            except HedgerowError as error:
+                log().error("request.failed", code=error.code, detail=error.detail)
+                return problems.answer(error, 503)
+            response = await work(app, request)
+            telemetry.record(app, telemetry.REQUESTS, family=name, status=f"{response.status_code // 100}xx")
+            await telemetry.send_if_due(app)
+            return response
+
+    return probed(name, target)
+
+
+def _of_topic(name: str, topic: str, take: Callable[[App, Push, bytes], Awaitable[Response]]) -> Target:
+    """A private target that takes pushes, in the trace that the message carries."""
+
+    async def receive(app: App, request: Request) -> Response:
+        body = await request.body()
+        try:
+            push = unwrap(body)
+        except ValueError as error:
+            return await _bury(app, topic, body, error)
+        with traces.going_on(push.attributes.get("traceparent")), bound(key=push.attributes.get("key")):
+            return await take(app, push, body)
+
+    return _private(name, receive)
+
+
+async def _admit(app: App, request: Request) -> None:
     """The platform keeps strangers out; this looks at the caller again where it can."""
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     expected = app.settings.invoker
     if expected is not None and not (
         scheme.lower() == "bearer" and hmac.compare_digest(bearer.encode(), expected.get_secret_value().encode())
     ):
-        return problems.answer(UnauthorizedError("This target is private."), 401)
-    if app.settings.invoker_emails and _email(bearer) not in app.settings.invoker_emails:
-        return problems.answer(ForbiddenError("This account may not call this target."), 403)
-    return None
-
-
-def _email(token: str) -> str:
-    """The `email` claim. Not verified here: the platform has done it and cut the signature."""
-    try:
-        middle = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
-        return str(claims.get("email", ""))
-    except (IndexError, ValueError, AttributeError):
-        return ""
+        raise UnauthorizedError("This target is private.")
+    await identity.admit_private(app, request.headers)
 
 
 async def _bury(app: App, topic: str, body: bytes, error: ValueError) -> Response:
-    async def keep() -> None:
-        await dead_letters.keep(app, dead_letters.unreadable(topic, body, error, app.now()))
-
-    return await _work(topic, "", keep())
+    return await _work(dead_letters.keep(app, dead_letters.unreadable(topic, body, error, app.now())))
 
 
-async def _work(name: str, key: str, work: Awaitable[None]) -> Response:
+async def _work(work: Awaitable[object]) -> Response:
     """Only our own store, vault or queue failing, or a bug, is a 503: the sender then slows down."""
-    import structlog
-
     began = time.perf_counter()
-    with structlog.contextvars.bound_contextvars(target=name, key=key):
-        try:
-            await work
-        except HedgerowError as error:
-            log().warning("target.failed", code=error.code, detail=error.detail)
-            return problems.answer(error, 503)
-        except Exception:
-            log().exception("target.crashed")
-            return problems.answer(HedgerowError("The target failed; its log has the reason."), 503)
-        log().info("target.done", seconds=round(time.perf_counter() - began, 4))
+    try:
+        await work
+    except HedgerowError as error:
+        log().warning("target.failed", code=error.code, detail=error.detail)
+        return problems.answer(error, 503)
+    except Exception:
+        log().exception("target.crashed")
+        return problems.answer(HedgerowError("The target failed; its log has the reason."), 503)
+    log().info("target.done", seconds=round(time.perf_counter() - began, 4))
     return Response(status_code=204)

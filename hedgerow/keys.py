@@ -1,5 +1,7 @@
 """Hedgerow's own API keys: how one is made, kept as a hash, and recognised again.
 
+An operator may show a Google identity token in place of the admin key (`hedgerow.identity`).
+
 A key reads `hdg_<id>_<secret>`: the id finds the record in one read, the secret half is
 compared with its SHA-256. A leaked store therefore opens nothing.
 """
@@ -16,6 +18,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from hedgerow import identity
 from hedgerow.app import App
 from hedgerow.errors import ConflictError, UnauthorizedError
 from hedgerow.models import ApiKey, Role
@@ -55,6 +58,9 @@ async def recognise(app: App, bearer: str | None) -> Caller:
         raise UnauthorizedError("No key was sent.", code="key_missing")
     admin = app.settings.admin_key
     if admin is not None and hmac.compare_digest(bearer.encode(), admin.get_secret_value().encode()):
+        return Caller("admin")
+    if app.settings.operator_emails and identity.looks_like_token(bearer):
+        await identity.admit_operator(app, bearer)
         return Caller("admin")
     shape = _SHAPE.fullmatch(bearer)
     record = await app.store.get(ApiKey, f"key_{shape[1]}") if shape else None

@@ -14,6 +14,7 @@ from pydantic import Field
 from hedgerow.measures import Measure
 from hedgerow.parts import Part
 from hedgerow.records import Index, Instant, Record
+from hedgerow.traces import Traced
 
 Tier = Literal["starter", "basic", "pro", "scale"]
 Role = Literal["read", "write", "capture"]
@@ -167,7 +168,7 @@ class ProjectSlot(Record):
     closed_until: Instant | None = Field(default=None, description="PostHog asked for quiet until then.")
 
 
-class SyncRun(Record):
+class SyncRun(Traced, Record):
     """One pull of one connection for one window of local days, both ends included."""
 
     collection = "sync_runs"

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hedgerow import traces
 from hedgerow.models import Connection, RunKind, RunState, SyncRun, Trouble
 from hedgerow.records import Instant, derived_id, new_id
 
@@ -43,6 +44,7 @@ class RunView(BaseModel):
         description="Of a run that waits after a try: the first tick after this instant takes it up."
     )
     next_due_at: Instant | None = Field(description="When the connection's next scheduled sync is due.")
+    trace_id: str | None = Field(description="The trace its log lines carry; of an older run None.")
 
 
 def view(run: SyncRun) -> RunView:
@@ -66,6 +68,7 @@ def view(run: SyncRun) -> RunView:
         error=run.error,
         retry_at=run.due_at if run.state == "pending" and (run.attempts or run.error) else None,
         next_due_at=run.next_due_at,
+        trace_id=run.trace_id,
     )
 
 
@@ -121,4 +124,5 @@ def _pending(connection: Connection, kind: RunKind, first: date, last: date, now
         to_day=last,
         created_at=now,
         due_at=now + PUBLISH_GRACE,
+        traceparent=traces.traceparent(),
     )

@@ -5,13 +5,12 @@ Each imports its own work when it is called: the cloud starts one target a proce
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-import functions_framework.aio
 from starlette.requests import Request
 
 from hedgerow.app import App
-from hedgerow.entrypoint import Target, api_from, on_message, on_tick
+from hedgerow.entrypoint import api_from, on_message, on_request, on_tick
 from hedgerow.messages import NotificationDue, RunEnded
 
 if TYPE_CHECKING:
@@ -35,13 +34,7 @@ async def _pages(request: Request) -> ASGIApp:
     return application
 
 
-def _registered() -> Target:
-    _pages.__name__ = _pages.__qualname__ = "alert_pages"
-    # The framework awaits whatever ASGI application comes back; its own annotation leaves that out.
-    return cast("Target", functions_framework.aio.http(cast("Any", _pages)))
-
-
-alert_pages = _registered()
+alert_pages = on_request("alert_pages", _pages)
 
 
 @on_message(RunEnded)

@@ -13,6 +13,7 @@ from hedgerow.channels.notice import ChannelKind
 from hedgerow.models import Trouble
 from hedgerow.parts import Part
 from hedgerow.records import Index, Instant, Record
+from hedgerow.traces import Traced
 
 IncidentState = Literal["open", "resolved"]
 Phase = Literal["quiet", "pending", "open"]
@@ -118,7 +119,7 @@ class Step(Part):
     by: str = ""
 
 
-class Incident(Record):
+class Incident(Traced, Record):
     """The stretch from first firing to resolved. Kept 400 days."""
 
     collection = "incidents"
@@ -159,7 +160,7 @@ class Incident(Record):
     timeline: tuple[Step, ...] = Field(default=(), max_length=200)
 
 
-class Notification(Record):
+class Notification(Traced, Record):
     """One thing to tell one channel (or webhook), written with the change it tells of, then claimed and sent.
 
     Its id is derived from what is told and to whom. `subject_id` is the incident, the

@@ -11,17 +11,15 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl
 
-import functions_framework.aio
-
 from functions.capture.accept.ingesting import ingest
 from functions.capture.hosting import Host, host_of
 from functions.capture.wire import answers
 from functions.capture.wire.answers import Answer
 from functions.capture.wire.inbound import Inbound
 from functions.capture.wire.paths import place_of
-from hedgerow import problems, wiring
+from hedgerow import problems, traces, wiring
 from hedgerow.app import App
-from hedgerow.entrypoint import Target, api_from, on_tick
+from hedgerow.entrypoint import api_from, on_tick, probed
 from hedgerow.errors import HedgerowError, MethodError, RefusedError
 from hedgerow.logs import log
 
@@ -216,15 +214,12 @@ async def _performed(host: Host, place: Place, scope: Scope, receive: Receive) -
 
 
 async def _capture(request: Request) -> ASGIApp:
+    # Read only if something is logged or published: an event on its way through pays nothing for it.
+    traces.begin_unread(dict(request.scope["headers"]), wiring.current().settings.project)
     return _door
 
 
-def _registered() -> Target:
-    _capture.__name__ = _capture.__qualname__ = "capture"
-    return cast("Target", functions_framework.aio.http(cast("Any", _capture)))
-
-
-capture = _registered()
+capture = probed("capture", _capture)
 
 
 def _routes() -> APIRouter:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from functions.sync import ends, outcomes
 from functions.sync.windows import scheduled_window
-from hedgerow import slots, tiers
+from hedgerow import slots, tiers, traces
 from hedgerow.app import App
 from hedgerow.errors import ConflictError
 from hedgerow.logs import log
@@ -118,6 +118,7 @@ async def _wanted(app: App, connection: Connection, message: SyncRequested, *, e
         from_day=window.first,
         to_day=window.last,
         created_at=app.now(),
+        traceparent=traces.traceparent(),
     )
 
 

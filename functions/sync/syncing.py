@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from functions.sync import asking, claiming, measured, recording, rezoning, storing
 from functions.sync.answers import Facts
 from functions.sync.asking import Answer, Asked, Names
+from functions.sync.claiming import Held
 from functions.sync.visit import LostError, Visit
 from functions.sync.windows import ask_of
-from hedgerow import days, measure_hogql, tiers
+from hedgerow import days, measure_hogql, tiers, traces
 from hedgerow.app import App
 from hedgerow.catalogue import EVENT_PREFIX, FLAG_PREFIX
 from hedgerow.errors import ConflictError, HedgerowError, OutboundError, SecretGoneError
-from hedgerow.logs import log
+from hedgerow.logs import bound, log
 from hedgerow.messages import SyncRequested
 from hedgerow.posthog.client import PostHog
 
@@ -37,6 +38,15 @@ async def sync(app: App, message: SyncRequested) -> None:
     held = await claiming.take(app, message)
     if held is None:
         return
+    # A run that a tick found again goes on in the trace it was asked for in.
+    with (
+        traces.going_on(held.run.traceparent),
+        bound(tenant_id=held.run.tenant_id, connection_id=held.connection.id, run_id=held.run.id),
+    ):
+        await _sync(app, held)
+
+
+async def _sync(app: App, held: Held) -> None:
     every = tiers.interval(held.connection, tiers.load(app.settings.tiers_file))
     visit = Visit(app, held, ask_of(held.connection, held.run, app.now(), every))
     try:
@@ -48,10 +58,10 @@ async def sync(app: App, message: SyncRequested) -> None:
             raise
         except Exception:
             # A bug of ours must neither hold the project's slot nor run for ever.
-            log().exception("sync.crashed", run_id=held.run.id, connection_id=held.connection.id)
+            log().exception("sync.crashed")
             await recording.finish(visit, CrashedError("Hedgerow failed on this run."))
     except LostError as lost:
-        log().info("sync.lost", run_id=held.run.id, connection_id=held.connection.id, detail=lost.detail)
+        log().info("sync.lost", detail=lost.detail)
 
 
 async def _run(visit: Visit) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hedgerow import traces
 from hedgerow.adapters.sqlite_thread import SqliteThread, transaction
 from hedgerow.pushes import DEAD_TOPIC, dead_letter_attributes
 
@@ -122,16 +123,21 @@ class EmbeddedQueue:
         """Write all messages to disk in one transaction and wake whoever carries them out."""
         if not messages:
             return
-        rows = [(message.topic, message.key, message.model_dump_json()) for message in messages]
+        travelling = json.dumps(traces.attributes())
+        rows = [(message.topic, message.key, message.model_dump_json(), travelling) for message in messages]
 
         def write(connection: sqlite3.Connection) -> None:
             self._prepare(connection)
             with transaction(connection):
-                connection.executemany("INSERT INTO messages (topic, key, body) VALUES (?, ?, ?)", rows)
+                connection.executemany("INSERT INTO messages (topic, key, body, attributes) VALUES (?, ?, ?, ?)", rows)
 
         await self._thread.run(write)
         for news, loop in self._listeners.items():
             loop.call_soon_threadsafe(news.set)
+
+    async def reach(self) -> None:
+        """Ask the file one question."""
+        await self._thread.run(lambda connection: connection.execute("SELECT 1").fetchone())
 
     async def waiting(self) -> int:
         """How many messages nobody has acknowledged yet, those under way included."""

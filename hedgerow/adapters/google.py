@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from hedgerow import traces
 from hedgerow.adapters.google_clients import PATIENCE_SECONDS, ClientPerLoop, open_transport, short_retry
 from hedgerow.adapters.google_errors import APPLY, Service
 from hedgerow.adapters.secret_names import check_name
@@ -74,8 +75,12 @@ class PubSubQueue:
 
         # Most targets publish seldom: their first look must not stop the loop for an import.
         await asyncio.to_thread(importlib.import_module, "google.pubsub_v1")
-        with google_errors(self._service), suppress(google.NotFound, google.PermissionDenied):
-            await self._publishers.get().get_topic({"topic": self._topic("sync-requested")}, **_call())
+        try:
+            with self._service.errors(), suppress(google.NotFound):
+                await self._publishers.get().get_topic({"topic": self._topic("sync-requested")}, **_call())
+        except MisconfiguredError as error:
+            if error.code != "no_rights":
+                raise
 
     async def ensure_push(
         self,

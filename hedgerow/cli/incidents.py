@@ -96,6 +96,8 @@ def _say(incident: Shown, *, as_json: bool) -> None:
         return screen.say_json(incident)
     screen.say(f"{incident['sentence']}")
     screen.say(f"{incident['rule']}, {incident['connection']}: {_state(incident)}, {incident['severity']}")
+    if incident["trace_id"]:
+        screen.say(f"trace {incident['trace_id']}")
     made = screen.table("when (UTC)", "what", fluid=("what",))
     for step in incident["timeline"]:
         screen.row(made, screen.instant(step["at"]), step["sentence"])

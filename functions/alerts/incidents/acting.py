@@ -12,8 +12,10 @@ from functions.alerts.incidents import chronicle, ending, machine
 from functions.alerts.incidents.committing import Visit, announce
 from functions.alerts.notifying import planning, saying
 from functions.alerts.records import AlertRule, Incident, NotificationKind, RuleState
+from hedgerow import traces
 from hedgerow.app import App
 from hedgerow.errors import ConflictError, InvalidError, MissingError, StateConflictError
+from hedgerow.logs import bound, log
 from hedgerow.models import ApiKey, Connection
 from hedgerow.ports import Change, Swap, Where
 
@@ -103,7 +105,20 @@ async def _change(
     changed: Callable[[Incident, datetime], Incident],
     tell: NotificationKind | None,
 ) -> Incident:
-    """Swap the incident for what `changed` makes of it; with its rule's counters, its state's snooze and whom it tells."""
+    """Swap the incident for what `changed` makes of it; with its rule's counters, its state's snooze and whom it tells.
+
+    What people do goes on in the incident's trace, from the sync that found it to their answer.
+    """
+    with traces.going_on(incident.traceparent), bound(incident_id=incident.id, connection_id=incident.connection_id):
+        return await _changed(app, incident, changed, tell)
+
+
+async def _changed(
+    app: App,
+    incident: Incident,
+    changed: Callable[[Incident, datetime], Incident],
+    tell: NotificationKind | None,
+) -> Incident:
     current: Incident | None = incident
     for _ in range(_TRIES):
         if current is None:
@@ -118,6 +133,7 @@ async def _change(
         except ConflictError:
             current = await app.store.get(Incident, incident.id)
             continue
+        log().info(f"incident.{tell or 'rated'}")
         await announce(app, planning.notifications_of(told), app.now())
         return done.of(after)
     raise ConflictError(f"Incident {incident.id} changed too often while it was {tell or 'rated'}.")

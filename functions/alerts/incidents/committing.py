@@ -11,9 +11,10 @@ from datetime import datetime
 
 from functions.alerts.notifying import planning
 from functions.alerts.records import AlertRule, Incident, Notification, NotificationKind, RuleState
-from hedgerow import activity
+from hedgerow import activity, traces
 from hedgerow.activity import ActivityKind
 from hedgerow.app import App
+from hedgerow.logs import log
 from hedgerow.messages import NotificationDue
 from hedgerow.models import Connection
 from hedgerow.ports import Add, Change, Swap
@@ -60,7 +61,8 @@ async def write(
     if incident is not None and tell is not None:
         told = await planning.plan(visit.app, rule, incident, len(incident.timeline) - 1, tell, visit.now)
         if tell == "opened":
-            incident = incident.model_copy(update={"channels": planning.channels_of(told)})
+            begins = {"channels": planning.channels_of(told), "traceparent": traces.traceparent()}
+            incident = incident.model_copy(update=begins)
     changes = [kept(state), *told]
     if incident is not None:
         changes.append(kept(incident))
@@ -72,6 +74,8 @@ async def write(
     if not state.version:
         visit.connection = done.of(visit.connection)
     visit.planned += planning.notifications_of(told)
+    if incident is not None and tell is not None:
+        log().info(f"incident.{tell}", incident_id=incident.id, rule_id=rule.id, connection_id=incident.connection_id)
     return Written(done.of(state), done.of(incident) if incident is not None else None)
 
 

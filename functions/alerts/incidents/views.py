@@ -38,6 +38,9 @@ class IncidentLine(BaseModel):
     was_corrected: bool = Field(description="It closed because late data moved the number.")
     rated_useful: bool | None
     channels: tuple[str, ...] = Field(description="Where it was told.")
+    trace_id: str | None = Field(
+        description="The trace of its log lines, from the sync that found it; None: an older one."
+    )
 
 
 class IncidentView(IncidentLine):

@@ -16,9 +16,11 @@ from functions.alerts.notifying.gathering import Gathered, gather, is_held
 from functions.alerts.notifying.outcomes import Claimed
 from functions.alerts.records import Channel, Notification
 from functions.alerts.webhooks import delivering
+from hedgerow import telemetry, traces
 from hedgerow.app import App
 from hedgerow.channels import sending
 from hedgerow.errors import ConflictError, OutboundError
+from hedgerow.logs import bound, log
 from hedgerow.messages import NotificationDue
 from hedgerow.models import Connection
 from hedgerow.ports import Change, Swap, Where
@@ -47,7 +49,18 @@ async def notify(app: App, message: NotificationDue) -> None:
         except ConflictError:
             continue  # Somebody claimed it, or folded something into it: look again.
         if claimed is not None:
-            await _attempt(app, claimed)
+            lead = claimed.lead
+            # One that a tick found again goes on in the trace it was planned in.
+            with (
+                traces.going_on(lead.traceparent),
+                bound(
+                    tenant_id=lead.tenant_id,
+                    connection_id=lead.connection_id,
+                    notification_id=lead.id,
+                    subject_id=lead.subject_id,
+                ),
+            ):
+                await _attempt(app, claimed)
         return
 
 
@@ -107,9 +120,12 @@ async def _attempt(app: App, claimed: Claimed) -> None:
         if place is None:
             # Nothing can be sent, but the incidents' timelines are to say so.
             composed = await compose(app, claimed.lead, None, app.now())
+        telemetry.record(app, telemetry.NOTIFICATIONS, kind=claimed.lead.kind, outcome="failed")
         await _announce(app, await outcomes.failed(app, claimed, composed, place, error))
         return
     await outcomes.sent(app, claimed, composed, place, reference)
+    log().info("notification.sent", kind=claimed.lead.kind)
+    telemetry.record(app, telemetry.NOTIFICATIONS, kind=claimed.lead.kind, outcome="sent")
     await _announce(app, await _behind(app, claimed.lead))
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from functions.alerts.notifying.quiet import quiet_until
 from functions.alerts.records import AlertRule, Channel, Incident, Notification, NotificationKind
+from hedgerow import traces
 from hedgerow.app import App
 from hedgerow.models import Tenant
 from hedgerow.ports import Add, Change
@@ -53,6 +54,7 @@ async def plan(
             severity=incident.severity,
             created_at=now,
             due_at=quiet or now,
+            traceparent=traces.traceparent(),
         )
         for channel_id in channel_ids
     ]

@@ -16,11 +16,13 @@ from functions.alerts.notifying.backing import next_try
 from functions.alerts.notifying.closing import GONE, close
 from functions.alerts.notifying.planning import notifications_of
 from functions.alerts.records import Notification, Webhook
+from hedgerow import traces
 from hedgerow.activity import Activity
 from hedgerow.app import App
 from hedgerow.channels import sending
 from hedgerow.channels.notice import Notice
 from hedgerow.errors import ConflictError, HedgerowError, OutboundError
+from hedgerow.logs import bound, log
 from hedgerow.messages import NotificationDue
 from hedgerow.models import Trouble
 from hedgerow.ports import Change, Swap, Where
@@ -100,10 +102,12 @@ async def _send(app: App, place: Place, entry: Notification) -> HedgerowError | 
     """Send one entry and note that it arrived; the error when it did not."""
     activity = await app.store.get(Activity, entry.subject_id)
     if activity is not None:
-        try:
-            await sending.send(app, place.settings, notice_of(activity), None)
-        except OutboundError as error:
-            return error
+        with traces.going_on(entry.traceparent), bound(tenant_id=entry.tenant_id, subject_id=entry.subject_id):
+            try:
+                await sending.send(app, place.settings, notice_of(activity), None)
+            except OutboundError as error:
+                return error
+            log().info("notification.sent", kind=entry.kind, activity=activity.kind)
     done = {"state": "sent" if activity is not None else "folded", "sent_at": app.now(), "trouble": None}
     await _record(app, Swap(entry.model_copy(update={**done, "attempts": entry.attempts + 1})))
     return None

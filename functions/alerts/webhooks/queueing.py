@@ -73,6 +73,7 @@ def entry_of(webhook: Webhook, activity: Activity, at: datetime, *again: str) ->
         kind="activity",
         severity="info",
         created_at=at,
+        traceparent=activity.traceparent,
     )
 
 
