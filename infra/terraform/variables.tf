@@ -120,3 +120,25 @@ variable "labels" {
   type        = map(string)
   default     = {}
 }
+
+variable "operators" {
+  description = "People (or groups) who run `hedgerow doctor`, `dead`, `schedules`, `export-data`: { \"user:ada@example.com\" = \"full\" }; `read` looks, `full` mends and reads the admin key."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for access in values(var.operators) : contains(["read", "full"], access)])
+    error_message = "operators gives each member read or full."
+  }
+}
+
+variable "secret_settings" {
+  description = "Settings whose values are secrets of yours in Secret Manager, by the setting: { operator_webhook = \"my-webhook\" }. Their functions are given access."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for setting in keys(var.secret_settings) : contains(["operator_webhook", "operator_webhook_secret", "telemetry_headers"], setting)])
+    error_message = "secret_settings takes operator_webhook, operator_webhook_secret and telemetry_headers."
+  }
+}

@@ -10,7 +10,7 @@ CHANGES = {"Add": "write", "Swap": "write", "Patch": "write", "Delete": "delete"
 VAULT = {"read": "read", "write": "write", "destroy": "destroy", "remove": "delete"}
 ORDER = ("read", "write", "destroy", "delete")
 # Settings that hold a secret of the installation's own.
-KEYS = ("admin_key",)
+KEYS = ("admin_key", "operator_webhook", "operator_webhook_secret", "telemetry_headers")
 
 # Whose secrets a call of the vault is about. A reference does not say it to a reader of the source, its place does;
 # the longest entry counts, and a place without one is refused.

@@ -270,4 +270,6 @@ async def test_an_unfinished_tenant_is_taken_up(stage: Stage) -> None:
     tenant = await stage.tenant()
     await closing.begin(stage.app, tenant)
     await retention.retain(stage.app)
+    assert await stage.store.get(Tenant, tenant.id) is not None, "a tick hands it on"
+    await stage.carry_out()
     assert await stage.store.get(Tenant, tenant.id) is None

@@ -29,9 +29,10 @@ variable "manifest" {
     topic         = optional(string, "")
     schedules     = optional(list(object({ cron = string, body = optional(map(string), {}) })), [])
     rights = optional(object({
-      store   = optional(list(string), [])
-      secrets = optional(map(list(string)), {})
-      publish = optional(list(string), [])
+      store    = optional(list(string), [])
+      secrets  = optional(map(list(string)), {})
+      publish  = optional(list(string), [])
+      settings = optional(list(string), [])
       # Settings that are secrets: admin_key.
       settings = optional(list(string), [])
     }), {})
