@@ -23,13 +23,13 @@ DataOption = Annotated[
 ]
 
 
-def run(data: Path | None, work: Callable[[App], Awaitable[T]]) -> T:
+def run(data: Path | None, work: Callable[[App], Awaitable[T]], *, may_be_new: bool = False) -> T:
     """Do the work on the installation; an error of ours becomes the stop that says it."""
     from hedgerow.cli.operations.installation import opened, read_settings
     from hedgerow.errors import HedgerowError
 
     async def whole() -> T:
-        async with opened(read_settings(data)) as app:
+        async with opened(read_settings(data), may_be_new=may_be_new) as app:
             return await work(app)
 
     try:

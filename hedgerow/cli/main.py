@@ -18,14 +18,17 @@ from hedgerow.cli.connect import connect
 from hedgerow.cli.connections import connections
 from hedgerow.cli.dead import dead
 from hedgerow.cli.disconnect import disconnect
+from hedgerow.cli.doctor import doctor
 from hedgerow.cli.guards import guards
 from hedgerow.cli.incidents import incidents
 from hedgerow.cli.keys import refuse_on_command_line
 from hedgerow.cli.laptop import dev, posthog
 from hedgerow.cli.metrics import metrics
+from hedgerow.cli.moving import export_data, import_data, upgrade_data
 from hedgerow.cli.operator import tenants, tick
 from hedgerow.cli.outbox import outbox
 from hedgerow.cli.runs import runs, sync
+from hedgerow.cli.schedules import schedules
 from hedgerow.cli.screen import accept_any_encoding, complain
 from hedgerow.cli.stops import Stop
 from hedgerow.cli.trust import changes, explain, prove
@@ -57,6 +60,10 @@ COMMANDS = (
     export,
     schema,
     disconnect,
+    doctor,
+    export_data,
+    import_data,
+    upgrade_data,
 )
 
 
@@ -98,6 +105,7 @@ def command() -> typer.Typer:
     made.add_typer(guards, name="guards")
     made.add_typer(outbox, name="outbox")
     made.add_typer(dead, name="dead")
+    made.add_typer(schedules, name="schedules")
     return made
 
 

@@ -1,7 +1,7 @@
 """The installation that the operator's commands work on, in this process and with the operator's own rights.
 
 The HEDGEROW_* variables name it, as they do for the functions; without any it is the
-embedded one of this folder. Refuses to make an empty one where none is.
+embedded one of this folder. Refuses to make an empty one where none is, unless asked to.
 """
 
 from __future__ import annotations
@@ -43,9 +43,14 @@ def is_embedded(settings: Settings) -> bool:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, now: Callable[[], datetime] = wiring.utc_now) -> AsyncIterator[App]:
-    """The App of these settings, closed at the end; `MissingError` where the embedded one's folder is empty."""
-    if is_embedded(settings) and not (settings.data / "store.db").is_file():
+async def opened(
+    settings: Settings, now: Callable[[], datetime] = wiring.utc_now, *, may_be_new: bool = False
+) -> AsyncIterator[App]:
+    """The App of these settings, closed at the end; `MissingError` where the embedded one's folder is empty.
+
+    `may_be_new` is for whoever brings data: an empty folder then becomes an installation.
+    """
+    if not may_be_new and is_embedded(settings) and not (settings.data / "store.db").is_file():
         raise MissingError(
             f"There is no installation in the folder {settings.data}.",
             code="no_installation",

@@ -1,0 +1,189 @@
+"""An import: the records of an export into a store, each read again and compared with its line.
+
+Nothing is written before the whole export was checked and the store holds no other record
+under the same id. Killed anywhere and run again, it passes over what is there already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hedgerow.cli.operations.collections import every_record
+from hedgerow.cli.operations.moving.belonging import moved
+from hedgerow.cli.operations.moving.folder import AGAIN
+from hedgerow.cli.operations.moving.lines import line_of, record_of
+from hedgerow.errors import ConflictError, HedgerowError, InvalidError, MissingError, StateConflictError
+from hedgerow.ports import Add, Delete, Swap
+from hedgerow.sealed_secrets import SealedSecret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hedgerow.app import App
+    from hedgerow.cli.operations.moving.exporting import Tell
+    from hedgerow.cli.operations.moving.folder import Folder, Manifest
+    from hedgerow.ports import Change, Store
+    from hedgerow.records import Record
+
+PAGE, PAGE_BYTES = 100, 4_000_000
+"""Of one commit: Firestore takes 10 MB."""
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did: records written, records that were there already, secrets that were left out."""
+
+    written: int
+    there: int
+    secrets_left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """How to import. `replace`: over records of the same id; `secrets`: sealed ones too."""
+
+    replace: bool = False
+    secrets: bool = True
+
+
+def checked(folder: Folder) -> Manifest:
+    """The manifest of an export that is whole and that this release can read, to the byte."""
+    manifest = folder.manifest()
+    if manifest is None:
+        if folder.unfinished() is not None:
+            raise StateConflictError(
+                f"The export in {folder.path} is not finished.",
+                code="unfinished_export",
+                hint="Run hedgerow export-data on that folder again; it goes on where it stopped.",
+            )
+        raise MissingError(f"There is no export in {folder.path}.", hint="Name the folder that holds manifest.json.")
+    known = {kind.collection: kind for kind in every_record()}
+    for collection, entry in manifest.collections.items():
+        if collection not in known or entry.schema_version > known[collection].schema_version:
+            version = known[collection].schema_version if collection in known else "none"
+            raise StateConflictError(
+                f"The export's {collection} have schema version {entry.schema_version}; this release knows {version}.",
+                code="newer_export",
+                hint="Deploy the release that made the export, or a newer one, then import.",
+            )
+        if folder.size_and_digest(collection) != (entry.bytes, entry.sha256):
+            raise InvalidError(
+                f"{folder.of(collection)} is not what the manifest says: it was cut short or edited.",
+                code="damaged_export",
+                hint=AGAIN,
+            )
+    return manifest
+
+
+async def bring_in(app: App, folder: Folder, choices: Choices, tell: Tell) -> Imported:
+    """Import the folder's export."""
+    manifest = checked(folder)
+    kinds = [kind for kind in moved(None) if kind.collection in manifest.collections]
+    left_out = 0
+    if SealedSecret in kinds and not (choices.secrets and app.settings.vault == "sealed"):
+        kinds.remove(SealedSecret)
+        left_out = manifest.collections[SealedSecret.collection].records
+    if not choices.replace:
+        for kind in kinds:
+            if await app.store.count(kind):
+                await _check_others(app.store, folder, manifest, kind)
+    if SealedSecret in kinds:
+        await _check_key(app, folder, manifest)
+    written = total = 0
+    for kind in kinds:
+        done = 0
+        for page in _pages(folder, manifest, kind):
+            written += await _write(app.store, kind, page, choices)
+            done += len(page)
+            tell(kind.collection, done)
+        total += done
+    return Imported(written, total - written, left_out)
+
+
+async def _check_key(app: App, folder: Folder, manifest: Manifest) -> None:
+    """A vault with another key would open none of the secrets, and every sync would fail for a reason of ours."""
+    secret = next(_pages(folder, manifest, SealedSecret))[0]
+    is_there = await app.store.get(SealedSecret, secret.id) is not None
+    if not is_there:
+        await app.store.commit(Add(secret))
+    try:
+        await app.vault.read(secret.id)
+    except HedgerowError as error:
+        if error.code != "wrong_vault_key":
+            raise
+        raise StateConflictError(
+            "The sealing key of this installation does not open the export's secrets.",
+            code=error.code,
+            hint="Use the key of the installation they come from (its sealing.key, or HEDGEROW_SEALING_KEY); "
+            "or say --without-secrets and give each connection its personal API key again.",
+        ) from error
+    finally:
+        if not is_there:
+            await app.store.commit(Delete(SealedSecret, secret.id))
+
+
+async def _check_others(store: Store, folder: Folder, manifest: Manifest, kind: type[Record]) -> None:
+    for page in _pages(folder, manifest, kind):
+        there = await store.get_many(kind, [record.id for record in page])
+        for record, held in zip(page, there, strict=True):
+            if held is not None and line_of(held) != line_of(record):
+                raise _other(held)
+
+
+async def _write(store: Store, kind: type[Record], page: list[Record], choices: Choices) -> int:
+    """How many records of the page were written; whoever writes to them at the same time is asked again."""
+    for _ in range(TRIES):
+        changes: list[Change] = []
+        there = await store.get_many(kind, [record.id for record in page])
+        for record, held in zip(page, there, strict=True):
+            if held is None:
+                changes.append(Add(record))
+            elif line_of(held) != line_of(record):
+                if not choices.replace:
+                    raise _other(held)
+                changes.append(Swap(record.model_copy(update={"version": held.version})))
+        try:
+            await store.commit(*changes)
+        except ConflictError:
+            continue
+        if changes:
+            await _read_back(store, kind, page)
+        return len(changes)
+    raise StateConflictError(
+        f"Somebody else keeps writing to {kind.collection}.",
+        hint="Pause the schedules (hedgerow schedules pause) and run the import again; it goes on.",
+    )
+
+
+async def _read_back(store: Store, kind: type[Record], page: list[Record]) -> None:
+    for record, held in zip(page, await store.get_many(kind, [record.id for record in page]), strict=True):
+        if held is None or line_of(held) != line_of(record):
+            raise StateConflictError(
+                f"{kind.collection}/{record.id} is not in the store as it was written.",
+                code="not_as_written",
+                hint="Pause the schedules (hedgerow schedules pause), then import again with --replace.",
+            )
+
+
+def _pages(folder: Folder, manifest: Manifest, kind: type[Record]) -> Iterator[list[Record]]:
+    """The records of a collection's file, in pages that one commit takes."""
+    page: list[Record] = []
+    size = 0
+    for line in folder.lines(kind.collection):
+        if page and (len(page) == PAGE or size + len(line) > PAGE_BYTES):
+            yield page
+            page, size = [], 0
+        page.append(record_of(kind, line, manifest.collections[kind.collection].schema_version))
+        size += len(line)
+    if page:
+        yield page
+
+
+def _other(held: Record) -> StateConflictError:
+    return StateConflictError(
+        f"The store holds another {type(held).collection}/{held.id} than the export.",
+        code="other_record",
+        hint="Import into an empty store, or say --replace: the export's record then takes its place.",
+    )
