@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import json
 import secrets
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import httpx
 from starlette.requests import Request
 from starlette.responses import Response
 
-from functions.api.routes import Target, function, targets
-from hedgerow import cron, wiring
+from functions.api.manifest import Target
+from functions.api.routes import function, targets
+from hedgerow import wiring
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import Receive, Scope, Send
 
     from hedgerow.app import App
 
 # Longer than any target's timeout in the manifest.
 TARGET_SECONDS = 600.0
-REDELIVERY = "redeliver_tick"
-"""Called by the server at its own pace, never by the schedules."""
 
 
 class PrivateTargets:
@@ -78,16 +78,10 @@ class PrivateTargets:
         answer = await self._client.post(f"/{self.subscribers[topic].name}", content=envelope)
         return answer.status_code
 
-    async def fire(self, after: datetime | None, until: datetime) -> None:
-        """Call every schedule target that falls due between two instants; all of them when `after` is None."""
-        for target in self._by_name.values():
-            for schedule in target.schedules if target.name != REDELIVERY else ():
-                if after is None or cron.falls_between(schedule.cron, after, until):
-                    await self._client.post(f"/{target.name}", content=json.dumps(schedule.body))
-
-    async def call(self, name: str) -> None:
-        """Call a schedule target now."""
-        await self._client.post(f"/{name}", content="{}")
+    async def call(self, name: str, body: Mapping[str, str]) -> int:
+        """Call a schedule target now; the answer's HTTP status."""
+        answer = await self._client.post(f"/{name}", content=json.dumps(dict(body)))
+        return answer.status_code
 
     async def close(self) -> None:
         """Let go of the client."""

@@ -12,7 +12,6 @@ import signal
 import socket
 import threading
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -25,12 +24,12 @@ from hedgerow.outbound import GuardedOutbound
 from hedgerow.pushes import DEAD_TOPIC
 from local import restart
 from local.chat import ChatServices
+from local.clockwork import Clockwork
 from local.dev_settings import CannotStartError, Options, at_home, clock_from, settings_of
-from local.private import REDELIVERY, PrivateTargets
+from local.private import PrivateTargets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from pathlib import Path
 
     from starlette.types import Receive, Scope, Send
@@ -41,9 +40,6 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 2
 CLOSE_SECONDS = 1.5
 LAST_SECONDS = 4.5
-LOOK_SECONDS = 1.0
-# The cloud's scheduler knows nothing finer than a minute; nobody at a terminal should wait that long.
-REDELIVER_SECONDS = 3.0
 
 
 class Doors:
@@ -101,6 +97,7 @@ async def _serve(app: App, listener: socket.socket) -> None:
     # An SDK's clock is corrected by how long its request took: the first must not wait for imports.
     function(targets()["capture"])
     private = PrivateTargets(app)
+    clockwork = Clockwork(app, private)
     config = uvicorn.Config(
         Doors(app, private),
         log_level="warning",
@@ -116,8 +113,8 @@ async def _serve(app: App, listener: socket.socket) -> None:
     await server.listens.wait()
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     parts = [
-        asyncio.create_task(_tick(app, private)),
-        asyncio.create_task(_redeliver(app, private)),
+        asyncio.create_task(clockwork.run()),
+        asyncio.create_task(clockwork.run_redelivery()),
         await _carrier(app, private, address),
     ]
     working = [part for part in parts if part is not None]
@@ -156,29 +153,6 @@ async def _carrier(app: App, private: PrivateTargets, address: str) -> asyncio.T
         raise TypeError("the courier carries for the embedded queue alone")
     # A PostHog that hangs holds its delivery for over a minute: a tenant's worth of them must not stop the others.
     return asyncio.create_task(Courier(app.queue, private.deliver, private.subscribers, concurrency=64).run())
-
-
-async def _tick(app: App, private: PrivateTargets) -> None:
-    """Fire every schedule at once, then each at its minutes of the app's clock."""
-    before: datetime | None = None
-    while True:
-        now = app.now()
-        if before is None or now - before >= timedelta(seconds=LOOK_SECONDS) or now < before:
-            await private.fire(before if before is None or before <= now else now, now)
-            before = now
-        await asyncio.sleep(LOOK_SECONDS)
-
-
-async def _redeliver(app: App, private: PrivateTargets) -> None:
-    """Send what waits in the outbox every few seconds, beside the schedules: a long drain holds up no other."""
-    from functions.capture.redelivery.backlog import is_anything_waiting
-
-    while True:
-        await asyncio.sleep(REDELIVER_SECONDS)
-        # A store that is away for a moment is asked again at the next turn.
-        with suppress(TransientError):
-            if await is_anything_waiting(app):
-                await private.call(REDELIVERY)
 
 
 async def _close(app: App, private: PrivateTargets, parts: list[asyncio.Task[None]]) -> None:
