@@ -57,6 +57,5 @@ CODES: dict[str, tuple[Severity, str]] = {
     "server.down": ("problem", "The server at HEDGEROW_URL does not answer."),
     "server.not_ready": ("problem", "It answers, but its store or queue does not."),
     "server.key_refused": ("problem", "It refuses the admin key."),
-    "server.other_version": ("warning", "It runs another release than this command."),
     "clock.skewed": ("problem", "This machine's clock and another's are more than half a minute apart."),
 }

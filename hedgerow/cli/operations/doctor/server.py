@@ -11,7 +11,6 @@ from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from hedgerow import __version__
 from hedgerow.cli.operations.doctor.findings import fine, found
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ async def check(case: Case) -> list[Finding]:
         if health.status_code != 200:
             what = f"{case.url}/health answered HTTP {health.status_code}: it is no Hedgerow, or an old one."
             return [*findings, found("server.down", case.url, what, command="Check HEDGEROW_URL.")]
-        findings += [*_skew(case, "HEDGEROW_URL", health), *_version(case, health)]
+        findings += [*_skew(case, "HEDGEROW_URL", health)]
         findings += [*await _ready(client, case), *await _key(client, case)]
     return findings or [fine("server", f"{case.url} is up and ready; the clocks agree")]
 
@@ -72,17 +71,6 @@ async def _key(client: httpx.AsyncClient, case: Case) -> list[Finding]:
     what = f"{case.url} does not take HEDGEROW_ADMIN_KEY (HTTP {answer.status_code})."
     key = "hedgerow dev prints it" if case.settings.store == "sqlite" else "terraform output read_admin_key"
     return [found("server.key_refused", case.url, what, command=f"export HEDGEROW_ADMIN_KEY=…; {key}")]
-
-
-def _version(case: Case, health: httpx.Response) -> list[Finding]:
-    try:
-        version = str(health.json().get("version", ""))
-    except (ValueError, AttributeError):
-        return []
-    if version in {"", __version__}:
-        return []
-    what = f"{case.url} runs {version}, this command is {__version__}."
-    return [found("server.other_version", case.url, what, command=f"pip install hedgerow=={version}, or deploy again")]
 
 
 async def _google(client: httpx.AsyncClient, case: Case) -> list[Finding]:

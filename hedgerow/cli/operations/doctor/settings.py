@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hedgerow.cli.operations.doctor.case import Case
     from hedgerow.cli.operations.doctor.findings import Finding
 
+PREFIX = "HEDGEROW_"
 OF_THE_COMMAND = frozenset(
     {
         "HEDGEROW_URL",
@@ -27,7 +28,7 @@ OF_THE_COMMAND = frozenset(
 
 async def check(case: Case) -> list[Finding]:
     """Unknown variables, contradictions, identity, and the admin key."""
-    findings = [*_unknown(case.variables), *_contradictions(case.settings)]
+    findings = [*_unknown(case.variables), *contradictions(case.settings)]
     findings += [
         found("settings.identity", "identity", sentence, command="docs/observability.md, Identity")
         for sentence in identity.misconfigured(case.settings)
@@ -53,14 +54,17 @@ def _unknown(variables: tuple[str, ...]) -> list[Finding]:
     for name in variables:
         if name in known:
             continue
-        near = get_close_matches(name, known, n=1)
+        # What all have in common would make any two of them alike.
+        bare = {each.removeprefix(PREFIX): each for each in known}
+        near = [bare[each] for each in get_close_matches(name.removeprefix(PREFIX), bare, n=1)]
         meant = f"; {near[0]} is meant?" if near else "."
         command = f"unset {name}" + (f"; export {near[0]}=…" if near else "")
         findings.append(found("settings.unknown_variable", name, f"Nothing reads {name}{meant}", command=command))
     return findings
 
 
-def _contradictions(settings: Settings) -> list[Finding]:
+def contradictions(settings: Settings) -> list[Finding]:
+    """One finding for each pair of settings that cannot both be meant."""
     wrong: list[tuple[str, str, str]] = []
     in_google = [
         name

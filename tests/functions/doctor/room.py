@@ -1,0 +1,66 @@
+"""An embedded installation in a folder, a server that answers for it, and the doctor called on both."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from functions.api import timetable
+from hedgerow import wiring
+from hedgerow.adapters.embedded import EmbeddedQueue
+from hedgerow.adapters.local_schedules import LocalSchedules
+from hedgerow.cli.operations.doctor.diagnosing import diagnose
+from hedgerow.cli.operations.doctor.visiting import case_of
+from hedgerow.settings import Settings
+from tests.stage import ADMIN_KEY, Clock, Stage
+
+if TYPE_CHECKING:
+    from hedgerow.cli.operations.doctor.case import Case
+    from hedgerow.cli.operations.doctor.findings import Finding, Report
+    from tests.cli_process import Answers
+
+
+@dataclass
+class Room:
+    """`stage` is the installation; `look` calls the doctor."""
+
+    stage: Stage
+    folder: Path
+    case: Case
+
+    async def look(self, **changed: object) -> Report:
+        """What the doctor says; `changed` are other fields of the case."""
+        return await diagnose(replace(self.case, **changed))  # type: ignore[arg-type]
+
+    async def only(self, **changed: object) -> Finding:
+        """The one finding there is beside what is fine."""
+        (finding,) = [each for each in (await self.look(**changed)).findings if each.code != "ok"]
+        return finding
+
+    @property
+    def schedules(self) -> LocalSchedules:
+        """The schedules, as `hedgerow schedules` has them."""
+        settings = self.stage.app.settings
+        return LocalSchedules(self.stage.store, timetable.planned(settings.schedule_prefix), self.stage.clock)
+
+
+@asynccontextmanager
+async def room(folder: Path, answers: Answers) -> AsyncIterator[Room]:
+    """A healthy installation, at the wall clock's time, with a server that is up and ready."""
+    answers.say("GET", "/health", {"status": "alive"})
+    answers.say("GET", "/ready", {"status": "ready"})
+    answers.say("GET", "/v1/tenants", {"items": [], "next_cursor": None})
+    clock = Clock(wiring.utc_now())
+    app = wiring.build(Settings(data=folder, admin_key=SecretStr(ADMIN_KEY)), clock)
+    assert isinstance(app.queue, EmbeddedQueue)
+    stage = Stage(app, clock, app.store, app.queue)
+    try:
+        yield Room(stage, folder, case_of(app, url=answers.url, admin_key=ADMIN_KEY))
+    finally:
+        for seam in (app.queue, app.vault, app.store):
+            await seam.close()
