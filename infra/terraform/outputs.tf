@@ -38,9 +38,9 @@ output "next_steps" {
       "eval \"$(terraform output -raw operator_environment)\"",
       "export HEDGEROW_ADMIN_KEY=\"$(${local.admin_key_command})\"",
       "hedgerow doctor",
-      "hedgerow tenants create \"My company\"",
+      "hedgerow tenants create \"My company\" --tier scale",
       "export HEDGEROW_API_KEY=hdg_…   # what that printed",
-      "hedgerow connect",
+      "hedgerow connect --host https://eu.posthog.com   # or wherever you open PostHog",
       "PostHog's SDKs: api_host = ${local.capture_host}",
     ],
   ))

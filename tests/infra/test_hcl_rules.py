@@ -35,7 +35,7 @@ def test_no_subscription_retries_at_once_or_for_ever() -> None:
 
 
 def test_pubsubs_agent_may_move_the_dead() -> None:
-    (publisher,) = of("google_pubsub_topic_iam_member")[:1]
+    (publisher,) = (block for block in of("google_pubsub_topic_iam_member") if block.labels[1] == "dead_publisher")
     assert 'topic["dead"]' in str(publisher.attributes["topic"])
     (subscriber,) = of("google_pubsub_subscription_iam_member")
     for block in (publisher, subscriber):

@@ -33,8 +33,6 @@ variable "manifest" {
       secrets  = optional(map(list(string)), {})
       publish  = optional(list(string), [])
       settings = optional(list(string), [])
-      # Settings that are secrets: admin_key.
-      settings = optional(list(string), [])
     }), {})
   }))
 }
