@@ -52,6 +52,7 @@ async def tick(app: App, tier: Tier) -> int:
         )
 
     page = await page_after(None)
+    oldest = min((one.due_at for one in page.items if one.due_at is not None), default=now)
     while True:
         due += len(page.items)
         publishing = app.queue.publish(*(SyncRequested(connection_id=one.id, due_at=one.due_at) for one in page.items))
@@ -61,7 +62,7 @@ async def tick(app: App, tier: Tier) -> int:
         # The next page is read while this one is published: half of a tick is waiting for either.
         _, page = await asyncio.gather(publishing, page_after(page.next_cursor))
     left = await _sweep(app) + await disconnection.sweep(app) + await drafts.sweep(app, now)
-    log().info("tick.done", tier=tier, due=due, swept=left)
+    log().info("tick.done", tier=tier, due=due, swept=left, oldest_due_seconds=round((now - oldest).total_seconds()))
     return due
 
 

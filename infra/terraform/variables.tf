@@ -142,3 +142,39 @@ variable "secret_settings" {
     error_message = "secret_settings takes operator_webhook, operator_webhook_secret and telemetry_headers."
   }
 }
+
+variable "alert_channels" {
+  description = "More notification channels of Cloud Monitoring, made by hand (Slack, PagerDuty, a webhook), by full name: projects/P/notificationChannels/ID."
+  type        = list(string)
+  default     = []
+}
+
+variable "sync_failure_share" {
+  description = "The share of failed syncs of half an hour above which somebody is told."
+  type        = number
+  default     = 0.2
+}
+
+variable "cost_reads_per_hour" {
+  description = "Firestore reads of an hour above which somebody is told; `hedgerow cost` reckons what is usual."
+  type        = number
+  default     = 1000000
+}
+
+variable "cost_writes_per_hour" {
+  description = "Firestore writes of an hour above which somebody is told."
+  type        = number
+  default     = 500000
+}
+
+variable "cost_requests_per_hour" {
+  description = "Requests to all functions of an hour above which somebody is told."
+  type        = number
+  default     = 2000000
+}
+
+variable "runbooks" {
+  description = "Where docs/operations can be read: alerts lead there. An address of your own clone, or the folder."
+  type        = string
+  default     = "docs/operations"
+}

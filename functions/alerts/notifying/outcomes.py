@@ -20,6 +20,7 @@ from functions.alerts.records import Incident, Notification, Step, Thread
 from hedgerow.app import App
 from hedgerow.channels.notice import Reference
 from hedgerow.errors import ConflictError, HedgerowError, OutboundError
+from hedgerow.logs import log
 from hedgerow.ports import Add, Change, Swap
 
 TRIES = 6
@@ -84,7 +85,11 @@ async def failed(
         told.extend(notifications_of(changes))
         return changes
 
-    return tuple(told) if await _commit(app, claimed, build) else ()
+    if not await _commit(app, claimed, build):
+        return ()
+    if backing.next_try(claimed.lead.attempts, retry_after, now) is None or not error.transient:
+        log().warning("notification.failed", code=error.code, kind=claimed.lead.kind)
+    return tuple(told)
 
 
 async def _commit(app: App, claimed: Claimed, build: Build) -> bool:

@@ -11,7 +11,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from functions.capture.redelivery import backlog
+from functions.capture.redelivery import backlog, oldness
 from functions.capture.redelivery.drain_lease import Lease
 from functions.capture.redelivery.draining import Drain, Tick
 from functions.capture.redelivery.settling import Settling
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 async def redeliver(app: App) -> dict[str, object]:
     """Drain what is due. The answer counts events by what became of them, and deliveries that failed or were split."""
     if not await backlog.is_anything_waiting(app):
+        log().info("outbox.state", oldest_seconds=0, waiting=0)
         return {"waiting": False}
     lease = await Lease.take(app)
     if lease is None:
@@ -41,6 +42,7 @@ async def redeliver(app: App) -> dict[str, object]:
         await lease.release()
     done: dict[str, object] = {**tick.done, "closed": len(tick.closed), "lost": lease.is_lost}
     log().info("redelivery.done", **done)
+    await oldness.tell(app)
     return {"waiting": True, **done}
 
 
