@@ -4,10 +4,7 @@
 locals {
   public_ingress = var.host == null ? "ALLOW_ALL" : "ALLOW_INTERNAL_AND_GCLB"
   behind         = { for name, function in module.plan.functions : name => function if function.public && var.host != null }
-  egress = one([for subnetwork in google_compute_subnetwork.egress : {
-    network    = subnetwork.network
-    subnetwork = subnetwork.id
-  }])
+  egress         = var.private_egress ? { network = google_compute_network.egress[0].id, subnetwork = google_compute_subnetwork.egress[0].id } : null
 }
 
 resource "google_compute_global_address" "edge" {
