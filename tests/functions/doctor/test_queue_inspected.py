@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -14,8 +15,11 @@ from google.pubsub_v1 import types
 from functions.api.routes import targets
 from hedgerow.adapters.google import PubSubQueue
 from hedgerow.adapters.inspection import PubSubInspection
+from hedgerow.cli.operations.doctor import queue
+from hedgerow.cli.operations.doctor.visiting import case_of
 from hedgerow.messages import RunEnded
 from hedgerow.pushes import DEAD_TOPIC
+from tests.stage import staged
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,12 +30,12 @@ AGENT = "serviceAccount:service-7@gcp-sa-pubsub.iam.gserviceaccount.com"
 
 
 async def test_the_emulator_is_seen_as_it_stands(project: str, pubsub_host: str) -> None:
-    queue = PubSubQueue(project, emulator_host=pubsub_host)
+    opened = PubSubQueue(project, emulator_host=pubsub_host)
     inspection = PubSubInspection(project, "hedgerow-", emulator_host=pubsub_host)
     (before,) = await inspection.topics([TOPIC])
     assert not before.exists
 
-    await queue.ensure_push(TOPIC, ENDPOINT)
+    await opened.ensure_push(TOPIC, ENDPOINT)
     ended, dead = await inspection.topics([TOPIC, DEAD_TOPIC])
 
     assert ended.subscription is not None
@@ -40,12 +44,12 @@ async def test_the_emulator_is_seen_as_it_stands(project: str, pubsub_host: str)
     assert (ended.subscription.attempts, ended.subscription.may_bury) == (10, None)
     assert (dead.exists, dead.subscription) == (True, None)
 
-    await queue.ensure_push(DEAD_TOPIC, ENDPOINT)
+    await opened.ensure_push(DEAD_TOPIC, ENDPOINT)
     (dead,) = await inspection.topics([DEAD_TOPIC])
     assert dead.subscription is not None
     assert dead.subscription.dead_topic == ""
     await inspection.close()
-    await queue.close()
+    await opened.close()
 
 
 class PubSub:
@@ -54,6 +58,8 @@ class PubSub:
     def __init__(self) -> None:
         self.policies: dict[str, list[tuple[str, str]]] = {}
         self.forbidden = False
+        self.account = "push@p.test"
+        self.dead_topic = "projects/p/topics/hedgerow-dead"
 
     async def topic(self, request: types.GetTopicRequest, context: Any) -> types.Topic:
         if self.forbidden:
@@ -63,8 +69,8 @@ class PubSub:
     async def subscription(self, request: types.GetSubscriptionRequest, context: Any) -> types.Subscription:
         return types.Subscription(
             name=request.subscription,
-            push_config={"push_endpoint": ENDPOINT, "oidc_token": {"service_account_email": "push@p.test"}},
-            dead_letter_policy={"dead_letter_topic": "projects/p/topics/hedgerow-dead", "max_delivery_attempts": 10},
+            push_config={"push_endpoint": ENDPOINT, "oidc_token": {"service_account_email": self.account}},
+            dead_letter_policy={"dead_letter_topic": self.dead_topic, "max_delivery_attempts": 10},
         )
 
     async def policy(self, request: GetIamPolicyRequest, context: Any) -> policy_pb2.Policy:
@@ -124,6 +130,32 @@ async def test_dead_letters_need_both_rights_of_pubsub_itself(
     assert topic.subscription is not None
     assert topic.subscription.may_bury is may
     assert topic.subscription.account == "push@p.test"
+
+
+async def test_what_is_wrong_with_a_subscription_in_the_cloud(pubsub: tuple[PubSub, PubSubInspection]) -> None:
+    there, inspection = pubsub
+    async with staged() as stage:
+        in_the_cloud = stage.app.settings.model_copy(update={"queue": "pubsub", "project": "p"})
+        case = replace(case_of(stage.app, url=""), app=replace(stage.app, settings=in_the_cloud), inspection=inspection)
+
+        async def codes() -> set[str]:
+            return {each.code for each in await queue.check(case)}
+
+        assert await codes() == {"queue.cannot_bury"}
+        names = [each.topic for each in targets().values() if each.topic]
+        there.policies = {
+            f"projects/p/subscriptions/hedgerow-{name}": [("roles/pubsub.subscriber", AGENT)] for name in names
+        }
+        there.policies[there.dead_topic] = [("roles/pubsub.publisher", AGENT)]
+        assert await codes() == {"ok"}
+        there.account = ""
+        assert await codes() == {"queue.anonymous_push"}
+        there.dead_topic = ""
+        assert await codes() == {"queue.anonymous_push", "queue.no_dead_letter"}
+        there.forbidden = True
+        (finding,) = await queue.check(case)
+        assert (finding.code, finding.subject) == ("queue.unreachable", "pubsub")
+        assert "terraform apply" in finding.command
 
 
 def test_the_dead_topic_has_a_target() -> None:
