@@ -12,7 +12,7 @@ locals {
     }
   ]...)
   mending = toset([for member, access in var.operators : member if access == "full"])
-  told    = { for pair in setproduct(local.mending, keys(module.plan.subscriptions)) : join(" ", pair) => { member = pair[0], topic = pair[1] } }
+  resent  = { for pair in setproduct(local.mending, keys(module.plan.subscriptions)) : join(" ", pair) => { member = pair[0], topic = pair[1] } }
 }
 
 resource "google_project_iam_member" "operator" {
@@ -39,7 +39,7 @@ resource "google_project_iam_member" "schedule_keeper" {
 
 # `hedgerow dead redeliver` publishes once more.
 resource "google_pubsub_topic_iam_member" "operator" {
-  for_each = local.told
+  for_each = local.resent
 
   topic  = google_pubsub_topic.topic[each.value.topic].name
   role   = "roles/pubsub.publisher"
