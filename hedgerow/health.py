@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from hedgerow.errors import HedgerowError, TransientError
+from hedgerow.errors import HedgerowError
 from hedgerow.logs import log
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ async def _answers(part: str, asked: Awaitable[object]) -> bool:
     try:
         async with asyncio.timeout(LOOK_SECONDS):
             await asked
-    except (TransientError, TimeoutError) as error:
+    except (HedgerowError, TimeoutError) as error:
         detail = error.detail if isinstance(error, HedgerowError) else f"no answer in {LOOK_SECONDS:.0f} s"
         log().error("ready.failed", part=part, detail=detail)
         return False

@@ -100,7 +100,7 @@ def _configure() -> None:
 
     structlog.configure(
         processors=processors(),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     # What libraries say by Python's own logging would else be bare text of no severity.
