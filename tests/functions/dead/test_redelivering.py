@@ -51,12 +51,14 @@ async def bodies(stage: Stage, *topics: str) -> list[str]:
 
 
 async def test_a_redelivered_message_is_the_same(stage: Stage) -> None:
-    dead = await died(stage, REQUESTED)
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    dead = await died(stage, REQUESTED, trace=trace)
 
     (done,) = await redelivering.redeliver(stage.app, [dead.id])
 
     assert (done.key, done.refused) == (REQUESTED.key, "")
-    assert await bodies(stage, SyncRequested.topic) == [dead.body]
+    (waiting,) = await stage.queue.exchange([], [Wanted(SyncRequested.topic, 0, 10)])
+    assert (waiting.body, json.loads(waiting.attributes)) == (dead.body, {"traceparent": trace})
     assert letters.state_of(await letters.one(stage.store, dead.id)) == "redelivered"
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from hedgerow import traces
 from hedgerow.cli.operations.dead import letters
 from hedgerow.dead_letters import DeadMessage, why
 from hedgerow.errors import InvalidError
@@ -124,6 +125,8 @@ async def _announce(app: App, ready: Sequence[tuple[DeadMessage, Message]]) -> N
         return
     begun = [dead.model_copy(update={"redelivering_at": app.now(), "redelivered_at": None}) for dead, _ in ready]
     committed = await app.store.commit(*(Swap(dead) for dead in begun))
-    await app.queue.publish(*(message for _, message in ready))
+    for dead, message in ready:
+        with traces.going_on(dead.trace):
+            await app.queue.publish(message)
     ended = [committed.of(dead).model_copy(update={"redelivered_at": app.now()}) for dead in begun]
     await app.store.commit(*(Swap(dead) for dead in ended))
