@@ -14,11 +14,12 @@ from hedgerow.adapters.cloud_scheduler import CloudSchedules
 from hedgerow.adapters.firestore import FirestoreStore
 from hedgerow.adapters.google import PubSubQueue, SecretManagerVault
 from hedgerow.messages import RunEnded
-from hedgerow.ports import Add
+from hedgerow.models import Connection
+from hedgerow.ports import Add, Where
 from tests.contract.faulting import Faults, relaying
 from tests.contract.scheduler_server import CloudScheduler, scheduler_server
 from tests.contract.secret_manager_server import secret_manager_server
-from tests.contract.specimens import Leaf
+from tests.contract.specimens import NOON, Leaf
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -49,6 +50,7 @@ async def firestore(request: FixtureRequest, verb: str) -> AsyncIterator[Called]
             "get": lambda: store.get(Leaf, "there"),
             "find": lambda: store.find(Leaf),
             "count": lambda: store.count(Leaf),
+            "ask": lambda: store.find(Connection, Where("tier", "==", "pro"), Where("due_at", "<=", NOON)),
             "commit": lambda: store.commit(Add(Leaf(id="new"))),
         }
         yield Called(calls[verb], faults)
