@@ -39,13 +39,19 @@ class Instrument:
     labels: tuple[str, ...]
 
 
-RUNS = Instrument("hedgerow.runs", "counter", "{run}", "Sync runs that ended.", ("state", "tier"))
-SYNC_SECONDS = Instrument("hedgerow.sync.duration", "histogram", "s", "How long a sync run took.", ("state", "tier"))
+RUNS = Instrument(
+    "hedgerow.runs", "counter", "{run}", "Attempts at a sync run; `pending`: it is tried again.", ("state", "tier")
+)
+SYNC_SECONDS = Instrument(
+    "hedgerow.sync.duration", "histogram", "s", "How long such an attempt took.", ("state", "tier")
+)
 OLDEST_DUE = Instrument(
     "hedgerow.due.oldest", "gauge", "s", "How long the oldest due connection has waited.", ("tier",)
 )
 OUTBOX_OLDEST = Instrument("hedgerow.outbox.oldest", "gauge", "s", "Age of the oldest delivery that waits.", ())
-DELIVERIES = Instrument("hedgerow.deliveries", "counter", "{delivery}", "Deliveries out of the outbox.", ("outcome",))
+DELIVERIES = Instrument(
+    "hedgerow.deliveries", "counter", "{event}", "Events out of the outbox, by what became of them.", ("outcome",)
+)
 NOTIFICATIONS = Instrument(
     "hedgerow.notifications", "counter", "{notification}", "Attempts to tell a channel.", ("kind", "outcome")
 )

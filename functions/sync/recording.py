@@ -13,11 +13,12 @@ from functions.sync.hogql import Question, text_of, values_of
 from functions.sync.outcomes import Ended
 from functions.sync.storing import Stored
 from functions.sync.visit import TRIES, Visit
-from hedgerow import days, hours, months, tiers
+from hedgerow import days, hours, months, telemetry, tiers
+from hedgerow.app import App
 from hedgerow.errors import ConflictError, HedgerowError
 from hedgerow.hours import HourMonth, Hours
 from hedgerow.logs import log
-from hedgerow.models import ChangeSet, Connection, MetricMonth, QueryText, SyncRun
+from hedgerow.models import ChangeSet, Connection, MetricMonth, QueryText, SyncRun, Tier
 from hedgerow.months import Month, Value, Write
 from hedgerow.ports import Add, Change, Swap
 from hedgerow.records import derived_id
@@ -76,7 +77,7 @@ async def finish(visit: Visit, outcome: Asked | HedgerowError, active: int | Non
         except ConflictError as conflict:
             await visit.still_ours(conflict)
             continue
-        _tell(ended.run)
+        _tell(app, ended.run, visit.connection.tier)
         return
     raise ConflictError("The connection changed too often while its run was ended.")
 
@@ -239,7 +240,10 @@ def _query_id(connection: Connection, text: str) -> str:
     return derived_id("qry", connection.id, hashlib.sha256(text.encode()).hexdigest())
 
 
-def _tell(run: SyncRun) -> None:
+def _tell(app: App, run: SyncRun, tier: Tier) -> None:
+    took = (app.now() - (run.began_at or app.now())).total_seconds()
+    telemetry.record(app, telemetry.RUNS, state=run.state, tier=tier)
+    telemetry.record(app, telemetry.SYNC_SECONDS, took, state=run.state, tier=tier)
     log().info(
         "sync.ended",
         run_id=run.id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from hedgerow import disconnection, drafts, tiers
+from hedgerow import disconnection, drafts, telemetry, tiers
 from hedgerow.app import App
 from hedgerow.errors import InvalidError
 from hedgerow.logs import log
@@ -62,7 +62,9 @@ async def tick(app: App, tier: Tier) -> int:
         # The next page is read while this one is published: half of a tick is waiting for either.
         _, page = await asyncio.gather(publishing, page_after(page.next_cursor))
     left = await _sweep(app) + await disconnection.sweep(app) + await drafts.sweep(app, now)
-    log().info("tick.done", tier=tier, due=due, swept=left, oldest_due_seconds=round((now - oldest).total_seconds()))
+    waited = (now - oldest).total_seconds()
+    log().info("tick.done", tier=tier, due=due, swept=left, oldest_due_seconds=round(waited))
+    telemetry.record(app, telemetry.OLDEST_DUE, waited, tier=tier)
     return due
 
 

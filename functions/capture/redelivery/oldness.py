@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions.capture.redelivery.backlog import DueDelivery
+from hedgerow import telemetry
 from hedgerow.deliveries import DeliveryStory
 from hedgerow.logs import log
 from hedgerow.ports import Where
@@ -29,3 +30,4 @@ async def tell(app: App) -> None:
             waiting += 1
             oldest = max(oldest, (app.now() - found.accepted_at).total_seconds())
     log().info("outbox.state", oldest_seconds=round(oldest), waiting=waiting)
+    telemetry.record(app, telemetry.OUTBOX_OLDEST, oldest)

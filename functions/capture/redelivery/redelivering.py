@@ -15,6 +15,7 @@ from functions.capture.redelivery import backlog, oldness
 from functions.capture.redelivery.drain_lease import Lease
 from functions.capture.redelivery.draining import Drain, Tick
 from functions.capture.redelivery.settling import Settling
+from hedgerow import telemetry
 from hedgerow.logs import log
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ async def redeliver(app: App) -> dict[str, object]:
     """Drain what is due. The answer counts events by what became of them, and deliveries that failed or were split."""
     if not await backlog.is_anything_waiting(app):
         log().info("outbox.state", oldest_seconds=0, waiting=0)
+        telemetry.record(app, telemetry.OUTBOX_OLDEST, 0)
         return {"waiting": False}
     lease = await Lease.take(app)
     if lease is None:
@@ -42,6 +44,8 @@ async def redeliver(app: App) -> dict[str, object]:
         await lease.release()
     done: dict[str, object] = {**tick.done, "closed": len(tick.closed), "lost": lease.is_lost}
     log().info("redelivery.done", **done)
+    for outcome, events in tick.done.items():
+        telemetry.record(app, telemetry.DELIVERIES, events, outcome=outcome)
     await oldness.tell(app)
     return {"waiting": True, **done}
 
