@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -67,6 +68,13 @@ def dangling(module: Declared) -> Iterator[str]:
         yield from (f"module.{name}: no variable {each}" for each in sorted(given - variables.keys()))
         needed = {each for each, variable in variables.items() if "default" not in variable.attributes}
         yield from (f"module.{name}: {each} is missing" for each in sorted(needed - given))
+
+
+def doubled(module: Declared) -> Iterator[str]:
+    """A sentence for everything that one module declares twice, whichever file it stands in."""
+    names = [f"local {name}" for block in module.blocks if block.kind == "locals" for name in block.attributes]
+    names += [block.name for block in module.blocks if block.labels and block.kind != "provider"]
+    yield from (f"{name} is declared {count} times" for name, count in Counter(names).items() if count > 1)
 
 
 def unused(module: Declared) -> Iterator[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.infra import hcl
 from tests.infra.expressions import references
-from tests.infra.resolving import Declared, dangling, unused
+from tests.infra.resolving import Declared, dangling, doubled, unused
 
 INSIDE = {folder.resolve(): hcl.module(folder) for folder in hcl.modules()}
 
@@ -19,6 +19,16 @@ def test_every_reference_is_resolved(folder: Path) -> None:
 @pytest.mark.parametrize("folder", hcl.modules(), ids=lambda folder: folder.name)
 def test_nothing_is_declared_for_nobody(folder: Path) -> None:
     assert list(unused(Declared(folder, hcl.module(folder), INSIDE))) == []
+
+
+@pytest.mark.parametrize("folder", hcl.modules(), ids=lambda folder: folder.name)
+def test_nothing_is_declared_twice(folder: Path) -> None:
+    assert list(doubled(Declared(folder, hcl.module(folder), INSIDE))) == []
+
+
+def test_what_is_declared_twice_is_found() -> None:
+    module = declared('locals {\n  a = 1\n}\nlocals {\n  a = 2\n}\nvariable "b" {\n}\nvariable "b" {\n}\n')
+    assert list(doubled(module)) == ["local a is declared 2 times", "variable.b is declared 2 times"]
 
 
 def declared(text: str, inner: str = "") -> Declared:
