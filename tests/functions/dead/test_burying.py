@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from pydantic import SecretStr
 from starlette.requests import Request
 from structlog.testing import capture_logs
 
 from functions.alerts.main import evaluate_alerts
 from functions.dead.main import bury_message
 from hedgerow import wiring
+from hedgerow.adapters.courier import Courier
+from hedgerow.adapters.embedded import Wanted
 from hedgerow.dead_letters import DeadMessage
 from hedgerow.messages import RunEnded
 from hedgerow.ports import Add
 from hedgerow.pushes import dead_letter_attributes
+from local.private import PrivateTargets
 from tests.crash import Crash, Fuse, armed
 from tests.stage import NOW, Stage, Target, staged
 
@@ -139,3 +144,27 @@ async def test_a_record_of_the_first_release_still_reads(stage: Stage) -> None:
 
     (dead,) = await kept(stage)
     assert (dead.code, dead.redelivered_at, dead.is_whole) == ("unreadable", None, False)
+
+
+async def test_what_the_courier_gives_up_is_kept_by_the_manifests_target(stage: Stage) -> None:
+    """The whole way of a poisoned message in `hedgerow dev`: its target fails ten times, `hedgerow dead` has it."""
+    settings = stage.app.settings.model_copy(update={"invoker": SecretStr("the-invoker")})
+    private = PrivateTargets(replace(stage.app, settings=settings))
+    topics = [*private.subscribers]
+
+    async def deliver(topic: str, body: bytes) -> int:
+        return 500 if topic == RunEnded.topic else await private.deliver(topic, body)
+
+    await stage.queue.publish(RunEnded(connection_id="con_1", run_id="run_1"))
+    wanted = [Wanted(topic, 0, 10) for topic in topics]
+    (waiting,) = await stage.queue.exchange([], wanted)
+    for _ in range(9):
+        await stage.queue.exchange([], wanted, failed=[waiting.id])
+
+    assert await Courier(stage.queue, deliver, topics, patience=0).drain(5) == 0
+
+    (dead,) = await kept(stage)
+    assert (dead.code, dead.topic, dead.attempts, dead.key) == ("given_up", "run-ended", 10, "run_1")
+    assert (dead.body, dead.is_whole) == (BODY, True)
+    assert dead.published_at is not None
+    await private.close()

@@ -16,6 +16,7 @@ from functions.api.routes import targets
 from hedgerow.adapters.google import PubSubQueue
 from hedgerow.adapters.inspection import PubSubInspection
 from hedgerow.cli.operations.doctor import queue
+from hedgerow.cli.operations.doctor.diagnosing import diagnose
 from hedgerow.cli.operations.doctor.visiting import case_of
 from hedgerow.messages import RunEnded
 from hedgerow.pushes import DEAD_TOPIC
@@ -153,9 +154,9 @@ async def test_what_is_wrong_with_a_subscription_in_the_cloud(pubsub: tuple[PubS
         there.dead_topic = ""
         assert await codes() == {"queue.anonymous_push", "queue.no_dead_letter"}
         there.forbidden = True
-        (finding,) = await queue.check(case)
-        assert (finding.code, finding.subject) == ("queue.unreachable", "pubsub")
-        assert "terraform apply" in finding.command
+        unknown = {each.subject: each for each in (await diagnose(case)).of("unknown")}
+        assert "refuses this account" in unknown["queue"].what
+        assert "terraform apply" in unknown["queue"].command
 
 
 def test_the_dead_topic_has_a_target() -> None:

@@ -21,6 +21,8 @@ LONG_BEGUN = timedelta(hours=1)
 """What takes seconds and is taken up by ticks when it dies has not ended after this."""
 LOOKED_AT = 500
 """The most records of a kind that are read where no index finds the ill ones."""
+NO_RIGHTS = "no_rights"
+"""The code of an error that says what this account may not do."""
 NAMED = 20
 """The most records of a kind that are read where an index does."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from functions.api.routes import targets
-from hedgerow.cli.operations.doctor.case import LONG_DUE
+from hedgerow.cli.operations.doctor.case import LONG_DUE, NO_RIGHTS
 from hedgerow.cli.operations.doctor.findings import fine, found
 from hedgerow.errors import TransientError
 from hedgerow.pushes import DEAD_TOPIC, MOST_ATTEMPTS
@@ -24,6 +24,8 @@ async def check(case: Case) -> list[Finding]:
     try:
         topics = await case.inspection.topics(names)
     except TransientError as error:
+        if error.code == NO_RIGHTS:
+            raise  # Ours, not the functions': nothing is known of the queue.
         return [found("queue.unreachable", case.settings.queue, error.detail, command=error.hint)]
     findings = [each for topic in topics for each in _faults(case, topic)]
     if findings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hedgerow.cli.operations.doctor.case import NAMED
+from hedgerow.cli.operations.doctor.case import NAMED, NO_RIGHTS
 from hedgerow.cli.operations.doctor.findings import fine, found
 from hedgerow.errors import HedgerowError, SecretGoneError
 from hedgerow.models import Connection
@@ -28,6 +28,8 @@ async def check(case: Case) -> list[Finding]:
         await _read_absent(case)
         gone, read = await _gone(case)
     except HedgerowError as error:
+        if error.code == NO_RIGHTS:
+            raise  # Ours, not the functions': nothing is known of the vault.
         return [found("vault.unreachable", name, error.detail, command=error.hint)]
     return gone or [fine("vault", f"{name} answers; {read} newest secrets are there")]
 
