@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hedgerow.adapters.google import PubSubQueue
+from hedgerow.errors import TransientError
 from hedgerow.messages import PurgeRequested, RunEnded, SyncRequested
+from hedgerow.traces import begun
 from tests.contract.posts import EmbeddedPost, Letterbox, Post, PubSubPost
 from tests.contract.specimens import NOON
 
@@ -147,3 +151,35 @@ async def test_a_closed_queue_may_be_closed_again(post: Post) -> None:
 
     await post.queue.close()
     await post.queue.close()
+
+
+async def test_a_message_carries_the_trace_it_was_published_in(post: Post) -> None:
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    letterbox = Letterbox()
+
+    async with post.delivering(letterbox, *TOPICS):
+        with begun({"traceparent": parent}):
+            await post.queue.publish(*points("traced"))
+        await letterbox.until(lambda: bool(letterbox.envelopes))
+
+    ((_, envelope),) = letterbox.envelopes
+    assert envelope["message"]["attributes"] == {"key": "run_traced", "traceparent": parent}
+
+
+async def test_a_queue_that_answers_says_so_without_publishing(post: Post) -> None:
+    letterbox = Letterbox()
+
+    async with post.delivering(letterbox, *TOPICS):
+        await post.queue.reach()
+        await post.queue.publish(*points("after"))
+        await letterbox.until(lambda: bool(letterbox.envelopes))
+
+    assert letterbox.runs() == ["run_after"]
+
+
+async def test_an_emulator_that_is_away_is_not_reached(project: str) -> None:
+    queue = PubSubQueue(project, emulator_host="127.0.0.1:9")
+    with pytest.raises((TransientError, TimeoutError)):
+        async with asyncio.timeout(2):
+            await queue.reach()
+    await queue.close()
