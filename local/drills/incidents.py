@@ -11,7 +11,7 @@ import httpx
 
 from hedgerow import wiring
 from hedgerow.app import App
-from hedgerow.messages import SyncRequested
+from hedgerow.messages import Message, SyncRequested
 from hedgerow.settings import Settings
 from local.drills.room import Room, act, say
 from local.stage import StepError
@@ -30,18 +30,33 @@ class Drill:
     runbook: str
 
 
+class Foreign(Message):
+    """What somebody else's program sends to a topic of ours."""
+
+    topic = SyncRequested.topic
+
+    words: str
+
+    @property
+    def key(self) -> str:
+        """Its words."""
+        return self.words
+
+
 def posthog_down(room: Room) -> None:
     """Events wait and arrive; syncs fail and catch up."""
     act("PostHog goes away. A product goes on sending events.")
     room.switch_posthog(off=True)
     room.capture(50)
     room.stage.run("sync", exits=1)
-    room.sees("outbox_waiting", "connection_failing")
+    room.sees("connection.failing")
+    room.stage.run("outbox")
     act("Nothing has to be done. PostHog comes back:")
     room.switch_posthog(off=False)
     room.until(lambda: _is_empty(room), "The outbox did not drain.")
+    room.stage.run("outbox")
     room.stage.run("sync")
-    room.is_well_again("outbox_waiting", "connection_failing")
+    room.is_well_again("connection.failing")
 
 
 def key_refused(room: Room) -> None:
@@ -49,34 +64,33 @@ def key_refused(room: Room) -> None:
     act("Somebody revokes the personal API key in PostHog.")
     _control_delete(room, "keys", {"revoke": room.posthog["personal_api_key"]})
     room.stage.run("sync", exits=1)
-    room.sees("connection_failing")
+    room.sees("connection.needs_attention")
     act("The customer makes a new key, and hands it over by the environment.")
     made = room.control("keys", {"project_id": int(room.posthog["project_id"]), "label": "new"})
-    room.stage.variables[PERSONAL_KEY] = str(made["key"])
+    room.stage.variables[PERSONAL_KEY] = str(made["personal_api_key"])
     room.stage.run("connections", "rotate", room.connection)
     room.stage.run("sync")
-    room.is_well_again("connection_failing")
+    room.is_well_again("connection.needs_attention")
 
 
 def secret_destroyed(room: Room) -> None:
     """The credential is destroyed under us."""
     act("Somebody destroys the credential in the vault.")
     _on_the_folder(room, lambda app: app.vault.destroy(room.connection))
+    room.sees("vault.secret_gone")
     room.stage.run("sync", exits=1)
-    room.sees("connection_failing")
+    room.sees("connection.needs_attention")
     act("The customer gives the key again.")
     room.stage.run("connections", "rotate", room.connection)
     room.stage.run("sync")
-    room.is_well_again("connection_failing")
+    room.is_well_again("vault.secret_gone", "connection.needs_attention")
 
 
 def poisoned_message(room: Room) -> None:
     """A message nobody can read."""
     act("Something publishes to our topic what is no message of ours.")
-    poison = SyncRequested.model_construct(connection_id="")
-    broken = poison.model_copy(update={"connection_id": {"not": "an id"}})
-    _on_the_folder(room, lambda app: app.queue.publish(broken))
-    room.sees("dead_messages")
+    _on_the_folder(room, lambda app: app.queue.publish(Foreign(words="hello")))
+    room.sees("dead.messages")
     listed = json.loads(room.stage.read("dead", "list", "--json", shown=False))["items"]
     if len(listed) != 1:
         raise StepError(f"{len(listed)} messages are dead instead of one.")
@@ -84,19 +98,19 @@ def poisoned_message(room: Room) -> None:
     room.stage.run("dead", "show", listed[0]["id"])
     act("It was never ours: away with it. The work beside it was never held up.")
     room.stage.run("dead", "drop", listed[0]["id"], "--yes")
-    room.is_well_again("dead_messages")
+    room.is_well_again("dead.messages")
 
 
 def schedule_paused(room: Room) -> None:
     """A schedule was paused and forgotten."""
     act("Somebody pauses the tick of tier scale, and goes home.")
     room.stage.run("schedules", "pause", TICK)
-    room.sees("schedule_paused")
+    room.sees("schedule.paused")
     act("The doctor says which command goes on.")
     room.stage.run("schedules", "resume", TICK)
     room.stage.run("schedules", "run", TICK)
     room.stage.run("schedules", "list")
-    room.is_well_again("schedule_paused")
+    room.is_well_again("schedule.paused")
 
 
 def server_killed(room: Room) -> None:
@@ -105,13 +119,13 @@ def server_killed(room: Room) -> None:
     room.switch_posthog(off=True)
     room.capture(200)
     room.kill_hedgerow()
-    room.sees("server_unreachable", "outbox_waiting")
+    room.sees("server.down")
     act("It is started again on the same folder, and PostHog comes back.")
     room.restart_hedgerow()
     room.switch_posthog(off=False)
     room.until(lambda: _is_empty(room), "The outbox did not drain.")
     room.stage.run("outbox")
-    room.is_well_again("server_unreachable", "outbox_waiting")
+    room.is_well_again("server.down")
 
 
 def chat_gone(room: Room) -> None:
@@ -120,15 +134,18 @@ def chat_gone(room: Room) -> None:
     room.stage.variables[CHANNEL_URL] = f"{services}/api/webhooks/1234567890/drill-token"
     room.stage.run("channels", "add", "team", "--kind", "discord", "--default")
     del room.stage.variables[CHANNEL_URL]
-    act("Somebody removes the webhook in the chat. The next message meets that.")
+    act("Somebody removes the webhook in the chat. A sync fails that night, and its message meets that.")
     _fault(f"{services}/faults", {"kind": "410", "times": 1_000})
-    room.stage.run("channels", "test", "team", exits=1)
-    room.sees("channel_broken")
-    act("The webhook is there again; its channel is switched on.")
+    _on_the_folder(room, lambda app: app.vault.destroy(room.connection))
+    room.stage.run("sync", exits=1)
+    room.sees("channel.broken")
+    act("The customer gives the key again. The webhook is there again; its channel is switched on.")
+    room.stage.run("connections", "rotate", room.connection)
+    room.stage.run("sync")
     httpx.delete(f"{services}/faults", timeout=30, trust_env=False).raise_for_status()
     room.stage.run("channels", "enable", "team")
     room.stage.run("channels", "test", "team")
-    room.is_well_again("channel_broken")
+    room.is_well_again("channel.broken")
 
 
 def lost_disk(room: Room) -> None:
@@ -151,7 +168,7 @@ def lost_disk(room: Room) -> None:
         raise StepError("The numbers are not what they were.")
     say("\nEvery number is as it was, and the key in the vault still opens PostHog:")
     room.stage.run("sync")
-    room.is_well_again("server_unreachable")
+    room.is_well_again("server.down")
 
 
 DRILLS: dict[str, Drill] = {
