@@ -14,7 +14,7 @@ from hedgerow.ports import Page, Where
 from hedgerow.records import Index, Instant, Record
 
 # Pages are read one after another: fewer, larger ones make a long tick short, and two of them are some megabytes.
-PAGE = 4_000
+PAGE = 2_000
 RUNS_PAGE = 500
 
 

@@ -16,6 +16,7 @@ from hedgerow.cli.catalog import catalog
 from hedgerow.cli.channels import channels
 from hedgerow.cli.connect import connect
 from hedgerow.cli.connections import connections
+from hedgerow.cli.cost import cost
 from hedgerow.cli.dead import dead
 from hedgerow.cli.disconnect import disconnect
 from hedgerow.cli.doctor import doctor
@@ -61,6 +62,7 @@ COMMANDS = (
     schema,
     disconnect,
     doctor,
+    cost,
     export_data,
     import_data,
     upgrade_data,

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tests.stage import Stage
 
 SOME = 20
+ANSWERED = Operations(reads=1)
+"""A question that finds something does not cost, on top, what one costs that finds nothing."""
 
 
 async def alerts_tick() -> Operations:
@@ -153,7 +155,7 @@ async def run_forgotten() -> Operations:
             )
             await stage.add(run)
         stage.clock.forward(timedelta(days=91))
-        return (await _retain(stage) - idle).times(1 / SOME)
+        return (await _retain(stage) - idle + ANSWERED).times(1 / SOME)
 
 
 async def trimmed() -> Operations:
@@ -163,7 +165,7 @@ async def trimmed() -> Operations:
         tenant = await stage.tenant("basic")
         for _ in range(SOME):
             await stage.connection(tenant)
-        return (await _retain(stage) - idle).times(1 / SOME)
+        return (await _retain(stage) - idle + ANSWERED).times(1 / SOME)
 
 
 def refusing(batch: Batch) -> web.StreamResponse:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # The window lies in one month; some slices of the older days lie in the month before.
 USUAL = datetime(2026, 11, 20, 0, 10, tzinfo=UTC)
+# Every sync of this day touches two months.
+TWO_MONTHS = datetime(2026, 11, 2, 0, 10, tzinfo=UTC)
 FIRST_OF_MARCH = datetime(2027, 3, 1, 0, 10, tzinfo=UTC)
 DUE = 500
 """Connections due in a tick that is measured: a page."""
@@ -57,16 +59,18 @@ async def quiet_day(store: Store, vault: VaultKind, begins: datetime = USUAL, ho
 
 
 async def with_new_points(store: Store, vault: VaultKind) -> Synced:
-    """A sync that finds an event more of a series it has."""
-    async with sync_stage(events(USUAL), tier="scale", now=USUAL, store=store) as stage:
+    """A sync that finds an event more of a series it has, and asked for it in these words before."""
+    async with sync_stage(events(TWO_MONTHS), tier="scale", now=TWO_MONTHS, store=store) as stage:
         await _settled(stage, vault)
+        stage.posthog.load([event(stage.app.now())])
+        await _scheduled(stage, vault)
         stage.posthog.load([event(stage.app.now())])
         return await _scheduled(stage, vault)
 
 
 async def watched(store: Store, vault: VaultKind) -> Synced:
     """A sync with nothing new of a connection that has rules: its end is announced."""
-    async with sync_stage(events(USUAL), tier="scale", now=USUAL, store=store) as stage:
+    async with sync_stage(events(TWO_MONTHS), tier="scale", now=TWO_MONTHS, store=store) as stage:
         await _settled(stage, vault)
         connection = await stage.connection()
         await stage.store.commit(Swap(connection.model_copy(update={"is_watched": True})))
@@ -75,7 +79,7 @@ async def watched(store: Store, vault: VaultKind) -> Synced:
 
 async def failed(store: Store, vault: VaultKind) -> Synced:
     """A sync that PostHog answers with a 500."""
-    async with sync_stage(events(USUAL), tier="scale", now=USUAL, store=store) as stage:
+    async with sync_stage(events(TWO_MONTHS), tier="scale", now=TWO_MONTHS, store=store) as stage:
         await _settled(stage, vault)
         stage.posthog.faults.set(Fault(kind="status", status=500, path="/api/projects/"))
         return await _scheduled(stage, vault)

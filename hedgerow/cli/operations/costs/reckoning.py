@@ -1,0 +1,237 @@
+"""From connections, events and rules to a month's bill, line by line. Pure.
+
+A month has 31 days, the longest, so that no bill is larger than what was said. Operations
+are multiplied from the counts; what no test can count (seconds, sizes of events) is
+assumed, and named so in the counts' file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from hedgerow.cli.operations.costs.files import Count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hedgerow.cli.operations.costs.files import Counts, Prices, Region
+    from hedgerow.models import Tier
+
+DAYS = 31
+DAY_SECONDS = 86_400
+MEMORY_GIB = 0.5
+VCPUS = 1.0
+MESSAGE_BYTES = 1_000
+"""Pub/Sub counts at least 1 KB of each message, once when it is published and once when it is delivered."""
+OWN_SECRETS = 2
+"""The admin key and the sealing key."""
+
+VaultKind = Literal["secret_manager", "sealed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What to reckon. `events_a_day` are those of all connections together, `rules` those of each one."""
+
+    connections: int
+    tier: Tier
+    syncs_a_day: float
+    forgets: bool
+    """The tier keeps days for a time only: retention looks at each of its connections every hour."""
+    ticks_a_day: Mapping[str, float]
+    """Schedules: how often each target is called."""
+    jobs: int
+    events_a_day: float = 0
+    rules: int = 0
+    region: Region = "us"
+    vault: VaultKind = "secret_manager"
+    min_instances: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the bill: units a month, and what they cost after what is free."""
+
+    name: str
+    units: float
+    unit: str
+    usd: float
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one cause adds to the operations of a day."""
+
+    name: str
+    count: Count
+    calls: float = 0
+    """Requests to functions."""
+    seconds: float = 0
+    """Of instances, for all of them."""
+    out_bytes: float = 0
+    """To the internet."""
+
+
+LINES: tuple[tuple[str, str, str], ...] = (
+    ("firestore_reads", "Firestore reads", "reads"),
+    ("firestore_writes", "Firestore writes", "writes"),
+    ("firestore_deletes", "Firestore deletes", "deletes"),
+    ("firestore_storage", "Firestore storage", "bytes"),
+    ("pubsub_bytes", "Pub/Sub", "bytes"),
+    ("requests", "Functions: requests", "requests"),
+    ("vcpu_seconds", "Functions: vCPU", "vCPU-s"),
+    ("gib_seconds", "Functions: memory", "GiB-s"),
+    ("idle_vcpu_seconds", "Minimum instances: vCPU", "vCPU-s"),
+    ("idle_gib_seconds", "Minimum instances: memory", "GiB-s"),
+    ("scheduler_jobs", "Cloud Scheduler", "jobs"),
+    ("secret_versions", "Secret Manager: versions", "versions"),
+    ("secret_accesses", "Secret Manager: accesses", "accesses"),
+    ("log_bytes", "Cloud Logging", "bytes"),
+    ("egress_bytes", "Egress", "bytes"),
+)
+
+
+def bill(wish: Wish, counts: Counts, prices: Prices) -> tuple[Line, ...]:
+    """Every line, also those of nothing."""
+    units = units_a_day(wish, counts)
+    return tuple(
+        Line(
+            shown,
+            units[name] * DAYS,
+            unit,
+            prices.prices[name].of(units[name], DAYS, wish.region),
+            prices.prices[name].verified,
+        )
+        for name, shown, unit in LINES
+    )
+
+
+def total(lines: tuple[Line, ...]) -> float:
+    """USD a month."""
+    return sum(line.usd for line in lines)
+
+
+def units_a_day(wish: Wish, counts: Counts) -> dict[str, float]:
+    """Units of each price on one day; what is billed by the month is a 31st of it."""
+    every = parts(wish, counts)
+    count = sum((part.count for part in every), Count())
+    assumed = {name: each.value for name, each in counts.assumed.items()}
+    seconds, calls = sum(part.seconds for part in every), sum(part.calls for part in every)
+    versions = OWN_SECRETS + (wish.connections if wish.vault == "secret_manager" else 0)
+    idle = wish.min_instances * DAY_SECONDS
+    return {
+        "firestore_reads": count.reads,
+        "firestore_writes": count.writes,
+        "firestore_deletes": count.deletes,
+        "firestore_storage": stored_bytes(wish, counts) / DAYS,
+        "pubsub_bytes": count.messages * MESSAGE_BYTES * 2,
+        "requests": calls,
+        "vcpu_seconds": seconds * VCPUS,
+        "gib_seconds": seconds * MEMORY_GIB,
+        "idle_vcpu_seconds": idle * VCPUS,
+        "idle_gib_seconds": idle * MEMORY_GIB,
+        "scheduler_jobs": wish.jobs / DAYS,
+        "secret_versions": versions / DAYS,
+        "secret_accesses": count.accesses,
+        "log_bytes": calls * assumed["log_bytes_per_call"],
+        "egress_bytes": sum(part.out_bytes for part in every),
+    }
+
+
+def parts(wish: Wish, counts: Counts) -> tuple[Part, ...]:
+    """A day by its causes."""
+    return (*_of_ticks(wish, counts), *_of_syncs(wish, counts), *_of_rules(wish, counts), *_of_capture(wish, counts))
+
+
+def busy_syncs(wish: Wish) -> float:
+    """Syncs a day that find something new: as many as there are events for, at most all."""
+    return min(wish.connections * wish.syncs_a_day, wish.events_a_day)
+
+
+def stored_bytes(wish: Wish, counts: Counts) -> float:
+    """What lies in Firestore once a year has passed, indexes included."""
+    size, assumed = counts.stored, {name: each.value for name, each in counts.assumed.items()}
+    syncs = wish.connections * wish.syncs_a_day
+    bytes_kept: float = wish.connections * (size["connection"] + size["slot"])
+    bytes_kept += syncs * assumed["run_days"] * size["run"]
+    bytes_kept += busy_syncs(wish) * assumed["activity_days"] * size["activity"]
+    bytes_kept += wish.connections * assumed["months_kept"] * assumed["month_bytes"]
+    hours = min(wish.connections * 24.0, _requests(wish, assumed))
+    bytes_kept += hours * assumed["count_days"] * size["capture_count"]
+    return bytes_kept * assumed["index_factor"]
+
+
+def _of_ticks(wish: Wish, counts: Counts) -> tuple[Part, ...]:
+    """What the schedules ask though nothing is to be done."""
+    seconds = counts.assumed["seconds_of_a_tick"].value
+    return tuple(
+        Part(f"{name} over nothing", counts.counted[name].times(calls), calls, calls * seconds)
+        for name, calls in wish.ticks_a_day.items()
+    )
+
+
+def _of_syncs(wish: Wish, counts: Counts) -> tuple[Part, ...]:
+    syncs, busy = wish.connections * wish.syncs_a_day, busy_syncs(wish)
+    counted, assumed = counts.counted, counts.assumed
+    each = counted["due_in_tick"] + counted["run_forgotten"]
+    if wish.vault == "sealed":
+        each += counted["sealed_instead"]
+    quiet, new = (each + counted[kind] for kind in ("sync_quiet", "sync_new"))
+    synced = quiet.times(syncs - busy) + (new + counted["activity"]).times(busy)
+    trimmed = counted["trimmed"].times(wish.connections * 24.0 if wish.forgets else 0)
+    return (
+        Part(
+            "scheduled syncs",
+            synced,
+            syncs,
+            syncs * assumed["seconds_of_a_sync"].value,
+            syncs * assumed["query_bytes"].value,
+        ),
+        Part("retention of a tier that forgets", trimmed),
+    )
+
+
+def _of_rules(wish: Wish, counts: Counts) -> tuple[Part, ...]:
+    """A quiet sync is judged only where a rule watches; one with something new always, for the connection's health."""
+    counted, assumed = counts.counted, counts.assumed
+    syncs, busy = wish.connections * wish.syncs_a_day, busy_syncs(wish)
+    if wish.rules == 0:
+        judged, judging = busy, counted["judged"]
+    else:
+        judged, judging = syncs, counted["judged_by_one"] + counted["judged_by_more"].times(wish.rules - 1)
+    told = Count(messages=1).times(syncs - busy if wish.rules else 0)
+    incidents = wish.connections * wish.rules * assumed["incidents_of_a_rule"].value / DAYS
+    messages = incidents * assumed["messages_of_an_incident"].value
+    telling = counted["incident"].times(incidents) + counted["notification"].times(messages)
+    return (
+        Part("judging", judging.times(judged) + told, judged, judged * assumed["seconds_of_a_judgement"].value),
+        Part(
+            "telling",
+            telling,
+            messages,
+            messages * assumed["seconds_of_a_message"].value,
+            messages * assumed["message_bytes"].value,
+        ),
+    )
+
+
+def _of_capture(wish: Wish, counts: Counts) -> tuple[Part, ...]:
+    """Events forwarded at once leave a count; those that PostHog did not take at once are kept and sent again."""
+    counted, assumed = counts.counted, {name: each.value for name, each in counts.assumed.items()}
+    requests = _requests(wish, assumed)
+    looked_up = min(requests, wish.connections * DAY_SECONDS / assumed["seconds_known"])
+    counting = min(requests, wish.connections * DAY_SECONDS * 1.0)
+    late = requests * assumed["kept_share"]
+    count = counted["capture_lookup"].times(looked_up) + counted["capture_count"].times(counting)
+    kept = (counted["kept"] + counted["redelivered"]).times(late)
+    sent = wish.events_a_day * assumed["event_bytes"]
+    return (
+        Part("capture", count, requests, requests * assumed["seconds_of_a_capture"], sent),
+        Part("the outbox", kept, out_bytes=sent * assumed["kept_share"]),
+    )
+
+
+def _requests(wish: Wish, assumed: Mapping[str, float]) -> float:
+    return wish.events_a_day / assumed["events_in_a_request"] if wish.connections else 0.0
