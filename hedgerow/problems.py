@@ -7,6 +7,7 @@ exception passes it. `application` turns FastAPI's own refusals into the same fo
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
@@ -22,7 +23,7 @@ from hedgerow.errors import (
     TooManyError,
 )
 from hedgerow.keys import recognise
-from hedgerow.logs import log, without_keys
+from hedgerow.logs import bind, log, without_keys
 
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from starlette.exceptions import HTTPException
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_CONNECTION = re.compile(r"/connections/(con_[0-9a-f]{24})(?:/|$)")
 
 
 class _Problem(JSONResponse):
@@ -175,6 +178,8 @@ class Guard:
 
         try:
             scope["hedgerow.caller"] = caller = await recognise(wiring.current(), bearer_of(scope))
+            # Till the end of the call, which the entry point closes.
+            bind(tenant_id=caller.tenant_id, connection_id=_connection_in(scope["path"]))
             self._count(caller.key_id or caller.role)
             body = await _whole_body(scope, receive)
             _refuse_half_characters(body)
@@ -203,6 +208,12 @@ class Guard:
             raise TooManyError(
                 f"More than {limit} calls in a minute.", retry_after=max(1, int(60 - (clock - began)) + 1)
             )
+
+
+def _connection_in(path: str) -> str | None:
+    """The connection a path is about, as far as its form tells; what else stands there never gets into a log."""
+    found = _CONNECTION.search(path)
+    return found[1] if found is not None else None
 
 
 def _as_json(scope: Scope) -> Scope:
