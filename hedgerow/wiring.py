@@ -132,4 +132,7 @@ def _vault(config: Settings, store: Store) -> Vault:
 
     if config.sealing_key is not None:
         return SealedVault(store, b64decode(config.sealing_key.get_secret_value()))
+    if config.store == "firestore" and not config.firestore_emulator:
+        # A key of this process's own would open nothing that others sealed.
+        return SealedVault(store, None)
     return SealedVault(store, load_or_create_key(config.data / "sealing.key"))

@@ -30,10 +30,14 @@ NONCE_BYTES = 12
 
 
 class SealedVault:
-    """Secrets in `store`, sealed with `key` (32 bytes). The store is the caller's to close."""
+    """Secrets in `store`, sealed with `key` (32 bytes). The store is the caller's to close.
 
-    def __init__(self, store: Store, key: bytes) -> None:
-        if len(key) != KEY_BYTES:
+    Without a key it destroys, and opens and seals nothing: in the cloud only those
+    functions get the key whose code needs it.
+    """
+
+    def __init__(self, store: Store, key: bytes | None) -> None:
+        if key is not None and len(key) != KEY_BYTES:
             raise ValueError(f"the vault's key has {KEY_BYTES} bytes, not {len(key)}")
         self._store = store
         self._key = key
@@ -43,6 +47,12 @@ class SealedVault:
         # At first use: most targets never open a secret and start sooner without it.
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+        if self._key is None:
+            raise HedgerowError(
+                "The sealed vault has no key here.",
+                code="no_sealing_key",
+                hint="Set HEDGEROW_SEALING_KEY: in the cloud `terraform apply` gives it to the functions that need it.",
+            )
         return AESGCM(self._key)
 
     async def write(self, name: str, secret: SecretStr) -> str:

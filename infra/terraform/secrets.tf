@@ -28,12 +28,12 @@ locals {
     for setting in keys(var.secret_settings) : setting => var.secret_settings[setting]
   })
 
-  # What each function's code can reach of them. The sealing key opens every credential: only who may touch
-  # credentials gets it.
+  # What each function's code can reach of them. The sealing key opens every credential: only who reads or writes
+  # some gets it; destroying needs none.
   asked = {
     for name, function in module.plan.functions : name => concat(
       function.rights.settings,
-      local.sealed && length(function.rights.secrets) > 0 ? ["sealing_key"] : [],
+      local.sealed && length(setintersection(keys(function.rights.secrets), ["read", "write"])) > 0 ? ["sealing_key"] : [],
     )
   }
 

@@ -158,6 +158,19 @@ async def test_the_wrong_key_opens_nothing_and_says_so(sealed_store: SqliteStore
     assert not isinstance(raised.value, SecretGoneError)
 
 
+async def test_without_its_key_a_sealed_vault_only_destroys(sealed_store: SqliteStore) -> None:
+    reference = await SealedVault(sealed_store, b"k" * 32).write("con_1", PHX)
+    keyless = SealedVault(sealed_store, None)
+
+    for call in (keyless.read(reference), keyless.write("con_2", PHX)):
+        with pytest.raises(HedgerowError) as raised:
+            await call
+        assert raised.value.code == "no_sealing_key"
+    await keyless.destroy("con_1")
+
+    assert await sealed_store.count(SealedSecret) == 0
+
+
 async def test_a_sealed_secret_under_another_name_opens_nothing(sealed_store: SqliteStore) -> None:
     vault = SealedVault(sealed_store, b"k" * 32)
     mine = await sealed_store.get(SealedSecret, await vault.write("con_mine", PHX))
