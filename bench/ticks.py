@@ -46,7 +46,7 @@ PAGE = 2_000
 REQUEST, WRITTEN = 1_000, 500
 # Every message names the trace that its tick began.
 TRACE = f"00-{'ab' * 16}-{'cd' * 8}-01"
-# Paired and in turn, after one that does not count: a minute each on a quiet machine of two cores: the emulator looks through everything for each page.
+# In turn, after one that does not count. The emulator looks through all connections for each page: a minute each.
 ROUNDS = 2
 LIMIT = 1.3
 # A tick holds two pages; what grew with the connections would show ten times.
