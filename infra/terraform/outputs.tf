@@ -17,7 +17,11 @@ output "admin_key_command" {
 
 output "operator_environment" {
   description = "For `hedgerow doctor`, `dead`, `schedules`, `export-data` with your own rights: eval \"$(terraform output -raw operator_environment)\"."
-  value       = join("\n", [for name, value in local.operator_environment : "export ${name}=${jsonencode(value)}"])
+  value = join("\n", concat(
+    [for name, value in local.operator_environment : "export ${name}=${jsonencode(value)}"],
+    # Read when the line is run: whoever may not read the key gets none.
+    [for secret_id in google_secret_manager_secret.sealing_key[*].secret_id : "export HEDGEROW_SEALING_KEY=\"$(gcloud secrets versions access latest --project=${var.project_id} --secret=${secret_id})\""],
+  ))
 }
 
 output "edge_address" {
@@ -51,15 +55,9 @@ locals {
   capture_host      = var.host == null ? module.function["capture"].uri : local.public_url
   admin_key_command = "gcloud secrets versions access latest --project=${var.project_id} --secret=${google_secret_manager_secret.admin_key.secret_id}"
 
-  operator_environment = {
-    HEDGEROW_URL           = local.api_url
-    HEDGEROW_STORE         = local.environment.HEDGEROW_STORE
-    HEDGEROW_QUEUE         = local.environment.HEDGEROW_QUEUE
-    HEDGEROW_VAULT         = local.environment.HEDGEROW_VAULT
-    HEDGEROW_PROJECT       = local.environment.HEDGEROW_PROJECT
-    HEDGEROW_REGION        = var.region
-    HEDGEROW_DATABASE      = local.environment.HEDGEROW_DATABASE
-    HEDGEROW_TOPIC_PREFIX  = local.environment.HEDGEROW_TOPIC_PREFIX
-    HEDGEROW_SECRET_PREFIX = local.environment.HEDGEROW_SECRET_PREFIX
-  }
+  # What the functions have, so that the operator's tools see the same installation.
+  operator_environment = merge(
+    { for name, value in local.environment : name => value if startswith(name, "HEDGEROW_") },
+    { HEDGEROW_URL = local.api_url, HEDGEROW_REGION = var.region },
+  )
 }
