@@ -80,7 +80,7 @@ def show_dead(id: IdArgument, as_json: JsonOption = False, data: DataOption = No
     if as_json:
         return screen.say_json(_shown(found))
     screen.say(f"{found.id} is {letters.state_of(found)}: {found.reason}")
-    made = screen.table("", "", has_header=False, fluid=("",))
+    made = screen.table("what", "it is", has_header=False, fluid=("it is",))
     for name, value in (
         ("topic", found.topic),
         ("subscription", found.subscription),

@@ -80,9 +80,8 @@ def _say(report: Report, *, verbose: bool) -> None:
 
 def _say_finding(finding: Finding, now: datetime) -> None:
     since = "" if finding.since is None else f" Since {_since(finding.since, now)}."
-    screen.say(
-        f"{finding.severity:<8} {finding.subject}: {finding.what}{since} [{finding.code}]", STYLES[finding.severity]
-    )
+    what = finding.what if finding.what.endswith((".", "?", "!")) else f"{finding.what}."
+    screen.say(f"{finding.severity:<8} {finding.subject}: {what}{since} [{finding.code}]", STYLES[finding.severity])
     if finding.command:
         screen.say(f"         → {finding.command}")
 

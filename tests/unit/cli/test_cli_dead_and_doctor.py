@@ -56,6 +56,8 @@ def test_dead_messages_are_listed_shown_redelivered_and_dropped(folder: Path, tm
     assert "dead_1" in hedgerow("dead", *at).stdout
     shown = hedgerow("dead", "show", "dead_2", *at).stdout
     assert "\x1b" not in shown
+    assert re.search(r"^key +run_1$", shown, re.MULTILINE)
+    assert re.search(r"^died \(UTC\) +2026-11-01 00:00:00$", shown, re.MULTILINE)
 
     redelivered = hedgerow("dead", "redeliver", "--all", *at)
     assert redelivered.returncode == 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hedgerow import tiers
 from hedgerow.cli.operations.doctor.case import LONG_BEGUN, LONG_DUE, LOOKED_AT, NAMED
-from hedgerow.cli.operations.doctor.findings import fine, found
+from hedgerow.cli.operations.doctor.findings import counted, fine, found
 from hedgerow.models import Connection, ConnectionState, Tier
 from hedgerow.ports import Where
 
@@ -49,8 +49,8 @@ async def _stuck(case: Case) -> list[Finding]:
         )
         if not page.items:
             continue
-        number = f"{len(page.items)} connections or more" if page.next_cursor else f"{len(page.items)} connections"
-        what = f"{number} of tier {tier} due, and nothing syncs them; the longest is {page.items[0].id}."
+        number = counted(len(page.items), "connection", more=page.next_cursor is not None)
+        what = f"{number} of tier {tier} due and not synced; the longest is {page.items[0].id}."
         command = f"hedgerow schedules list; then hedgerow tick {tier}"
         findings.append(found("connection.stuck", tier, what, since=page.items[0].due_at, command=command))
     return findings

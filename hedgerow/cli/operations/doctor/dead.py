@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hedgerow.cli.operations.dead import letters
 from hedgerow.cli.operations.doctor.case import LOOKED_AT
-from hedgerow.cli.operations.doctor.findings import fine, found, some
+from hedgerow.cli.operations.doctor.findings import counted, fine, found, some
 
 if TYPE_CHECKING:
     from hedgerow.cli.operations.doctor.case import Case
@@ -35,6 +35,7 @@ async def check(case: Case) -> list[Finding]:
 
 
 def _of_topic(topic: str, dead: list[DeadMessage], more: bool) -> Finding:
-    what = f"{len(dead)}{' or more' if more else ''} dead messages; the newest: {dead[0].reason}"
+    number = counted(len(dead), "dead message", more=more)
+    what = f"{number}; the newest: {dead[0].reason}"
     command = f"hedgerow dead list --topic {topic}; mend the cause, then hedgerow dead redeliver --topic {topic}"
     return found("dead.messages", topic, what, since=dead[-1].at, command=command)

@@ -62,6 +62,11 @@ def sorted_by_weight(findings: list[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=weight))
 
 
+def counted(number: int, one: str, *, more: bool = False) -> str:
+    """A number with its noun: 1 message, 20 messages or more."""
+    return f"{number:,} {one}{'' if number == 1 and not more else 's'}{' or more' if more else ''}"
+
+
 def some(names: list[str], more: bool = False) -> str:
     """The first few of many, for a sentence."""
     shown = ", ".join(names[:5])

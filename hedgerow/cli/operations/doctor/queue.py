@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from functions.api.routes import targets
 from hedgerow.cli.operations.doctor.case import LONG_DUE, NO_RIGHTS
-from hedgerow.cli.operations.doctor.findings import fine, found
+from hedgerow.cli.operations.doctor.findings import counted, fine, found
 from hedgerow.errors import TransientError
 from hedgerow.pushes import DEAD_TOPIC, MOST_ATTEMPTS
 
@@ -33,7 +33,7 @@ async def check(case: Case) -> list[Finding]:
     if case.settings.queue == "pubsub":
         return [fine("queue", f"{len(topics)} topics pushed to us; how long what waits has waited, Monitoring shows")]
     waiting = sum(topic.waiting or 0 for topic in topics)
-    return [fine("queue", f"{len(topics)} topics, {waiting} messages waiting")]
+    return [fine("queue", f"{len(topics)} topics, {counted(waiting, 'message')} waiting")]
 
 
 def _faults(case: Case, topic: Topic) -> list[Finding]:
@@ -71,7 +71,7 @@ def _stuck(case: Case, topic: Topic) -> list[Finding]:
     if topic.oldest_at is None or topic.oldest_at > case.now - LONG_DUE:
         return []
     failed = f"; one failed {topic.failures} of {MOST_ATTEMPTS} times" if topic.failures else ""
-    what = f"{topic.waiting} messages wait{failed}."
+    what = f"{counted(topic.waiting or 0, 'message')} waiting{failed}."
     command = "hedgerow dev, or look in its log for delivery_refused"
     return [found("queue.stuck", topic.name, what, since=topic.oldest_at, command=command)]
 

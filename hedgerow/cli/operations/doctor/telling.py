@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from functions.alerts.records import Channel, Notification, Webhook
 from hedgerow.cli.operations.doctor.case import LONG_DUE, LOOKED_AT, NAMED
-from hedgerow.cli.operations.doctor.findings import fine, found
+from hedgerow.cli.operations.doctor.findings import counted, fine, found
 from hedgerow.ports import Where
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ async def _waiting(case: Case) -> list[Finding]:
     page = await case.app.store.find(Notification, old, limit=NAMED)
     if not page.items:
         return []
-    what = f"{len(page.items)}{' or more' if page.next_cursor else ''} notifications are due and not sent."
+    what = f"{counted(len(page.items), 'notification', more=page.next_cursor is not None)} due and not sent."
     command = "hedgerow schedules list: is alerts_tick called?"
     return [found("notification.stuck", page.items[0].id, what, since=page.items[0].due_at, command=command)]
 
@@ -48,7 +48,7 @@ async def _failed(case: Case) -> list[Finding]:
         return []
     first = dead[0]
     why = f": {first.trouble.detail}" if first.trouble else "."
-    what = f"{len(dead)} notifications of the last day were given up{why}"
+    what = f"{counted(len(dead), 'notification')} of the last day given up{why}"
     command = f"hedgerow channels test {first.channel_id}"
     return [found("notification.failed", first.channel_id, what, since=first.created_at, command=command)]
 
