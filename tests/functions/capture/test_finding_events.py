@@ -144,7 +144,9 @@ async def test_a_search_is_bounded_and_says_so() -> None:
     assert missing.value.members["cut"] is True
 
 
-@pytest.mark.parametrize("uuid", ["x", "con_1", "0197c2a1", "{0a0f8a0e-52c4-4a7b-9a8f-1d8d3c7c9a51}", "g" * 32, "urn:uuid:1"])
+@pytest.mark.parametrize(
+    "uuid", ["x", "con_1", "0197c2a1", "{0a0f8a0e-52c4-4a7b-9a8f-1d8d3c7c9a51}", "g" * 32, "urn:uuid:1"]
+)
 async def test_what_is_no_uuid_is_refused(uuid: str) -> None:
     async with room() as here:
         for path in (EVENT, "/v1/events/"):
