@@ -39,29 +39,29 @@ class EmulatorMissingError(Exception):
 
 
 @contextmanager
-def firestore_emulator() -> Iterator[str]:
-    """Firestore in native mode."""
-    with _emulator(["gcloud", "emulators", "firestore", "start"], "Dev App Server is now running") as host:
+def firestore_emulator(port: int | None = None) -> Iterator[str]:
+    """Firestore in native mode, on a free port or on one that is known to be free again."""
+    with _emulator(["gcloud", "emulators", "firestore", "start"], "Dev App Server is now running", port) as host:
         yield host
 
 
 @contextmanager
-def pubsub_emulator() -> Iterator[str]:
-    """Pub/Sub with push subscriptions."""
+def pubsub_emulator(port: int | None = None) -> Iterator[str]:
+    """Pub/Sub with push subscriptions, on a free port or on one that is known to be free again."""
     command = ["gcloud", "beta", "emulators", "pubsub", "start", "--project=hedgerow-tests"]
     with (
         tempfile.TemporaryDirectory() as folder,
-        _emulator([*command, f"--data-dir={folder}"], "Server started") as host,
+        _emulator([*command, f"--data-dir={folder}"], "Server started", port) as host,
     ):
         yield host
 
 
 @contextmanager
-def _emulator(command: list[str], ready: str) -> Iterator[str]:
+def _emulator(command: list[str], ready: str, port: int | None) -> Iterator[str]:
     for program in ("gcloud", "java"):
         if shutil.which(program) is None:
             raise EmulatorMissingError(f"{program} is not installed")
-    host = f"127.0.0.1:{_free_port()}"
+    host = f"127.0.0.1:{port or _free_port()}"
     with tempfile.TemporaryDirectory() as folder:
         said = Path(folder) / "emulator.log"
         with said.open("wb") as file:

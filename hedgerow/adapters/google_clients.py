@@ -22,6 +22,9 @@ CHANNEL_OPTIONS = (
     # 30 s as well; what the other side leaves unanswered for 5 s ends the connection, and the call is repeated.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
+    # After an outage a channel waits up to two minutes before it knocks again, and fails every call meanwhile.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
 )
 
 

@@ -15,6 +15,7 @@ from functions.api.timetable import planned
 from hedgerow import wiring
 from hedgerow.adapters.sqlite import SqliteStore
 from hedgerow.errors import TransientError
+from hedgerow.logs import log
 from hedgerow.schedules import KeptSchedule, kept
 from local.clockwork import Clockwork
 from local.private import PrivateTargets
@@ -160,6 +161,7 @@ async def test_a_store_that_is_away_is_asked_again_and_nothing_is_lost() -> None
     async with room(store) as here:
         await here.schedules.run(HOURLY)
         store.away = 2
+        log()  # Configured here, lest the first line do it in the middle of capturing.
         with capture_logs() as lines:
             running = asyncio.create_task(here.clockwork.run())
             async with asyncio.timeout(10):
