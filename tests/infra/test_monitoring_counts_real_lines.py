@@ -3,66 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
-from starlette.requests import Request
-from structlog.testing import capture_logs
 
 from functions.alerts.main import notify
 from functions.capture.main import redeliver_tick
 from functions.disconnect.main import purge_connection
 from functions.sync.main import sync_connection, sync_tick
-from hedgerow import logs, wiring
-from hedgerow.adapters.embedded import Waiting
 from hedgerow.errors import TransientError
 from hedgerow.messages import Message, NotificationDue, PurgeRequested, SyncRequested
 from hedgerow.ports import Swap
 from tests.functions.alerts.notifying_room import notifying_room
 from tests.functions.capture.redelivery_room import events, room, upstream
 from tests.infra import filters
+from tests.infra.calling import Line, called, push
 from tests.infra.hcl import ROOT
 from tests.stage import staged
 from tests.sync_stage import sync_stage
 
-if TYPE_CHECKING:
-    from starlette.responses import Response
-
-    from hedgerow.app import App
-
 METRICS: dict[str, dict[str, str]] = json.loads((ROOT / "monitoring" / "metrics.json").read_text("utf-8"))
 OF_FUNCTIONS = 'resource.type="cloud_run_revision"'
-Target = Callable[[Request], Awaitable[object]]
-Line = dict[str, Any]
-
-
-async def called(app: App, target: Target, body: bytes) -> list[Line]:
-    """Call a target as its caller would; its lines as Cloud Logging takes them."""
-
-    async def receive() -> dict[str, object]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    logs.log()  # Configured before, or its first use would put the capturing aside.
-    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
-    with wiring.override(app), capture_logs() as said:
-        cast("Response", await target(Request(scope, receive)))
-    return [rendered(dict(line)) for line in said]
-
-
-def rendered(line: Line) -> Line:
-    """A line through all the processors, to JSON and back."""
-    method, text = line.pop("log_level"), cast("Any", line)
-    for processor in logs.processors():
-        text = processor(None, method, text)
-    return cast("Line", json.loads(text))
-
-
-def push(message: Message) -> bytes:
-    return Waiting(1, message.topic, message.key, message.model_dump_json(), "2026-11-20T15:30:00Z").envelope("test")
 
 
 def counted(lines: list[Line]) -> dict[str, list[float]]:
