@@ -83,7 +83,7 @@ def test_secrets_are_handed_only_to_functions_whose_code_asks(small: Twin, whole
         for key, function in twin.by_key("google_cloudfunctions2_function").items():
             rights = manifest()[key]["rights"]
             wanted = {f"HEDGEROW_{name.upper()}" for name in rights.get("settings", ()) if name == "admin_key"}
-            wanted |= {"HEDGEROW_SEALING_KEY"} if sealed and rights.get("secrets") else set()
+            wanted |= {"HEDGEROW_SEALING_KEY"} if sealed and rights["secrets"].keys() & {"read", "write"} else set()
             given = function["service_config"][0]["secret_environment_variables"]
             assert {each["key"] for each in given} == wanted, key
             assert all(each["secret"].startswith("hedgerow-") and each["version"] == "latest" for each in given)
@@ -227,6 +227,10 @@ def test_outputs_say_what_to_do_and_hold_no_key(small: Twin, whole: Twin) -> Non
         fields = {f"HEDGEROW_{name.upper()}" for name in Settings.model_fields}
         assert exported.keys() - fields == {"HEDGEROW_URL"}, "the command line's own"
         assert exported["HEDGEROW_REGION"] == "europe-west1"
+        assert ("HEDGEROW_SEALING_KEY" in exported) == (twin is whole)
+        Settings(
+            **{name.removeprefix("HEDGEROW_").lower(): value for name, value in exported.items() if name in fields}
+        )
 
 
 def test_names_fit_googles_bounds(whole: Twin) -> None:

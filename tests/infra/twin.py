@@ -2,7 +2,8 @@
 
 What Google would answer (ids, e-mail addresses, the functions' addresses) is made up here;
 what we write is evaluated as it stands: every `for_each`, condition, template and call of
-a module. Whether Google takes a value stays open.
+a module. Whether Google takes a value stays open. A `for` over bare instances is not
+understood: write `google_a.b[*].attribute`.
 """
 
 from __future__ import annotations
