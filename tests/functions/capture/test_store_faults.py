@@ -233,6 +233,9 @@ class KeylessVault:
     async def destroy(self, name: str, *, keep: str | None = None) -> None:
         await self._vault.destroy(name, keep=keep)
 
+    async def remove(self, name: str) -> None:
+        await self._vault.remove(name)
+
     async def close(self) -> None:
         await self._vault.close()
 
