@@ -1,7 +1,7 @@
 """Messages that nobody will deliver again by itself: kept once each, 30 days, for a person to look at.
 
-Two ways lead here: a target that cannot read a message acknowledges and buries it, and a
-subscription that gave one up sends it to the dead topic, whose target buries it. Owns the
+Two ways lead here: a target acknowledges and buries a message that it cannot read or that can
+never succeed, and a subscription that gave one up sends it to the dead topic, whose target buries it. Owns the
 record and how it is first written; what a person then does is the command line's.
 """
 
@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from hedgerow.app import App
-from hedgerow.errors import ConflictError
+from hedgerow.errors import ConflictError, HedgerowError
 from hedgerow.logs import log, without_keys
 from hedgerow.ports import Add
 from hedgerow.pushes import DELIVERIES, PUBLISHED, SUBSCRIPTION, Push, unwrap
@@ -24,11 +24,11 @@ REASON_CHARACTERS = 2_000
 ATTRIBUTE_CHARACTERS = 1_024
 _INSTANT = TypeAdapter(Instant)
 
-DeadCode = Literal["unreadable", "given_up"]
+DeadCode = Literal["unreadable", "rejected", "given_up"]
 
 
 class DeadMessage(Record):
-    """A message that could not be read or was given up; acknowledged, and kept 30 days for a person.
+    """A message that could not be read, can never succeed or was given up; acknowledged, and kept 30 days for a person.
 
     Redelivering marks it with `redelivering_at`, publishes, then marks it with
     `redelivered_at`: whoever finds only the first mark publishes again, which the
@@ -75,21 +75,12 @@ def given_up(push: Push, topic_prefix: str, now: datetime) -> DeadMessage:
 
 def unreadable(topic: str, body: bytes, error: ValueError, now: datetime) -> DeadMessage:
     """The record of a push that `topic`'s target could not read; a repeated delivery gives the same id."""
-    try:
-        push = unwrap(body)
-    except ValueError:
-        push = Push(data=body)
-    return _record(
-        push,
-        now,
-        topic=topic,
-        subscription=push.subscription.rpartition("/")[2],
-        code="unreadable",
-        reason=why(error),
-        attempts=None,
-        published=push.published_at,
-        same=(topic, push.message_id),
-    )
+    return _put_aside(topic, body, "unreadable", why(error), now)
+
+
+def rejected(topic: str, body: bytes, error: HedgerowError, now: datetime) -> DeadMessage:
+    """The record of a push whose work can never succeed; a repeated delivery gives the same id."""
+    return _put_aside(topic, body, "rejected", f"{error.detail} [{error.code}]"[:REASON_CHARACTERS], now)
 
 
 async def keep(app: App, dead: DeadMessage) -> bool:
@@ -108,6 +99,24 @@ def why(error: ValueError) -> str:
         return without_keys(str(error))[:REASON_CHARACTERS]
     wrong = (f"{'.'.join(map(str, each['loc'])) or 'message'}: {each['msg']}" for each in error.errors())
     return without_keys("; ".join(wrong))[:REASON_CHARACTERS]
+
+
+def _put_aside(topic: str, body: bytes, code: DeadCode, reason: str, now: datetime) -> DeadMessage:
+    try:
+        push = unwrap(body)
+    except ValueError:
+        push = Push(data=body)
+    return _record(
+        push,
+        now,
+        topic=topic,
+        subscription=push.subscription.rpartition("/")[2],
+        code=code,
+        reason=reason,
+        attempts=None,
+        published=push.published_at,
+        same=(topic, push.message_id),
+    )
 
 
 def _record(

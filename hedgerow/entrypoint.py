@@ -21,7 +21,15 @@ from starlette.responses import JSONResponse, Response
 
 from hedgerow import dead_letters, health, identity, problems, telemetry, traces, wiring
 from hedgerow.app import App
-from hedgerow.errors import ForbiddenError, HedgerowError, MethodError, RefusedError, UnauthorizedError
+from hedgerow.errors import (
+    ForbiddenError,
+    HedgerowError,
+    MethodError,
+    RefusedError,
+    RejectedError,
+    TooLargeError,
+    UnauthorizedError,
+)
 from hedgerow.keys import Caller
 from hedgerow.logs import bound, log
 from hedgerow.messages import Message
@@ -79,7 +87,7 @@ def on_message(kind: type[M]) -> Callable[[Callable[[App, M], Awaitable[None]]],
                 return await _bury(app, kind.topic, body, error)
             known = {name: getattr(message, name, None) for name in KNOWN}
             with bound(key=message.key, **known):
-                return await _work(work(app, message))
+                return await _work(_done_or_buried(app, kind.topic, body, work(app, message)))
 
         return _of_topic(work.__name__, kind.topic, take)
 
@@ -244,6 +252,15 @@ async def _admit(app: App, request: Request) -> None:
 
 async def _bury(app: App, topic: str, body: bytes, error: ValueError) -> Response:
     return await _work(dead_letters.keep(app, dead_letters.unreadable(topic, body, error, app.now())))
+
+
+async def _done_or_buried(app: App, topic: str, body: bytes, work: Awaitable[None]) -> None:
+    """What can never succeed is put aside at once, rather than after ten deliveries that slow all others."""
+    try:
+        await work
+    except (RejectedError, TooLargeError) as error:
+        log().error("target.failed", code=error.code, detail=error.detail)
+        await dead_letters.keep(app, dead_letters.rejected(topic, body, error, app.now()))
 
 
 async def _work(work: Awaitable[object]) -> Response:

@@ -44,7 +44,7 @@ def unwrap(body: bytes) -> Push:
             published_at=str(message.get("publishTime", "")),
             subscription=str(envelope.get("subscription", "")),
         )
-    except (KeyError, TypeError, AttributeError, binascii.Error) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
         raise ValueError("not a push envelope") from error
 
 

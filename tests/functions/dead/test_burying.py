@@ -18,6 +18,8 @@ from hedgerow import wiring
 from hedgerow.adapters.courier import Courier
 from hedgerow.adapters.embedded import Wanted
 from hedgerow.dead_letters import DeadMessage
+from hedgerow.entrypoint import on_message
+from hedgerow.errors import TooLargeError
 from hedgerow.messages import RunEnded
 from hedgerow.ports import Add
 from hedgerow.pushes import dead_letter_attributes
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.responses import Response
+
+    from hedgerow.app import App
 
 BODY = RunEnded(connection_id="con_1", run_id="run_1").model_dump_json()
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -168,3 +172,20 @@ async def test_what_the_courier_gives_up_is_kept_by_the_manifests_target(stage: 
     assert (dead.body, dead.is_whole) == (BODY, True)
     assert dead.published_at is not None
     await private.close()
+
+
+async def test_what_can_never_succeed_is_put_aside_at_once(stage: Stage) -> None:
+    @on_message(RunEnded)
+    async def refuses(app: App, message: RunEnded) -> None:
+        raise TooLargeError("The month is over 1 MiB.")
+
+    for _ in range(2):
+        assert await push(stage, refuses, envelope(BODY, {"key": "run_1"})) == 204
+    (dead,) = await kept(stage)
+    assert (dead.code, dead.topic, dead.is_whole) == ("rejected", "run-ended", True)
+    assert "The month is over 1 MiB." in dead.reason
+
+
+async def test_an_envelope_nested_without_end_is_put_aside(stage: Stage) -> None:
+    assert await push(stage, evaluate_alerts, b"[" * 200_000) == 204
+    assert [each.code for each in await kept(stage)] == ["unreadable"]
