@@ -12,7 +12,7 @@ from hedgerow.records import Instant
 class Message(BaseModel):
     """Something asked for, or something that happened. Delivered at least once, in any order."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     topic: ClassVar[str]
 

@@ -46,7 +46,9 @@ class Record(BaseModel):
     beside a newer one during a deployment.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64", val_json_bytes="base64")
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", ser_json_bytes="base64", val_json_bytes="base64", defer_build=True
+    )
 
     collection: ClassVar[str]
     indexes: ClassVar[tuple[Index, ...]] = ()

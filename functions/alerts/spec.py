@@ -20,7 +20,7 @@ _Grain = Annotated[
 
 
 class _Form(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class MetricSeries(_Form):

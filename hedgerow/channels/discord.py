@@ -35,7 +35,7 @@ _UNKNOWN_MESSAGE = 10008
 class DiscordSettings(BaseModel):
     """`url` is a webhook's; a `thread_id` in it is kept."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     kind: Literal["discord"] = "discord"
     url: SecretStr

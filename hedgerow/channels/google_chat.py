@@ -28,7 +28,7 @@ _GONE_AT = frozenset({401, 403, 404, 410})
 class GoogleChatSettings(BaseModel):
     """`url` is a space's webhook's, with its `key` and `token`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     kind: Literal["google_chat"] = "google_chat"
     url: SecretStr

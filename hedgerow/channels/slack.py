@@ -63,7 +63,7 @@ _LOST = frozenset({"message_not_found", "cant_update_message", "edit_window_clos
 class SlackSettings(BaseModel):
     """Either `url`, an incoming webhook, or `token` of a bot and the `slack_channel` it posts to."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     kind: Literal["slack"] = "slack"
     url: SecretStr | None = None

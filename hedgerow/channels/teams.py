@@ -36,7 +36,7 @@ _GONE = frozenset(
 class TeamsSettings(BaseModel):
     """`url` is a Workflows webhook's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     kind: Literal["teams"] = "teams"
     url: SecretStr

@@ -26,7 +26,7 @@ NAME = "The webhook"
 class WebhookSettings(BaseModel):
     """`secrets` (`whsec_…`) each sign, so that one can replace another without a gap; none leaves it unsigned."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     kind: Literal["webhook"] = "webhook"
     url: SecretStr

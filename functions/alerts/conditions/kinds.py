@@ -14,7 +14,7 @@ _Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class Threshold(_Settings):
