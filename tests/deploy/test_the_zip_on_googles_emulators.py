@@ -68,7 +68,7 @@ async def test_a_tick_of_the_zip_ends_in_a_run_of_the_zip(
             await seam.close()
     # Its PostHog is down: that is the run's outcome, written by the process the push came to.
     assert run.kind == "scheduled"
-    assert run.trouble is not None
+    assert run.error is not None
 
 
 def _settings(firestore: str, pubsub: str, project: str) -> Settings:
