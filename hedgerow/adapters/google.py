@@ -203,11 +203,14 @@ class SecretManagerVault:
         from google.api_core import exceptions as google
 
         gone = SecretGoneError(f"Secret Manager holds nothing under {reference}.")
-        if "/secrets/" not in reference:
+        # A record that was moved here may still name the project it came from, or be somebody's invention.
+        within = _within_project(reference)
+        if not within.startswith(f"secrets/{self._prefix}"):
             raise gone
-        with self._service.errors(_within_project(reference)):
+        with self._service.errors(within):
             try:
-                answer = await self._clients.get().access_secret_version({"name": reference}, **_call())
+                named = {"name": f"{self._project}/{within}"}
+                answer = await self._clients.get().access_secret_version(named, **_call())
             except (google.NotFound, google.FailedPrecondition) as error:
                 raise gone from error
         return SecretStr(answer.payload.data.decode())

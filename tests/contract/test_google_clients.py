@@ -83,7 +83,7 @@ async def _publish(project: str) -> None:
 
 
 async def _read(project: str) -> None:
-    await SecretManagerVault(project).read(f"projects/{project}/secrets/x/versions/1")
+    await SecretManagerVault(project).read(f"projects/{project}/secrets/hedgerow-x/versions/1")
 
 
 async def _list(project: str) -> None:

@@ -282,6 +282,18 @@ async def test_secret_names_carry_the_prefix_and_references_a_number(project: st
     assert reference.endswith("/secrets/acme-con_1/versions/2")
 
 
+@pytest.mark.parametrize("place", ["projects/{project}/secrets/admin-key", "projects/of-before/secrets/hedgerow-con_1"])
+async def test_a_reference_opens_nothing_that_is_not_ours(project: str, place: str) -> None:
+    manager = SecretManager()
+    manager.secrets[project, "admin-key"] = [b"somebody else's"]
+    manager.secrets["of-before", "hedgerow-con_1"] = [b"of the project it was moved from"]
+    async with secret_manager_server(manager) as host:
+        vault = SecretManagerVault(project, emulator_host=host)
+        with pytest.raises(SecretGoneError):
+            await vault.read(f"{place.format(project=project)}/versions/1")
+        await vault.close()
+
+
 async def test_rotation_leaves_one_version_to_pay_for(project: str) -> None:
     manager = SecretManager()
     async with secret_manager_server(manager) as host:

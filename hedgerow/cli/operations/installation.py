@@ -34,7 +34,14 @@ def read_settings(folder: Path | None = None) -> Settings:
             for each in error.errors()
         )
         raise InvalidError(f"A setting cannot be used: {wrong}.", hint="docs/settings.md describes them.") from error
-    return asked if folder is None else asked.model_copy(update={"data": folder})
+    if folder is None:
+        return asked
+    if not is_embedded(asked) and not asked.firestore_emulator:
+        raise InvalidError(
+            f"--data names a folder, and HEDGEROW_STORE={asked.store} a project: only one of them can be meant.",
+            hint="Leave --data out, or unset HEDGEROW_STORE, HEDGEROW_QUEUE and HEDGEROW_VAULT.",
+        )
+    return asked.model_copy(update={"data": folder})
 
 
 def is_embedded(settings: Settings) -> bool:

@@ -128,6 +128,12 @@ def test_a_folder_without_an_installation_is_not_reached(tmp_path: Path) -> None
     assert hedgerow("doctor", HEDGEROW_STORE="mysql").returncode == 4
 
 
+def test_a_folder_beside_a_project_is_refused(folder: Path) -> None:
+    said = hedgerow("dead", "list", "--data", str(folder), HEDGEROW_STORE="firestore", HEDGEROW_PROJECT="p")
+    assert said.returncode == 4
+    assert "only one of them can be meant" in said.stderr
+
+
 def test_the_page_and_the_code_have_the_same_codes() -> None:
     page = (ROOT / "docs/operations/doctor.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `([a-z_.]+)` \| (\w+) \|", page, re.MULTILINE))
