@@ -90,6 +90,8 @@ resource "google_project_iam_custom_role" "store" {
   role_id     = "hedgerowRecords${title(each.key)}"
   title       = "Hedgerow: ${each.key} records"
   permissions = each.value
+
+  depends_on = [google_project_service.needed]
 }
 
 resource "google_project_iam_custom_role" "secret" {
@@ -98,6 +100,8 @@ resource "google_project_iam_custom_role" "secret" {
   role_id     = "hedgerowSecrets${title(each.key)}"
   title       = "Hedgerow: ${each.key} secrets of given names"
   permissions = each.value
+
+  depends_on = [google_project_service.needed]
 }
 
 # Creating is asked of the project, before there is a name a condition could look at (unverified).
@@ -105,6 +109,8 @@ resource "google_project_iam_custom_role" "secret_creator" {
   role_id     = "hedgerowSecretsCreate"
   title       = "Hedgerow: create empty secrets"
   permissions = ["secretmanager.secrets.create"]
+
+  depends_on = [google_project_service.needed]
 }
 
 resource "google_project_iam_member" "store" {

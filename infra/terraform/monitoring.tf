@@ -328,6 +328,8 @@ resource "google_monitoring_alert_policy" "errors" {
     mime_type = "text/markdown"
     content   = "More than one request in twenty to a function ended as 5xx. First: `hedgerow doctor`. Then: ${var.runbooks}/alert-errors.md"
   }
+
+  depends_on = [google_project_service.needed]
 }
 
 resource "google_monitoring_alert_policy" "cost" {
@@ -365,6 +367,8 @@ resource "google_monitoring_alert_policy" "cost" {
     mime_type = "text/markdown"
     content   = "Firestore's operations or the functions' requests of the last hour are far above what was reckoned. First: `hedgerow cost`, and `hedgerow doctor`. Then: ${var.runbooks}/alert-cost.md"
   }
+
+  depends_on = [google_project_service.needed]
 }
 
 resource "google_monitoring_uptime_check_config" "capture" {
@@ -419,6 +423,8 @@ resource "google_monitoring_alert_policy" "capture_down" {
     mime_type = "text/markdown"
     content   = "`/health` of the SDKs' host does not answer several regions; SDKs keep their events and try again. First: `hedgerow doctor`. Then: ${var.runbooks}/alert-capture-down.md"
   }
+
+  depends_on = [google_project_service.needed]
 }
 
 resource "google_monitoring_dashboard" "overview" {

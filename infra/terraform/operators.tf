@@ -27,6 +27,8 @@ resource "google_project_iam_custom_role" "schedule_keeper" {
   role_id     = "hedgerowScheduleKeeper"
   title       = "Hedgerow: pause, resume and run jobs"
   permissions = ["cloudscheduler.jobs.get", "cloudscheduler.jobs.list", "cloudscheduler.jobs.pause", "cloudscheduler.jobs.enable", "cloudscheduler.jobs.run"]
+
+  depends_on = [google_project_service.needed]
 }
 
 resource "google_project_iam_member" "schedule_keeper" {

@@ -2,7 +2,7 @@
 
 resource "google_project_service" "needed" {
   for_each = toset(concat([
-    "artifactregistry", "cloudbuild", "cloudfunctions", "cloudresourcemanager", "cloudscheduler", "firestore",
+    "artifactregistry", "cloudbuild", "cloudfunctions", "cloudscheduler", "firestore",
     "iam", "iamcredentials", "logging", "monitoring", "pubsub", "run", "secretmanager", "storage",
   ], local.networked ? ["compute"] : []))
 
@@ -11,7 +11,14 @@ resource "google_project_service" "needed" {
   disable_on_destroy = false
 }
 
+# Apart from the others: whatever follows from the project's number would be unknown, and so planned anew, each time
+# that list changes.
+resource "google_project_service" "projects" {
+  service            = "cloudresourcemanager.googleapis.com"
+  disable_on_destroy = false
+}
+
 data "google_project" "this" {
   project_id = var.project_id
-  depends_on = [google_project_service.needed]
+  depends_on = [google_project_service.projects]
 }
