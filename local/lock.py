@@ -44,7 +44,10 @@ def main() -> int:
         print("Compiling requirements-bench.txt: what the benchmarks compare with.", flush=True)
         rivals = ["--extra", "rivals", "-c", "requirements-dev.txt"]
         subprocess.run([*compiler, *rivals, "-o", "requirements-bench.txt", "pyproject.toml"], cwd=ROOT, check=True)
-        print("Compiling requirements-infra.txt: what scans the Terraform files, in an environment of its own.", flush=True)
+        print(
+            "Compiling requirements-infra.txt: what scans the Terraform files, in an environment of its own.",
+            flush=True,
+        )
         subprocess.run([*compiler, "-o", "requirements-infra.txt", "infra/requirements.in"], cwd=ROOT, check=True)
     return 0
 
