@@ -45,18 +45,24 @@ class Fuse:
 
     async def around(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
         """Make the call, unless this is where the process dies."""
+        here = self.reach(name)
+        answer = await call()
+        if here:
+            self.blow(name)
+        return answer
+
+    def reach(self, name: str) -> bool:
+        """Number a call, and die before it where that is the place; True where the process is to die after it."""
         if self.blown:
             raise Crash(name)
         self.calls.append(name)
         here = len(self.calls) == self.at
         if here and not self.after:
-            self._blow(name)
-        answer = await call()
-        if here:
-            self._blow(name)
-        return answer
+            self.blow(name)
+        return here
 
-    def _blow(self, name: str) -> None:
+    def blow(self, name: str) -> None:
+        """Die here."""
         self.blown = True
         raise Crash(name)
 
