@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
 from functions.sync.windows import Ask, Span, ask_of, scheduled_window
@@ -123,3 +124,88 @@ def test_an_instant_of_a_clock_that_was_ahead_counts_as_never() -> None:
 def test_months_of_an_ask_hold_every_day_it_may_write() -> None:
     ask = day_of_asks(timedelta(hours=3))[0]
     assert ask.months() == ["2026-10", "2026-11"]
+
+
+YEARS = (2024, 2025, 2026, 2027, 2028)  # Two of them leap years.
+
+
+def every_day() -> list[date]:
+    return list(Span(date(YEARS[0], 1, 1), date(YEARS[-1], 12, 31)).days())
+
+
+def test_a_scheduled_run_reads_two_months_at_most_on_every_day_of_leap_years_and_others() -> None:
+    for today in every_day():
+        for slept in (timedelta(0), timedelta(days=1)):
+            for first_of_day in (True, False):
+                ask = scheduled(today, slept=slept, first_of_day=first_of_day)
+                assert len(ask.months()) <= 2, today
+                assert ask.months()[-1] == f"{today:%Y-%m}"
+
+
+def test_only_the_first_of_march_of_a_short_february_leaves_out_a_day_and_that_was_asked_the_day_before() -> None:
+    for today in every_day():
+        seen = asked_on(today)
+        thirty = set(Span(today - timedelta(days=29), today).days())
+        left_out = thirty - seen
+        is_short = (today.month, today.day) == (3, 1) and today.year % 4 != 0
+        assert left_out == ({date(today.year, 1, 31)} if is_short else set()), today
+        if is_short:
+            assert left_out < asked_on(today - timedelta(days=1))
+
+
+def test_each_day_is_asked_about_for_29_days_at_the_least_and_30_as_a_rule() -> None:
+    times = Counter(day for today in every_day() for day in asked_on(today))
+    for day in Span(date(2024, 1, 1), date(2028, 11, 30)).days():
+        is_last_of_a_january = (day.month, day.day) == (1, 31) and day.year % 4 != 0
+        assert times[day] == (29 if is_last_of_a_january else 30), day
+
+
+def test_heavy_families_cover_the_same_days_after_each_midnight() -> None:
+    cases = {
+        date(2026, 3, 1): date(2026, 2, 1),
+        date(2026, 3, 2): date(2026, 2, 1),
+        date(2026, 3, 3): date(2026, 2, 2),
+        date(2028, 3, 1): date(2028, 2, 1),
+        date(2028, 2, 29): date(2028, 1, 31),
+        date(2026, 2, 28): date(2026, 1, 30),
+        date(2026, 1, 1): date(2025, 12, 3),
+        date(2026, 12, 31): date(2026, 12, 2),
+    }
+    for today, first in cases.items():
+        assert scheduled(today).heavy == Span(first, today)
+
+
+def test_a_long_sleep_over_february_reads_every_month_it_missed() -> None:
+    ask = scheduled(date(2026, 3, 1), slept=timedelta(days=45))
+    assert ask.months() == ["2026-01", "2026-02", "2026-03"]
+
+
+def test_hours_are_kept_by_utc_month_around_new_year_and_the_first_of_march() -> None:
+    assert scheduled(date(2026, 1, 1)).utc_months() == ["2025-12", "2026-01"]
+    assert scheduled(date(2026, 3, 1)).utc_months() == ["2026-01", "2026-02", "2026-03"]
+    assert scheduled(date(2026, 3, 1), first_of_day=False).utc_months() == ["2026-02", "2026-03"]
+
+
+def scheduled(today: date, *, slept: timedelta = timedelta(0), first_of_day: bool = True) -> Ask:
+    """A scheduled run at noon; the last success was so long before. Not the first of its day: asked all until ten."""
+    now = datetime(today.year, today.month, today.day, 12, tzinfo=UTC)
+    here = connection(last_success_day=today - slept)
+    if not first_of_day:
+        here = connection(last_success_day=today, heavy_at=now - timedelta(hours=2), recheck_day=today, rechecked=11)
+    window = scheduled_window(here, now)
+    return ask_of(here, run("scheduled", window.first, window.last), now, timedelta(minutes=30))
+
+
+def asked_on(today: date) -> set[date]:
+    """Every day that a day's scheduled runs ask about, four of them, each going on where the last one stopped."""
+    here = connection(last_success_day=today)
+    seen: set[date] = set()
+    every = timedelta(hours=6)
+    for hour in (0, 6, 12, 18):
+        now = datetime(today.year, today.month, today.day, hour, 7, tzinfo=UTC)
+        window = scheduled_window(here, now)
+        ask = ask_of(here, run("scheduled", window.first, window.last), now, every)
+        seen |= set(ask.light_days())
+        progress = {"recheck_day": today, "rechecked": ask.rechecked, "last_success_day": today, "heavy_at": now}
+        here = connection(**progress)
+    return seen
