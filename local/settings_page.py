@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic_core import PydanticUndefined
 
-from hedgerow.settings import Settings
+from hedgerow.settings import PREFIX, Settings
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
 BEGIN = """# Settings
@@ -39,10 +39,9 @@ Read by `hedgerow` and by `make`, at each call. Keys that are unset are asked fo
 
 def page() -> str:
     """The page as it should be."""
-    prefix = Settings.model_config.get("env_prefix", "")
     lines = []
     for name, field in Settings.model_fields.items():
-        variable = str(field.validation_alias or f"{prefix}{name}").upper()
+        variable = str(field.validation_alias or f"{PREFIX}{name}").upper()
         default = field.default
         unset = default is PydanticUndefined or default is None or default in ("", ())
         lines.append(f"| `{variable}` | {'' if unset else f'`{default}`'} | {field.description} |")
