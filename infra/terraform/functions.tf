@@ -37,8 +37,12 @@ module "function" {
   size        = each.value
   ingress     = each.value.public ? local.public_ingress : "ALLOW_INTERNAL_ONLY"
   environment = local.environment
-  secrets     = lookup(local.secret_environment, each.key, {})
   network     = local.egress
+
+  secrets = {
+    for variable, secret in lookup(local.secret_environment, each.key, {}) :
+    variable => { secret = secret, version = lookup(local.versions, variable, "latest") }
+  }
 
   zip = {
     bucket = google_storage_bucket.source.name

@@ -28,6 +28,14 @@ locals {
     for setting in keys(var.secret_settings) : setting => var.secret_settings[setting]
   })
 
+  # The version that was made here and not `latest`: another one makes the functions' instances new at once. Of secrets
+  # that somebody else keeps the newest counts, as it is when an instance starts.
+  versions = merge({
+    HEDGEROW_ADMIN_KEY = google_secret_manager_secret_version.admin_key.version
+    }, local.sealed ? {
+    HEDGEROW_SEALING_KEY = google_secret_manager_secret_version.sealing_key[0].version
+  } : {})
+
   # What each function's code can reach of them. The sealing key opens every credential: only who reads or writes
   # some gets it; destroying needs none.
   asked = {

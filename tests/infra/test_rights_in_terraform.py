@@ -20,6 +20,7 @@ KNOWN_LATER = {
     r"data\.google_project\.this\.number": f'"{NUMBER}"',
     r"google_service_account\.([a-z]+)\.member": r'"account:\1"',
     r"google_secret_manager_secret\.([a-z_]+)(?:\[0\])?\.secret_id": r'"hedgerow-\1"',
+    r"google_secret_manager_secret_version\.\w+(?:\[0\])?\.version": '"1"',
 }
 
 

@@ -86,7 +86,7 @@ def test_secrets_are_handed_only_to_functions_whose_code_asks(small: Twin, whole
             wanted |= {"HEDGEROW_SEALING_KEY"} if sealed and rights["secrets"].keys() & {"read", "write"} else set()
             given = function["service_config"][0]["secret_environment_variables"]
             assert {each["key"] for each in given} == wanted, key
-            assert all(each["secret"].startswith("hedgerow-") and each["version"] == "latest" for each in given)
+            assert all(each["secret"].startswith("hedgerow-") and each["version"] == "7" for each in given)
 
 
 def test_jobs_call_their_target_with_a_token_for_it(small: Twin) -> None:

@@ -28,6 +28,7 @@ MADE_UP = {
     "email": '"${%s}@my-project.iam.gserviceaccount.com"',
     "member": '"serviceAccount:${%s}@my-project.iam.gserviceaccount.com"',
     "number": f'"{PROJECT_NUMBER}"',
+    "version": '"7"',
     "result": '"made while Terraform ran"',
 }
 

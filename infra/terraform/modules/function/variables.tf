@@ -47,8 +47,8 @@ variable "environment" {
 }
 
 variable "secrets" {
-  description = "Environment variables whose values Secret Manager holds: the short id of the secret by variable."
-  type        = map(string)
+  description = "Environment variables whose values Secret Manager holds: the short id of the secret and its version, by variable."
+  type        = map(object({ secret = string, version = string }))
   default     = {}
 }
 
