@@ -103,9 +103,7 @@ async def _prepared(place: Place, call: Call, variables: dict[str, str]) -> Aske
     named = {
         name.removeprefix("HEDGEROW_").lower(): value for name, value in variables.items() if "EMULATOR" not in name
     }
-    app = wiring.build(
-        Settings(FIRESTORE_EMULATOR_HOST=place.firestore, PUBSUB_EMULATOR_HOST=place.pubsub, **named)
-    )
+    app = wiring.build(Settings(FIRESTORE_EMULATOR_HOST=place.firestore, PUBSUB_EMULATOR_HOST=place.pubsub, **named))
     try:
         if call.publishes:
             await asyncio.gather(

@@ -7,6 +7,9 @@
 
 from __future__ import annotations
 
+from hedgerow import collecting  # noqa: F401 - before everything else
+
+# isort: split
 import functools
 import hmac
 import json
@@ -19,7 +22,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from hedgerow import dead_letters, health, identity, problems, telemetry, traces, wiring
+from hedgerow import health, identity, problems, telemetry, traces, wiring
 from hedgerow.app import App
 from hedgerow.errors import (
     ForbiddenError,
@@ -251,6 +254,8 @@ async def _admit(app: App, request: Request) -> None:
 
 
 async def _bury(app: App, topic: str, body: bytes, error: ValueError) -> Response:
+    from hedgerow import dead_letters
+
     return await _work(dead_letters.keep(app, dead_letters.unreadable(topic, body, error, app.now())))
 
 
@@ -259,6 +264,8 @@ async def _done_or_buried(app: App, topic: str, body: bytes, work: Awaitable[Non
     try:
         await work
     except (RejectedError, TooLargeError) as error:
+        from hedgerow import dead_letters
+
         log().error("target.failed", code=error.code, detail=error.detail)
         await dead_letters.keep(app, dead_letters.rejected(topic, body, error, app.now()))
 

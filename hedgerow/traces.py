@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _CLOUD = re.compile(r"(?!0{32})([0-9a-f]{32})(?:/(\d{1,20}))?(?:;o=(\d))?", re.IGNORECASE)
@@ -55,6 +55,8 @@ class Unread:
 
 class Traced(BaseModel):
     """What a record has that goes on in the trace it was made in: who takes it up again calls `going_on`."""
+
+    model_config = ConfigDict(defer_build=True)
 
     traceparent: str | None = Field(default=None, description="The trace its work belongs to, as W3C writes it.")
 

@@ -7,7 +7,6 @@ another in its place, for the local server and for tests.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from hedgerow.inspection import Inspection
     from hedgerow.ports import Planned, Queue, Schedules, Store, Vault
 
-COLLECTOR = (50_000, 20, 50)
 _override: ContextVar[App | None] = ContextVar("hedgerow_app", default=None)
 
 
@@ -98,9 +96,10 @@ def override(app: App) -> Iterator[App]:
 
 @cache
 def _own() -> App:
-    # What a start imports stays: the collector would walk it again and again, a sixth of the time to the first answer.
-    gc.freeze()
-    gc.set_threshold(*COLLECTOR)
+    # Imported here: a command of the operator's wires adapters too, and leaves its collector as it is.
+    from hedgerow import collecting
+
+    collecting.keep_what_is_loaded()
     return build(settings())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,13 @@ from functions.capture.accept.outbox_writer import OutboxWriter
 from functions.capture.accept.recents import Recents
 from functions.capture.counting import Counts
 from functions.capture.projects import Projects
+from hedgerow import collecting
 
 if TYPE_CHECKING:
     from functions.capture.through.passing import Passing
     from hedgerow.app import App
 
 MOST_APPS = 8
-COLLECTOR = (50_000, 20, 50)
 _hosts: dict[int, Host] = {}
 
 
@@ -69,8 +68,7 @@ async def close(app: App) -> None:
 def _built(app: App) -> Host:
     # Events are many small objects that die at once. The collector need not walk what was imported
     # again and again for them; without this it takes a sixth of a busy instance's time.
-    gc.freeze()
-    gc.set_threshold(*COLLECTOR)
+    collecting.keep_what_is_loaded()
     counts, breakers = Counts(app), Breakers()
     return Host(
         app=app,

@@ -6,6 +6,9 @@ between a product and PostHog.
 
 from __future__ import annotations
 
+from hedgerow import collecting  # noqa: F401 - before everything else
+
+# isort: split
 import asyncio
 import time
 from typing import TYPE_CHECKING, Any, cast

@@ -20,20 +20,13 @@ if TYPE_CHECKING:
     from google.api_core.exceptions import GoogleAPICallError
 
 APPLY = "terraform apply"
-PERMISSION = re.compile(r"permission[s]? (?:denied on |for )?[\"'`]?([a-z]+\.[A-Za-z]+\.[A-Za-z]+)", re.IGNORECASE)
-TOO_LARGE = re.compile(
-    r"exceeds? (the )?(maximum|limit)|longer than|larger than max|maximum entity size|too (large|big)", re.IGNORECASE
-)
-NO_DATABASE = re.compile(
-    r"\bdatabase \S+ does not exist|does not contain an active .*database|datastore mode", re.IGNORECASE
-)
-NO_PROJECT = re.compile(
-    r"project \S* ?(was )?not found|project .*(does not exist|has been deleted)|resource project", re.IGNORECASE
-)
-NO_REGION = re.compile(
-    r"location must equal|not a valid location|location .*(not found|unsupported|not supported)", re.IGNORECASE
-)
-IN_REGION = re.compile(r"projects/[^/\s\"]+/locations/[^/\s\"]+\"")
+# Patterns as texts, each compiled when something is first refused: a start pays for none.
+PERMISSION = r"permission[s]? (?:denied on |for )?[\"'`]?([a-z]+\.[A-Za-z]+\.[A-Za-z]+)"
+TOO_LARGE = r"exceeds? (the )?(maximum|limit)|longer than|larger than max|maximum entity size|too (large|big)"
+NO_DATABASE = r"\bdatabase \S+ does not exist|does not contain an active .*database|datastore mode"
+NO_PROJECT = r"project \S* ?(was )?not found|project .*(does not exist|has been deleted)|resource project"
+NO_REGION = r"location must equal|not a valid location|location .*(not found|unsupported|not supported)"
+IN_REGION = r"projects/[^/\s\"]+/locations/[^/\s\"]+\""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +87,9 @@ class Service:
                     code="contention",
                     hint="It is tried again by itself. If it stays, fewer calls at once should write the same thing.",
                 )
-            case "RESOURCE_EXHAUSTED" if not TOO_LARGE.search(said):
+            case "RESOURCE_EXHAUSTED" if not re.search(TOO_LARGE, said, re.IGNORECASE):
                 return self._over_quota(said)
-            case "INVALID_ARGUMENT" | "RESOURCE_EXHAUSTED" if TOO_LARGE.search(said):
+            case "INVALID_ARGUMENT" | "RESOURCE_EXHAUSTED" if re.search(TOO_LARGE, said, re.IGNORECASE):
                 return TooLargeError(f"{self.name} takes nothing this large{_of(about)}: {said}")
             case "NOT_FOUND" | "FAILED_PRECONDITION" | "INVALID_ARGUMENT":
                 return self._astray(status, said, about)
@@ -120,15 +113,15 @@ class Service:
                 code="no_billing",
                 hint=f"Link one: gcloud billing projects link {self.project} --billing-account ACCOUNT.",
             )
-        if reason in {"CONSUMER_INVALID", "RESOURCE_PROJECT_INVALID"} or NO_PROJECT.search(said):
+        if reason in {"CONSUMER_INVALID", "RESOURCE_PROJECT_INVALID"} or re.search(NO_PROJECT, said, re.IGNORECASE):
             return self._wrong_project()
         metadata = dict(error.metadata or {})
-        found = PERMISSION.search(said)
+        found = re.search(PERMISSION, said, re.IGNORECASE)
         permission = metadata.get("permission") or (found[1] if found else "")
         or_absent = ", or there is no such thing" if "may not exist" in said else ""
         lacks = f": it lacks {permission}{or_absent}." if permission else f": {said}"
         # Cloud Scheduler answers for a region it does not serve as for one whose jobs are not ours to see.
-        region = f" See too that {self.place} is right ({self.setting})." if IN_REGION.search(said) else ""
+        region = f" See too that {self.place} is right ({self.setting})." if re.search(IN_REGION, said) else ""
         return MisconfiguredError(
             f"{self.name} refuses this account{_of(about)}{lacks}",
             code="no_rights",
@@ -140,19 +133,19 @@ class Service:
         """What is not there, or not as it must be."""
         if "requires an index" in said or ("index" in said and "not ready" in said):
             return self._without_index(said, about)
-        if NO_DATABASE.search(said):
+        if re.search(NO_DATABASE, said, re.IGNORECASE):
             return MisconfiguredError(
                 f"Project {self.project} has no Firestore {self.place} in native mode.",
                 code="no_database",
                 hint=f"Check {self.setting} and HEDGEROW_PROJECT, then run {APPLY}: it creates the database.",
             )
-        if NO_REGION.search(said):
+        if re.search(NO_REGION, said, re.IGNORECASE):
             return MisconfiguredError(
                 f"{self.name} does not work in {self.place}.",
                 code="wrong_region",
                 hint=f"Set {self.setting} to the region of the deployment: terraform output operator_environment.",
             )
-        if NO_PROJECT.search(said) or status == "NOT_FOUND":
+        if re.search(NO_PROJECT, said, re.IGNORECASE) or status == "NOT_FOUND":
             return self._wrong_project()
         return RejectedError(f"{self.name} refuses the request{_of(about)}: {said}")
 
@@ -227,12 +220,12 @@ def is_worth_repeating(error: Exception) -> bool:
         # What a call meets whose connection ends under it.
         google.Unknown,
     )
-    return isinstance(error, passing) and not TOO_LARGE.search(str(error.message or ""))
+    return isinstance(error, passing) and not re.search(TOO_LARGE, str(error.message or ""), re.IGNORECASE)
 
 
 def is_without_database(error: GoogleAPICallError) -> bool:
     """Whether a refused write met no database at all; otherwise it met a record it did not expect."""
-    return bool(NO_DATABASE.search(str(error.message or "")))
+    return bool(re.search(NO_DATABASE, str(error.message or ""), re.IGNORECASE))
 
 
 def _of(about: str) -> str:
