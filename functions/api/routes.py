@@ -41,17 +41,17 @@ def _imported(source: str, name: str) -> Callable[[Request], Awaitable[ASGIApp]]
     return found
 
 
-def match(method: str, path: str) -> Target | None:
-    """The family that answers a call; None when nobody does."""
-    for wanted, pattern, target in _table():
+def match(method: str, path: str, written: Path = MANIFEST) -> Target | None:
+    """The family that answers a call; None when nobody does. `HedgerowError` for a manifest that cannot be used."""
+    for wanted, pattern, target in _table(written):
         if wanted in {"", method} and pattern.fullmatch(path):
             return target
     return None
 
 
 @cache
-def _table() -> tuple[tuple[str, re.Pattern[str], Target], ...]:
-    entries = [(*_split(path), target) for target in targets().values() for path in target.paths]
+def _table(written: Path) -> tuple[tuple[str, re.Pattern[str], Target], ...]:
+    entries = [(*_split(path), target) for target in targets(written).values() for path in target.paths]
     entries.sort(key=lambda entry: _vagueness(entry[0], entry[1]))
     return tuple((method, _pattern(path), target) for method, path, target in entries)
 

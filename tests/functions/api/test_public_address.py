@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
 import pytest
 
 from functions.api import routes
-from functions.api.main import api
+from functions.api.main import address, api
 from tests.stage import ADMIN_KEY, staged
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -71,3 +77,35 @@ async def test_a_known_path_with_another_method_is_405() -> None:
         async with stage.calling(api, key) as client:
             answer = await client.put("/v1/metrics/catalog")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (None, "There is no manifest.json."),
+        ('{"connect": ', "manifest.json is not JSON"),
+        ('{"connect": {}}', "`connect` in manifest.json lacks"),
+    ],
+)
+async def test_a_manifest_that_cannot_be_read_is_not_ready_for_the_caller_and_a_line_in_the_log(
+    written: str | None, said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "manifest.json"
+    if written is not None:
+        file.write_text(written, encoding="utf-8")
+    async with staged() as stage, stage.calling(address(file), ADMIN_KEY) as client:
+        answers = [await client.get(path) for path in ("/v1/tenants", "/v1/nothing/here")]
+        alive = await client.get("/health")
+        file.write_bytes(routes.MANIFEST.read_bytes())
+        mended = await client.get("/v1/tenants")
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "manifest" not in answer.text
+    assert (alive.status_code, mended.status_code) == (200, 200)
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    failed = [line for line in lines if line["event"] == "request.failed"]
+    assert len(failed) == 2
+    assert {(line["severity"], line["code"]) for line in failed} == {("ERROR", "bad_manifest")}
+    assert said in failed[0]["detail"]
+    assert failed[0]["hint"]
