@@ -130,6 +130,6 @@ async def synced(app: App, id: str) -> SyncRun:
 
 
 async def said(app: App, id: str) -> list[tuple[str, str]]:
-    """What the doctor finds with this connection: codes, and the last command that mends it."""
+    """What the doctor finds with this connection: codes, and the command that mends it."""
     report = await diagnose(case_of(app, url=NOWHERE))
-    return [(each.code, each.command.rpartition(": ")[2]) for each in report.findings if each.subject == id]
+    return [(each.code, each.command) for each in report.findings if each.subject == id]

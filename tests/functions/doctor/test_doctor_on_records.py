@@ -12,6 +12,7 @@ from hedgerow.cli.operations.dead import redelivering
 from hedgerow.dead_letters import DeadMessage
 from hedgerow.deliveries import Delivery, DeliveryState
 from hedgerow.drafts import SecretDraft
+from hedgerow.errors import SecretGoneError
 from hedgerow.messages import RunEnded
 from hedgerow.models import Capability, Connection, SyncProgress, SyncRun, Trouble
 from hedgerow.ports import Swap
@@ -215,6 +216,37 @@ async def test_a_secret_destroyed_under_us(healthy: Room) -> None:
 
     assert (finding.code, finding.subject) == ("vault.secret_gone", connection.id)
     assert finding.command == f"hedgerow connections rotate {connection.id}"
+
+
+async def test_one_of_anything_is_said_in_the_singular(healthy: Room) -> None:
+    connection = await connected(healthy)
+    at = ago(healthy, HOURS)
+    whose = {"tenant_id": connection.tenant_id, "created_at": at}
+    channel = Channel(id="chn_1", name="ops", kind="slack", secret_ref="chn_1.1", shown="hooks.test", **whose)
+    channel = await healthy.stage.add(channel)
+    fine = " ".join(each.what for each in (await healthy.look(variables=("HEDGEROW_DATA",))).findings)
+    for said in ("1 connection looked", "1 channel and 0 webhooks", "1 secret of", "1 HEDGEROW_ variable,"):
+        assert said in fine
+
+    progress = connection.progress.model_copy(update={"failures": 1})
+    await healthy.stage.store.commit(Swap(connection.model_copy(update={"progress": progress})))
+    await healthy.stage.add(
+        Notification(id="ntf_1", channel_id="chn_1", kind="digest", subject_id="d", due_at=at, **whose)
+    )
+    given_up = Notification(id="ntf_2", channel_id="chn_1", kind="digest", subject_id="e", state="dead", **whose)
+    await healthy.stage.add(given_up)
+    await healthy.stage.add(DeadMessage(id="dead_1", topic="run-ended", body="{", reason="not JSON", at=at))
+    what = {each.code: each.what for each in (await healthy.look()).findings if each.code != "ok"}
+    assert "1 failed sync since the last success" in what["connection.failing"]
+    assert what["notification.stuck"] == "1 notification due and not sent."
+    assert what["notification.failed"] == "1 notification of the last day given up."
+    assert what["dead.messages"].startswith("1 dead message;")
+
+
+async def test_what_gives_the_key_again_is_named_once(healthy: Room) -> None:
+    gone = Trouble(code="secret_gone", detail="The vault holds nothing.", hint=SecretGoneError.hint)
+    connection = await connected(healthy, state="needs_attention", trouble=gone)
+    assert (await healthy.only()).command == f"hedgerow connections rotate {connection.id}"
 
 
 async def test_a_look_costs_the_same_however_many_connections_there_are(healthy: Room) -> None:

@@ -38,7 +38,9 @@ async def check(case: Case) -> list[Finding]:
         *[finding for each in page.items for finding in _ailing(case, each, rules)],
     ]
     first = "the first " if page.next_cursor else ""
-    return findings or [fine("connections", f"none due too long; {first}{len(page.items)} looked at one by one")]
+    return findings or [
+        fine("connections", f"none due too long; {first}{counted(len(page.items), 'connection')} looked at one by one")
+    ]
 
 
 async def _stuck(case: Case) -> list[Finding]:
@@ -64,7 +66,7 @@ def _attention(connection: Connection) -> Finding:
     trouble = connection.trouble
     what = f"{connection.name}: {trouble.detail}" if trouble else f"{connection.name} needs attention."
     command = f"hedgerow connections rotate {connection.id}"
-    if trouble and trouble.hint:
+    if trouble and trouble.hint and "connections rotate" not in trouble.hint:
         command = f"{trouble.hint} Then: {command}"
     return found("connection.needs_attention", connection.id, what, since=connection.state_since, command=command)
 
@@ -87,7 +89,9 @@ def _ailing(case: Case, connection: Connection, rules: dict[Tier, TierRules]) ->
         what = f"{connection.name}: no success within {STALE} intervals of {every}{_why(connection)}."
         findings.append(found("connection.stale", connection.id, what, since=last, command=show))
     elif progress.failures:
-        what = f"{connection.name}: {progress.failures} failed syncs since the last success{_why(connection)}."
+        what = (
+            f"{connection.name}: {counted(progress.failures, 'failed sync')} since the last success{_why(connection)}."
+        )
         findings.append(found("connection.failing", connection.id, what, since=last, command=show))
     lost = [each for each in connection.capabilities if each.required and not each.ok]
     for each in lost:

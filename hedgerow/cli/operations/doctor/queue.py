@@ -31,9 +31,14 @@ async def check(case: Case) -> list[Finding]:
     if findings:
         return findings
     if case.settings.queue == "pubsub":
-        return [fine("queue", f"{len(topics)} topics pushed to us; how long what waits has waited, Monitoring shows")]
+        return [
+            fine(
+                "queue",
+                f"{counted(len(topics), 'topic')} pushed to us; how long what waits has waited, Monitoring shows",
+            )
+        ]
     waiting = sum(topic.waiting or 0 for topic in topics)
-    return [fine("queue", f"{len(topics)} topics, {counted(waiting, 'message')} waiting")]
+    return [fine("queue", f"{counted(len(topics), 'topic')}, {counted(waiting, 'message')} waiting")]
 
 
 def _faults(case: Case, topic: Topic) -> list[Finding]:

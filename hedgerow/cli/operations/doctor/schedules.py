@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from functions.api.routes import targets
 from hedgerow import cron
-from hedgerow.cli.operations.doctor.findings import fine, found
+from hedgerow.cli.operations.doctor.findings import counted, fine, found
 
 if TYPE_CHECKING:
     from hedgerow.cli.operations.doctor.case import Case
@@ -32,7 +32,7 @@ async def check(case: Case) -> list[Finding]:
         if target.schedules and name not in there
     ]
     findings += [finding for job in jobs if (finding := _fault(case, job)) is not None]
-    return findings or [fine("schedules", f"{len(jobs)} schedules, all called and answered")]
+    return findings or [fine("schedules", f"{counted(len(jobs), 'schedule')}, all called and answered")]
 
 
 def _fault(case: Case, job: Job) -> Finding | None:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from hedgerow import identity
-from hedgerow.cli.operations.doctor.findings import fine, found
+from hedgerow.cli.operations.doctor.findings import counted, fine, found
 from hedgerow.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ async def check(case: Case) -> list[Finding]:
         findings.append(
             found("settings.no_admin_key", "HEDGEROW_ADMIN_KEY", what, command="terraform output read_admin_key")
         )
-    return findings or [fine("settings", f"{len(case.variables)} HEDGEROW_ variables, all known")]
+    return findings or [fine("settings", f"{counted(len(case.variables), 'HEDGEROW_ variable')}, all known")]
 
 
 def known_variables() -> frozenset[str]:

@@ -24,9 +24,9 @@ async def check(case: Case) -> list[Finding]:
     webhooks = await case.app.store.find(Webhook, limit=LOOKED_AT)
     findings += [_channel(each) for each in channels.items if each.disabled_at or each.trouble]
     findings += [_webhook(each) for each in webhooks.items if each.disabled_at or each.trouble]
-    looked = f"{len(channels.items)} channels and {len(webhooks.items)} webhooks"
+    looked = f"{counted(len(channels.items), 'channel')} and {counted(len(webhooks.items), 'webhook')}"
     return findings or [
-        fine("telling people", f"no notification lies; {looked} work as far as their last message tells")
+        fine("telling people", f"no notification lies; {looked} without trouble, as far as the last message tells")
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hedgerow.cli.operations.doctor.case import NAMED, NO_RIGHTS
-from hedgerow.cli.operations.doctor.findings import fine, found
+from hedgerow.cli.operations.doctor.findings import counted, fine, found
 from hedgerow.errors import HedgerowError, SecretGoneError
 from hedgerow.models import Connection
 from hedgerow.ports import Where
@@ -31,7 +31,7 @@ async def check(case: Case) -> list[Finding]:
         if error.code == NO_RIGHTS:
             raise  # Ours, not the functions': nothing is known of the vault.
         return [found("vault.unreachable", name, error.detail, command=error.hint)]
-    return gone or [fine("vault", f"{name} answers; {read} newest secrets are there")]
+    return gone or [fine("vault", f"{name} answers; read {counted(read, 'secret')} of the newest connections")]
 
 
 async def _read_absent(case: Case) -> None:
