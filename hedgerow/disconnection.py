@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 from hedgerow.activity import Activity, Scalar, entry
 from hedgerow.app import App
-from hedgerow.capture_rules import hash_key_name
 from hedgerow.errors import ConflictError
 from hedgerow.messages import PurgeRequested, RunEnded
 from hedgerow.models import Connection, SyncRun, TokenClaim, Trouble
@@ -74,6 +73,8 @@ async def end(app: App, connection: Connection) -> Connection:
         return connection
     await app.vault.destroy(connection.id)
     if connection.disconnect_purge:
+        from hedgerow.capture_rules import hash_key_name
+
         # Without its key a hash says nothing any more. A disconnection that keeps its history keeps the key too:
         # whoever connects again finds the same persons.
         await app.vault.destroy(hash_key_name(connection.id))

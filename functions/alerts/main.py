@@ -40,9 +40,9 @@ alert_pages = on_request("alert_pages", _pages)
 @on_message(RunEnded)
 async def evaluate_alerts(app: App, message: RunEnded) -> None:
     """A run ended: judge its connection's rules."""
-    from functions.alerts.incidents import evaluating
+    from functions.alerts.incidents import after_runs
 
-    await evaluating.evaluate(app, message)
+    await after_runs.evaluate(app, message)
 
 
 @on_message(NotificationDue)

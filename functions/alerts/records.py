@@ -35,6 +35,9 @@ NotificationKind = Literal[
 ]
 NotificationState = Literal["pending", "sending", "sent", "folded", "dead"]
 
+ALL = "all"
+"""The tenant of the operator's own webhooks."""
+
 
 class AlertRule(Record):
     """A condition over a series of one connection. `revision` counts the edits that change what is judged."""

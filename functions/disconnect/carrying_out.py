@@ -8,9 +8,8 @@ nothing any more.
 from __future__ import annotations
 
 from functions.disconnect import purging
-from hedgerow import closing, disconnection, drafts
+from hedgerow import disconnection, drafts
 from hedgerow.app import App
-from hedgerow.capture_rules import hash_key_name
 from hedgerow.messages import PurgeRequested
 from hedgerow.models import Connection
 
@@ -18,6 +17,8 @@ from hedgerow.models import Connection
 async def carry_out(app: App, message: PurgeRequested) -> None:
     """Finish the ending of a connection or a tenant, or of an attempt that died; purge where that was asked."""
     if message.connection_id is None:
+        from hedgerow import closing
+
         await closing.resume(app, message.tenant_id or "")
         return
     await drafts.settle(app, message.connection_id)
@@ -25,6 +26,9 @@ async def carry_out(app: App, message: PurgeRequested) -> None:
     tenant_id = await purging.purge(app, message.connection_id)
     if tenant_id is None:
         return
+    from hedgerow import closing
+    from hedgerow.capture_rules import hash_key_name
+
     names = (message.connection_id, hash_key_name(message.connection_id))
     await drafts.clear(app, names, message.connection_id)
     await closing.settle(app, tenant_id)

@@ -7,41 +7,17 @@ when the project may be back, finds the receipt changed and removes nothing.
 
 from __future__ import annotations
 
-from hedgerow import alert_traces, disconnection
-from hedgerow.activity import Activity
+from hedgerow import disconnection
 from hedgerow.app import App
-from hedgerow.capture_rules import CaptureRules, CatalogVersion
-from hedgerow.deliveries import Delivery, DeliveryChunk
 from hedgerow.disconnection import receipt_id
 from hedgerow.errors import ConflictError
-from hedgerow.hours import HourMonth
-from hedgerow.last_answers import LastAnswer
 from hedgerow.logs import log
-from hedgerow.models import ChangeSet, Connection, MetricMonth, PurgeReceipt, QueryText, SyncRun
+from hedgerow.models import Connection, PurgeReceipt
 from hedgerow.ports import Add, Change, Delete, Swap, Where
-from hedgerow.records import Record
-from hedgerow.tallies import CaptureCount
 
 # Together with the receipt a commit stays at two hundred changes.
 PAGE = 199
 _TRIES = 20
-KINDS: tuple[type[Record], ...] = (
-    SyncRun,
-    MetricMonth,
-    HourMonth,
-    QueryText,
-    ChangeSet,
-    Delivery,
-    DeliveryChunk,
-    CaptureCount,
-    CaptureRules,
-    CatalogVersion,
-    LastAnswer,
-    Activity,
-    *alert_traces.OF_A_CONNECTION,
-)
-# Each of these may weigh as much as a document can.
-HEAVY: tuple[type[Record], ...] = (Delivery, DeliveryChunk, LastAnswer, HourMonth)
 HEAVY_PAGE = 40
 
 
@@ -80,6 +56,8 @@ def _is_waiting(connection: Connection) -> bool:
 
 async def _step(app: App, connection: Connection) -> bool:
     """Remove one page of one kind, or, when nothing is left, the connection; True at the end."""
+    from functions.disconnect.left_behind import HEAVY, KINDS
+
     receipt = await _receipt(app, connection)
     for kind in KINDS:
         limit = HEAVY_PAGE if kind in HEAVY else PAGE

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from functions.alerts.incidents import evaluating, ticking
+from functions.alerts.incidents import after_runs, ticking
 from functions.alerts.notifying import notifying
 from functions.capture.redelivery import redelivering
 from functions.sync import retention
@@ -198,5 +198,5 @@ async def _retain(stage: Stage) -> Operations:
 async def _evaluated(alerts: AlertStage) -> Operations:
     bill = Bill()
     message = RunEnded(connection_id=alerts.connection_id, run_id=new_id("run"))
-    await evaluating.evaluate(billed(alerts.app, bill), message)
+    await after_runs.evaluate(billed(alerts.app, bill), message)
     return bill.so_far

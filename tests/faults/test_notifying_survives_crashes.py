@@ -16,7 +16,7 @@ import pytest
 
 from functions.alerts.channels import channels
 from functions.alerts.channels.channels import ChannelChange
-from functions.alerts.notifying.notifying import CLAIM
+from functions.alerts.notifying.attempting import CLAIM
 from functions.alerts.records import Channel, Notification
 from hedgerow.adapters.sqlite import SqliteStore
 from hedgerow.channels import sending

@@ -13,9 +13,8 @@ from starlette.responses import Response
 from functions.alerts.channels import channels
 from functions.alerts.channels.channels import ChannelChange, ChannelWanted
 from functions.alerts.channels.comparing import AddressGiven, Compared, is_same
-from functions.alerts.channels.places import ALL
 from functions.alerts.channels.trying import Tried, try_it
-from functions.alerts.records import Channel
+from functions.alerts.records import ALL, Channel
 from hedgerow.app import App
 from hedgerow.channels.notice import ChannelKind
 from hedgerow.entrypoint import app_of, needs

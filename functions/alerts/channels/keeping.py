@@ -14,7 +14,7 @@ from typing import TypeVar
 from pydantic import SecretStr
 
 from functions.alerts.channels import places
-from functions.alerts.records import Channel, Webhook
+from functions.alerts.records import ALL, Channel, Webhook
 from hedgerow import drafts
 from hedgerow.app import App
 from hedgerow.channels import recognising
@@ -69,7 +69,7 @@ async def keep_new(
 
 async def guards(app: App, tenant_id: str) -> list[Change]:
     """What makes a commit fail while somebody else changes the tenant, or deletes it."""
-    if tenant_id == places.ALL:
+    if tenant_id == ALL:
         return []
     tenant = await app.store.get(Tenant, tenant_id)
     if tenant is None or tenant.closing_since is not None:

@@ -26,9 +26,6 @@ from hedgerow.channels.webhook import WebhookSettings
 from hedgerow.errors import HedgerowError, InvalidError, SecretGoneError
 from hedgerow.models import Trouble
 
-ALL = "all"
-"""The tenant of the operator's own webhooks."""
-
 BOTH_SECRETS_FOR = timedelta(days=1)
 
 

@@ -20,7 +20,6 @@ from functions.alerts.spec import BacklogSeries
 from hedgerow.app import App
 from hedgerow.errors import ConflictError, HedgerowError
 from hedgerow.logs import log
-from hedgerow.messages import RunEnded
 from hedgerow.models import Connection
 from hedgerow.ports import Where
 
@@ -29,13 +28,6 @@ R = TypeVar("R", AlertRule, RuleState)
 PAGE = 200
 _TRIES = 6
 GONE = ("disconnecting", "disconnected")
-
-
-async def evaluate(app: App, message: RunEnded) -> None:
-    """Judge the rules of the run's connection; nothing when it is gone."""
-    connection = await app.store.get(Connection, message.connection_id)
-    if connection is not None:
-        await evaluate_connection(app, connection)
 
 
 async def evaluate_connection(app: App, connection: Connection, only: Collection[str] | None = None) -> dict[str, int]:

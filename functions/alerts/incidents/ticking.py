@@ -10,8 +10,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable
 
-from functions.alerts.incidents import evaluating, health, machine, retiring
-from functions.alerts.notifying import notifying
+from functions.alerts.incidents import retiring
+from functions.alerts.notifying import sweeping
 from functions.alerts.records import RuleState
 from hedgerow import tiers, walks
 from hedgerow.app import App
@@ -52,7 +52,7 @@ class OverdueConnection(Record):
 async def tick(app: App) -> dict[str, int]:
     """What was done, counted. A part that fails is logged, and stops no other."""
     done: Counter[str] = Counter()
-    for part in (_due, _troubled, _overdue, retiring.retire, notifying.sweep):
+    for part in (_due, _troubled, _overdue, retiring.retire, sweeping.sweep):
         done.update(await _bounded(part(app)))
     log().info("alerts.ticked", **done)
     return dict(done)
@@ -100,6 +100,8 @@ async def _due(app: App) -> dict[str, int]:
 
 async def _judged(app: App, connection: Connection, only: set[str]) -> dict[str, int]:
     """Judge these rules; an error of one connection is told and does not stop the others."""
+    from functions.alerts.incidents import evaluating
+
     done, failure = await _kept_apart(evaluating.evaluate_connection(app, connection, only))
     if failure is not None:
         log().warning("alerts.unjudged", connection_id=connection.id, **failure)
@@ -142,6 +144,8 @@ async def _unwell(app: App, connection_ids: list[str]) -> dict[str, int]:
     done: Counter[str] = Counter()
     if not connection_ids:
         return done
+    from functions.alerts.incidents import health, machine
+
     rule_ids = [health.rule_id(connection_id) for connection_id in connection_ids]
     states = await app.store.get_many(RuleState, [machine.state_id(rule_id, None) for rule_id in rule_ids])
     for connection_id, rule_id, state in zip(connection_ids, rule_ids, states, strict=True):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from functions.alerts.channels.places import ALL, trouble_of
+from functions.alerts.channels.places import trouble_of
 from functions.alerts.notifying.planning import OPERATOR
-from functions.alerts.records import Channel, Notification, Webhook
+from functions.alerts.records import ALL, Channel, Notification, Webhook
 from hedgerow.app import App
 from hedgerow.errors import HedgerowError
 from hedgerow.models import Tenant

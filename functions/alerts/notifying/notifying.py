@@ -1,35 +1,21 @@
 """Sends what waits: claim, word, send, record. Safe to call twice, at once, late, and to die in.
 
-`notify` is the topic's part, `sweep` the tick's. A process that dies after its claim leaves
-a notification whose claim ends: a tick finds it and sends again, under the same key, so that
-a service that knows doubled messages shows one, and none is ever silent.
+`notify` is the topic's part, `sweep` the tick's. What is done, not due or gone loads
+nothing of what words and sends.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
-from functions.alerts.channels.places import ClosedError, Place, place_of
-from functions.alerts.notifying import budgets, outcomes, sweeping
-from functions.alerts.notifying.composing import Composed, compose
-from functions.alerts.notifying.gathering import Gathered, gather, is_held
-from functions.alerts.notifying.outcomes import Claimed
-from functions.alerts.records import Channel, Notification
-from functions.alerts.webhooks import delivering
-from hedgerow import telemetry, traces
+from functions.alerts.notifying import sweeping
+from functions.alerts.notifying.gathering import is_held
+from functions.alerts.records import Notification
+from hedgerow import traces
 from hedgerow.app import App
-from hedgerow.channels import sending
-from hedgerow.errors import ConflictError, OutboundError
-from hedgerow.logs import bound, log
+from hedgerow.errors import ConflictError
+from hedgerow.logs import bound
 from hedgerow.messages import NotificationDue
-from hedgerow.models import Connection
-from hedgerow.ports import Change, Swap, Where
-from hedgerow.records import new_id
 
-CLAIM = timedelta(seconds=90)
-"""Several times what `sending.send` may take: who is still sending when it ends would be doubled."""
 _TRIES = 5
-_FOLDED = {"state": "folded", "due_at": None, "claimed_by": None}
 
 sweep = sweeping.sweep
 
@@ -37,6 +23,8 @@ sweep = sweeping.sweep
 async def notify(app: App, message: NotificationDue) -> None:
     """Send this notification and what belongs with it, unless that is done, not due, or somebody is at it."""
     if message.notification_id.startswith("whk_"):
+        from functions.alerts.webhooks import delivering
+
         await delivering.deliver(app, message.notification_id)
         return
     for _ in range(_TRIES):
@@ -44,8 +32,10 @@ async def notify(app: App, message: NotificationDue) -> None:
         now = app.now()
         if notification is None or notification.state not in ("pending", "sending") or is_held(notification, now):
             return
+        from functions.alerts.notifying import attempting
+
         try:
-            claimed = await _claim(app, notification, now)
+            claimed = await attempting.claim(app, notification, now)
         except ConflictError:
             continue  # Somebody claimed it, or folded something into it: look again.
         if claimed is not None:
@@ -60,83 +50,5 @@ async def notify(app: App, message: NotificationDue) -> None:
                     subject_id=lead.subject_id,
                 ),
             ):
-                await _attempt(app, claimed)
+                await attempting.attempt(app, claimed)
         return
-
-
-async def _claim(app: App, notification: Notification, now: datetime) -> Claimed | None:
-    """Take the message this notification belongs to; None when there is nothing to send now."""
-    gathered = await _gathered(app, notification, now)
-    if gathered is None:
-        return None
-    lead, members = gathered.lead, gathered.members
-    folds: list[Change] = [Swap(one.model_copy(update=_FOLDED)) for one in members]
-    if gathered.then == "drop":
-        await app.store.commit(Swap(lead.model_copy(update=_FOLDED)), *folds)
-        return None
-    inside = tuple(dict.fromkeys((*lead.members, *(id for one in members for id in (one.id, *one.members)))))
-    if gathered.then == "fold":
-        if folds:
-            await app.store.commit(Swap(lead.model_copy(update={"members": inside})), *folds)
-        return None
-    channel = await app.store.get(Channel, lead.channel_id) if lead.kind == "opened" else None
-    if channel is not None and await budgets.is_over(app, channel, lead, members, now):
-        connection = await app.store.get(Connection, lead.connection_id or "")
-        await app.store.commit(*await budgets.into_digest(app, channel, lead, members, connection, now))
-        return None
-    mark = new_id("claim")
-    taken = lead.model_copy(
-        update={
-            "state": "sending",
-            "claimed_by": mark,
-            "due_at": now + CLAIM,
-            "attempts": lead.attempts + 1,
-            "members": inside,
-        }
-    )
-    committed = await app.store.commit(Swap(taken), *folds)
-    return Claimed(committed.of(taken), mark)
-
-
-async def _gathered(app: App, notification: Notification, now: datetime) -> Gathered | None:
-    if notification.kind in ("digest", "told"):
-        is_due = notification.due_at is not None and notification.due_at <= now
-        return Gathered("send", notification) if is_due else None
-    return await gather(app, notification, now)
-
-
-async def _attempt(app: App, claimed: Claimed) -> None:
-    composed: Composed | None = None
-    place: Place | None = None
-    try:
-        place = await place_of(app, claimed.lead.channel_id)
-        composed = await compose(app, claimed.lead, place, app.now())
-        if composed is None:
-            await outcomes.nothing_to_tell(app, claimed)
-            return
-        earlier = composed.thread.reference if composed.thread is not None else None
-        reference = await sending.send(app, place.settings, composed.notice, earlier)
-    except (ClosedError, OutboundError) as error:
-        if place is None:
-            # Nothing can be sent, but the incidents' timelines are to say so.
-            composed = await compose(app, claimed.lead, None, app.now())
-        telemetry.record(app, telemetry.NOTIFICATIONS, kind=claimed.lead.kind, outcome="failed")
-        await _announce(app, await outcomes.failed(app, claimed, composed, place, error))
-        return
-    await outcomes.sent(app, claimed, composed, place, reference)
-    log().info("notification.sent", kind=claimed.lead.kind)
-    telemetry.record(app, telemetry.NOTIFICATIONS, kind=claimed.lead.kind, outcome="sent")
-    await _announce(app, await _behind(app, claimed.lead))
-
-
-async def _behind(app: App, lead: Notification) -> tuple[Notification, ...]:
-    """Steps of the same incident that came while it was being sent, and found us at it."""
-    if lead.connection_id is None:
-        return ()
-    page = await app.store.find(Notification, Where("subject_id", "==", lead.subject_id), limit=200)
-    behind = (one for one in page.items if one.channel_id == lead.channel_id and one.state == "pending")
-    return tuple(one for one in behind if one.due_at is not None and one.due_at <= app.now())
-
-
-async def _announce(app: App, notifications: tuple[Notification, ...]) -> None:
-    await app.queue.publish(*(NotificationDue(notification_id=one.id, attempt=one.attempts) for one in notifications))

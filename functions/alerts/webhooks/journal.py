@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from functions.alerts.channels.places import ALL
+from functions.alerts.records import ALL
 from hedgerow.activity import Activity, ActivityKind
 from hedgerow.app import App
 from hedgerow.errors import InvalidError

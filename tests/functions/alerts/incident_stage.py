@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from functions.alerts.conditions.kinds import Condition, Threshold
-from functions.alerts.incidents import evaluating
+from functions.alerts.incidents import after_runs
 from functions.alerts.records import AlertRule, Channel, Incident, Notification, RuleState
 from functions.alerts.spec import MetricSeries, Policy, SeriesSpec
 from hedgerow import months
@@ -108,7 +108,7 @@ class AlertStage:
     async def evaluate(self, app: App | None = None) -> None:
         """A run ended."""
         message = RunEnded(connection_id=self.connection_id, run_id=new_id("run"))
-        await evaluating.evaluate(app or self.app, message)
+        await after_runs.evaluate(app or self.app, message)
 
     async def incidents(self) -> list[Incident]:
         """Every incident of the connection, oldest first."""
