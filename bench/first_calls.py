@@ -25,6 +25,7 @@ ALERTS, CAPTURE = "functions/alerts/main.py", "functions/capture/main.py"
 SYNC, DISCONNECT = "functions/sync/main.py", "functions/disconnect/main.py"
 JSON = {"Content-Type": "application/json"}
 WORKER, API = 1.3, 2.0
+RETAINING = "query" + ";query" * 7 + ";get;query" * 2 + ";query" * 2 + ";get;query"
 NOBODY = "con_nobodys"
 
 
@@ -50,31 +51,39 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A target's first call. `limit`: of the ratio to the floor; None where it does more than the floor's one get."""
+    """A target's first call. `limit`: of the ratio to the floor; None where it does more than the floor.
+
+    `store`: the calls of the store it makes, and so the floor: groups in turn, those of a group at once.
+    """
 
     target: str
     source: str
     does: str
     asked: Callable[[Stage], Awaitable[Asked]]
     limit: float | None = None
+    store: str = "get"
     publishes: bool = False
 
 
 def calls() -> tuple[Call, ...]:
-    """Every kind of target with one store call, as the floor makes; then what each does on an ordinary first call."""
-    return (*_with_one_store_call(), *_ordinary())
+    """Every kind of target with the least it may find to do, held to the floor; then an ordinary first call of each."""
+    return (*_least(), *_ordinary())
 
 
-def _with_one_store_call() -> tuple[Call, ...]:
-    nothing_due = "one look: nothing is due"
+def _least() -> tuple[Call, ...]:
+    stranger = "an event of a project nobody connected: one get, and one commit that counts it"
+    five, one = "nothing is due: five queries at once", "nothing is due: one query"
+    thirteen = "nothing is due: ten queries and three gets"
+    sixteen = "nothing is too old: thirteen queries and three gets"
+    purged = "the connection is gone: one query, three gets"
     return (
-        Call("capture", CAPTURE, "one get: an event of a project nobody connected", _event_of_nobody, WORKER),
-        Call("sync_tick", SYNC, nothing_due, _tick(b'{"tier":"scale"}'), WORKER),
-        Call("redeliver_tick", CAPTURE, nothing_due, _tick(), WORKER),
-        Call("alerts_tick", ALERTS, nothing_due, _tick(), WORKER),
-        Call("retention_tick", SYNC, nothing_due, _tick(), WORKER),
+        Call("capture", CAPTURE, stranger, _event_of_nobody, WORKER, "get;commit"),
+        Call("sync_tick", SYNC, five, _tick(b'{"tier":"scale"}'), WORKER, "query,query,query,query,query"),
+        Call("redeliver_tick", CAPTURE, one, _tick(), WORKER, "query"),
+        Call("alerts_tick", ALERTS, thirteen, _tick(), WORKER, "query" + ";get;query" * 3 + ";query" * 6),
+        Call("retention_tick", SYNC, sixteen, _tick(), WORKER, RETAINING),
         Call("sync_connection", SYNC, "one get: the connection is gone", _push(_sync_of_nobody), WORKER),
-        Call("purge_connection", DISCONNECT, "one get: the connection is gone", _push(_purge_of_nobody), WORKER),
+        Call("purge_connection", DISCONNECT, purged, _push(_purge_of_nobody), WORKER, "query;get;get;get"),
         Call("evaluate_alerts", ALERTS, "one get: the connection is gone", _push(_run_of_nobody), WORKER),
         Call("notify", ALERTS, "one get: the notification is gone", _push(_notice_of_nobody), WORKER),
         Call("api", "functions/api/main.py", "one get: the key; the catalogue of metrics", _catalogue, API),
