@@ -50,7 +50,9 @@ class Room:
             answer = cast("ASGIApp", await sync_tick(Request(scope, receive)))
             await answer(scope, receive, send)
 
-        headers = {"Host": HOST} | ({header: f"Bearer {token}"} if token is not None else {})
+        headers = {b"Host": HOST.encode()}
+        if token is not None:
+            headers[header.encode()] = f"Bearer {token}".encode("latin-1")
         transport = httpx.ASGITransport(app=target)
         with wiring.override(app):
             async with httpx.AsyncClient(transport=transport, base_url=AUDIENCE, headers=headers) as client:

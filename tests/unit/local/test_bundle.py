@@ -86,7 +86,7 @@ def test_it_holds_the_functions_and_what_they_need_as_in_the_repository(tmp_path
     assert names == sorted(names) == list(made.names)
     assert {"requirements.txt", "tiers.json", "functions/manifest.json", "functions/sync/main.py"} <= set(names)
     assert "hedgerow/adapters/firestore.py" in names
-    assert not [name for name in names if name.startswith(("hedgerow/cli", "tests", "bench", "local"))]
+    assert not [name for name in names if name.startswith(("hedgerow/cli/", "tests/", "bench/", "local/"))]
     assert made.sha256 == hashlib.sha256(made.path.read_bytes()).hexdigest()
     assert made.size == made.path.stat().st_size
 
