@@ -36,6 +36,7 @@ class Deployed:
                     "PATH": f"{self.python.parent}{os.pathsep}{os.defpath}",
                     "PYTHONPATH": str(self.root),
                     "LOG_EXECUTION_ID": "false",
+                    "PYDANTIC_DISABLE_PLUGINS": "__all__",
                     **variables,
                 },
                 stdin=subprocess.DEVNULL,

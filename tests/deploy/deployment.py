@@ -81,6 +81,7 @@ class Deployment:
             "FUNCTION_SOURCE": target.source,
             "FUNCTION_SIGNATURE_TYPE": "http",
             "LOG_EXECUTION_ID": "false",
+            "PYDANTIC_DISABLE_PLUGINS": "__all__",
         }
         with log.open("wb") as said:
             process = subprocess.Popen(

@@ -91,7 +91,8 @@ def test_functions_build_and_run_as_accounts_of_ours() -> None:
     (build,), (service,) = function.inner("build_config"), function.inner("service_config")
     assert build.attributes["service_account"] == "${var.accounts.build}"
     assert service.attributes["service_account_email"] == "${var.accounts.run}"
-    assert service.attributes["environment_variables"] == '${merge(var.environment, {LOG_EXECUTION_ID = "false"})}'
+    ours = '{LOG_EXECUTION_ID = "false", PYDANTIC_DISABLE_PLUGINS = "__all__"}'
+    assert service.attributes["environment_variables"] == f"${{merge(var.environment, {ours})}}"
 
 
 def test_functions_know_the_settings_of_the_cloud_by_their_names() -> None:

@@ -47,7 +47,11 @@ def address(target: str) -> str:
 def test_every_function_runs_as_itself_with_settings_the_code_knows(small: Twin) -> None:
     functions = small.by_key("google_cloudfunctions2_function")
     assert set(functions) == {name for name, entry in manifest().items() if entry.get("callers") != "api"}
-    known = {f"HEDGEROW_{name.upper()}" for name in Settings.model_fields} | {"PYTHONPATH", "LOG_EXECUTION_ID"}
+    known = {f"HEDGEROW_{name.upper()}" for name in Settings.model_fields} | {
+        "PYTHONPATH",
+        "LOG_EXECUTION_ID",
+        "PYDANTIC_DISABLE_PLUGINS",
+    }
     for key, function in functions.items():
         target = key
         (service,), (build,) = function["service_config"], function["build_config"]
