@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NAMES = (
-    *("requests", "billed", "costs", "reading", "combined", "ticks"),
+    *("requests", "billed", "costs", "reading", "combined", "ticks", "moving"),
     *("capture", "capture_far", "capture_down", "capture_drain"),
     *("starts", "imports", "demo"),
     *("backtesting", "alert_speed", "detection", "late_data", "told"),

@@ -18,7 +18,7 @@ from hedgerow.cli.operations.moving.exporting import export
 from hedgerow.cli.operations.moving.folder import Folder
 from hedgerow.cli.operations.moving.importing import Choices, bring_in
 from hedgerow.errors import StateConflictError
-from hedgerow.models import Connection, Tenant
+from hedgerow.models import Connection, QueryText, Tenant
 from hedgerow.ports import Add, Swap
 from hedgerow.sealed_secrets import SealedSecret
 from tests.moving_stage import everything, furnished
@@ -154,6 +154,21 @@ async def test_pages_follow_each_other(stage: Stage, tmp_path: Path) -> None:
     await stage.store.commit(*map(Add, some))
     told: list[tuple[str, int]] = []
     await export(stage.app, Folder(tmp_path / "one"), None, lambda collection, done: told.append((collection, done)))
-    assert told == [("tenants", 200), ("tenants", 400), ("tenants", 401)]
+    assert told == [("tenants", 5), ("tenants", 205), ("tenants", 401)]
     lines = (tmp_path / "one" / "tenants.ndjson").read_text().splitlines()
     assert [json.loads(line)["id"] for line in lines] == sorted(tenant.id for tenant in some)
+
+
+async def test_no_page_holds_more_than_a_few_megabytes(stage: Stage, there: Stage, tmp_path: Path) -> None:
+    large = [QueryText(id=f"qry_{number:02}", connection_id="con_1", text="x" * 990_000) for number in range(12)]
+    small = [QueryText(id=f"qry_{number:02}", connection_id="con_1", text="x") for number in range(12, 60)]
+    for begin in range(0, len(large), 4):
+        await stage.store.commit(*map(Add, large[begin : begin + 4]))
+    await stage.store.commit(*map(Add, small))
+    told: list[int] = []
+    await export(stage.app, Folder(tmp_path / "one"), None, lambda _, done: told.append(done))
+    # A few to see how long they are; four of them; after the first page of short ones, all that are left.
+    assert told == [5, 9, 13, 17, 60]
+    told.clear()
+    await bring_in(there.app, Folder(tmp_path / "one"), Choices(), lambda _, done: told.append(done))
+    assert told == [4, 8, 60]

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from hedgerow.records import Record
     from hedgerow.settings import Settings
 
-PAGE, HEAVY_PAGE = 200, 20
-"""Records in memory at a time; the second of classes with bytes, of which one may hold 700 kB."""
+PAGE, FIRST_PAGE, PAGE_BYTES = 200, 5, 4_000_000
+"""Records in memory at a time: a few to see how long they are, then as many as are so many bytes, for one may be 1 MB."""
 
 Tell = Callable[[str, int], None]
 """How far it is: a collection, and how many of its records are done."""
@@ -54,11 +54,14 @@ async def _collection(
     if note.at != kind.collection:
         note = note.model_copy(update={"at": kind.collection, "question": 0, "cursor": None, "records": 0, "bytes": 0})
     asked = questions(kind, owned)
-    limit = HEAVY_PAGE if any(field.annotation is bytes for field in kind.model_fields.values()) else PAGE
+    limit = FIRST_PAGE
     while note.question < len(asked):
         question = asked[note.question]
         page = await app.store.find(kind, *question.where, limit=limit, cursor=note.cursor)
-        lines = [line_of(record) for record in page.items if question.wanted(record)]
+        found = [(line_of(record), question.wanted(record)) for record in page.items]
+        lines = [line for line, is_wanted in found if is_wanted]
+        if found:
+            limit = max(1, min(PAGE, PAGE_BYTES // max(len(line) for line, _ in found)))
         if lines:
             folder.append(kind.collection, note.bytes, b"".join(lines))
         ends = page.next_cursor is None
