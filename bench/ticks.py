@@ -2,7 +2,7 @@
 
 The floor uses Google's own generated clients and nothing of Hedgerow: pages of 2,000 of
 the same documents, a publish request for each thousand, and the two questions for left runs
-that a tick asks at its end. It reads of each document only what the message needs. Beside the
+that a tick asks beside them. It reads of each document only what the message needs. Beside the
 time the tick's memory: the peak of a process that ticks a tenth of the connections, and of
 one that ticks them all.
 """
