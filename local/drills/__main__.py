@@ -37,7 +37,7 @@ def _list() -> None:
     print("make drill NAME=…\n")
     for name, drill in DRILLS.items():
         print(f"  {name:<18} {drill.what}")
-    print("\nEach takes under a minute, needs no account, and cleans up after itself.")
+    print("\nEach takes about a minute, needs no account, and cleans up after itself.")
 
 
 def _play(name: str) -> int:
