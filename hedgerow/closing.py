@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hedgerow import alert_traces, disconnection
+from hedgerow import alert_traces, disconnection, drafts
 from hedgerow.activity import Scalar, entry
 from hedgerow.app import App
 from hedgerow.disconnection import receipt_id
@@ -102,7 +102,8 @@ async def _drop_addresses(app: App, tenant: Tenant) -> bool:
     counted = Counter(own.removed) + Counter(change.kind.collection for change in gone)
     for change in gone:
         await app.vault.destroy(change.id)
-    await app.store.commit(_write(own.model_copy(update={"removed": dict(counted)})), *gone)
+    left = [drafts.emptied(app, change.id) for change in gone]
+    await app.store.commit(_write(own.model_copy(update={"removed": dict(counted)})), *gone, *left)
     return True
 
 

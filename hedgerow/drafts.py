@@ -3,7 +3,8 @@
 A draft is committed before the vault is written and removed in the commit that makes
 the connection. One that outlives its time belongs to an attempt that died: `sweep` hands
 it to `purge_connection`, which alone may remove what it wrote and does so by `settle`. The
-secrets of connections that exist are found by their name.
+secrets of connections that exist are found by their name; of a channel that is removed a
+draft says that its name is left.
 """
 
 from __future__ import annotations
@@ -34,6 +35,14 @@ async def begin(app: App, connection_id: str) -> SecretDraft:
     """Say, durably, that a secret of this name is about to be written."""
     draft = SecretDraft(id=new_id("draft"), connection_id=connection_id, due_at=app.now() + LIFE)
     return (await app.store.commit(Add(draft))).of(draft)
+
+
+def emptied(app: App, id: str) -> Add:
+    """What has the name of a destroyed secret removed from the vault: due at once, the next sweep hands it on.
+
+    For a channel or webhook, in the commit that removes its record: its id never comes back.
+    """
+    return Add(SecretDraft(id=new_id("draft"), connection_id=id, due_at=app.now()))
 
 
 async def sweep(app: App, now: datetime) -> int:

@@ -112,9 +112,12 @@ async def rotate(app: App, record: R) -> tuple[R, SecretStr]:
 
 
 async def remove(app: App, record: Channel | Webhook, *further: Change) -> None:
-    """The secret first: a crash leaves a record that can be removed again, never a secret nobody knows of."""
+    """The secret first: a crash leaves a record that can be removed again, never a secret nobody knows of.
+
+    The empty name is left in the vault for `purge_connection`, which alone may remove it.
+    """
     await app.vault.destroy(record.id)
-    await app.store.commit(Delete(type(record), record.id), *further)
+    await app.store.commit(Delete(type(record), record.id), drafts.emptied(app, record.id), *further)
 
 
 def checked(app: App, settings: ChannelSettings) -> ChannelSettings:
