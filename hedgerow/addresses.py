@@ -83,7 +83,7 @@ class Allowed:
         for text in texts:
             host, separator, port = text.rpartition(":")
             if not separator or not port.isdecimal():
-                raise ValueError(f"HEDGEROW_ALLOWED_PRIVATE_HOSTS wants host:port, not {text!r}.")
+                raise ValueError(f"it wants host:port, not {text!r}.")
             pairs.add((_plain(host), int(port)))
         return cls(frozenset(pairs))
 

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hedgerow.cli import screen
 from hedgerow.cli.in_process import DataOption, run
-from hedgerow.cli.options import JsonOption
+from hedgerow.cli.options import JsonOption, YesOption
+from hedgerow.cli.questions import confirm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hedgerow.app import App
+    from hedgerow.cli.operations.moving.importing import Prepared
 
 TELL_SECONDS = 2.0
 
@@ -54,20 +61,33 @@ def import_data(
     without_secrets: Annotated[
         bool, typer.Option("--without-secrets", help="Leave sealed secrets out; connections then ask for their key.")
     ] = False,
+    yes: YesOption = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Bring an export into a store, and compare every record with it.
 
     Nothing is written when the export is damaged or the store holds other records under
-    its ids. Run again after it was stopped, it goes on.
+    its ids; with --replace it says how many, and asks. Run again after it was stopped, it goes on.
     """
     from hedgerow.cli.operations.moving.folder import Folder
-    from hedgerow.cli.operations.moving.importing import Choices, bring_in
+    from hedgerow.cli.operations.moving.importing import Choices, prepared, write
+    from hedgerow.cli.operations.moving.writers import writers
 
     told = _Telling()
-    choices = Choices(replace=replace, secrets=not without_secrets)
-    done = run(data, lambda app: bring_in(app, Folder(folder), choices, told), may_be_new=True)
+    there, choices = Folder(folder), Choices(replace=replace, secrets=not without_secrets)
+
+    async def look(app: App) -> tuple[Prepared, tuple[str, ...]]:
+        return await prepared(app, there, choices), await writers(app) if replace else ()
+
+    export, warnings = run(data, look, may_be_new=True)
+    for warning in warnings:
+        screen.warn(warning)
+    if export.overwritten:
+        screen.warn(_overwritten(export.overwritten))
+        if not yes:
+            confirm("Replace what the store holds?")
+    done = run(data, lambda app: write(app, there, export, choices, told), may_be_new=True)
     told.end()
     if as_json:
         return screen.say_json(
@@ -100,6 +120,12 @@ def upgrade_data(data: DataOption = None, as_json: JsonOption = False) -> None:
     for collection, number in written.items():
         screen.say(f"{collection}: {screen.counted(number, 'record')} written anew.")
     return None
+
+
+def _overwritten(numbers: Mapping[str, int]) -> str:
+    kinds = ", ".join(f"{number:,} of {collection}" for collection, number in numbers.items())
+    whole = screen.counted(sum(numbers.values()), "record")
+    return f"{whole} of the store differ from the export's and would be overwritten: {kinds}."
 
 
 class _Telling:

@@ -7,13 +7,14 @@ embedded one of this folder. Refuses to make an empty one where none is, unless 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from hedgerow import wiring
+from hedgerow.cli.operations.place import as_it_was_if_refused
 from hedgerow.errors import InvalidError, MissingError
 from hedgerow.settings import Settings
 
@@ -30,7 +31,7 @@ def read_settings(folder: Path | None = None) -> Settings:
     except ValidationError as error:
         # Pydantic's own words leave the refused value out: it may be a key.
         wrong = "; ".join(
-            f"HEDGEROW_{'.'.join(map(str, each['loc'])).upper()}: {each['msg'].removeprefix('Value error, ')}"
+            f"HEDGEROW_{'.'.join(map(str, each['loc'])).upper()}: {each['msg'].removeprefix('Value error, ').rstrip('.')}"
             for each in error.errors()
         )
         raise InvalidError(f"A setting cannot be used: {wrong}.", hint="docs/settings.md describes them.") from error
@@ -55,7 +56,7 @@ async def opened(
 ) -> AsyncIterator[App]:
     """The App of these settings, closed at the end; `MissingError` where the embedded one's folder is empty.
 
-    `may_be_new` is for whoever brings data: an empty folder then becomes an installation.
+    `may_be_new` is for whoever brings data: an empty folder then becomes an installation, unless the block refuses.
     """
     if not may_be_new and is_embedded(settings) and not (settings.data / "store.db").is_file():
         raise MissingError(
@@ -64,9 +65,10 @@ async def opened(
             hint="Name its folder with --data, set HEDGEROW_STORE and HEDGEROW_PROJECT for one in the cloud, "
             "or make one: hedgerow dev.",
         )
-    app = wiring.build(settings, now)
-    try:
-        yield app
-    finally:
-        for seam in (app.queue, app.vault, app.store):
-            await seam.close()
+    with as_it_was_if_refused(settings.data) if may_be_new else nullcontext():
+        app = wiring.build(settings, now)
+        try:
+            yield app
+        finally:
+            for seam in (app.queue, app.vault, app.store):
+                await seam.close()

@@ -18,7 +18,7 @@ from hedgerow.ports import Add, Delete, Swap
 from hedgerow.sealed_secrets import SealedSecret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from hedgerow.app import App
     from hedgerow.cli.operations.moving.exporting import Tell
@@ -38,6 +38,16 @@ class Imported:
     written: int
     there: int
     secrets_left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An export that may come in: what of it, and how many records by collection it would take the place of."""
+
+    manifest: Manifest
+    kinds: tuple[type[Record], ...]
+    secrets_left_out: int
+    overwritten: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +89,37 @@ def checked(folder: Folder) -> Manifest:
 
 async def bring_in(app: App, folder: Folder, choices: Choices, tell: Tell) -> Imported:
     """Import the folder's export."""
+    return await write(app, folder, await prepared(app, folder, choices), choices, tell)
+
+
+async def prepared(app: App, folder: Folder, choices: Choices) -> Prepared:
+    """Check all that can be refused, every line included; nothing is written, and a sealed secret is only tried."""
     manifest = checked(folder)
     kinds = [kind for kind in moved(None) if kind.collection in manifest.collections]
     left_out = 0
     if SealedSecret in kinds and not (choices.secrets and app.settings.vault == "sealed"):
         kinds.remove(SealedSecret)
         left_out = manifest.collections[SealedSecret.collection].records
-    if not choices.replace:
-        for kind in kinds:
-            if await app.store.count(kind):
-                await _check_others(app.store, folder, manifest, kind)
+    overwritten: dict[str, int] = {}
+    for kind in kinds:
+        if number := await _compare(app.store, folder, manifest, kind, choices):
+            overwritten[kind.collection] = number
     if SealedSecret in kinds:
         await _check_key(app, folder, manifest)
+    return Prepared(manifest, tuple(kinds), left_out, overwritten)
+
+
+async def write(app: App, folder: Folder, export: Prepared, choices: Choices, tell: Tell) -> Imported:
+    """Write what was prepared, page by page."""
     written = total = 0
-    for kind in kinds:
+    for kind in export.kinds:
         done = 0
-        for page in _pages(folder, manifest, kind):
+        for page in _pages(folder, export.manifest, kind):
             written += await _write(app.store, kind, page, choices)
             done += len(page)
             tell(kind.collection, done)
         total += done
-    return Imported(written, total - written, left_out)
+    return Imported(written, total - written, export.secrets_left_out)
 
 
 async def _check_key(app: App, folder: Folder, manifest: Manifest) -> None:
@@ -116,20 +136,31 @@ async def _check_key(app: App, folder: Folder, manifest: Manifest) -> None:
         raise StateConflictError(
             "The sealing key of this installation does not open the export's secrets.",
             code=error.code,
-            hint="Use the key of the installation they come from (its sealing.key, or HEDGEROW_SEALING_KEY); "
-            "or say --without-secrets and give each connection its personal API key again.",
+            hint=f"{_key_wanted(app)}; or say --without-secrets and give each connection its personal API key again.",
         ) from error
     finally:
         if not is_there:
             await app.store.commit(Delete(SealedSecret, secret.id))
 
 
-async def _check_others(store: Store, folder: Folder, manifest: Manifest, kind: type[Record]) -> None:
+def _key_wanted(app: App) -> str:
+    if app.settings.sealing_key is None and app.settings.store == "sqlite":
+        return f"Copy the sealing.key of the installation they come from to {app.settings.data / 'sealing.key'}"
+    return "Set HEDGEROW_SEALING_KEY to the key of the installation they come from"
+
+
+async def _compare(store: Store, folder: Folder, manifest: Manifest, kind: type[Record], choices: Choices) -> int:
+    """How many records of the store differ from the export's of the same id; refused unless they may be replaced."""
+    is_empty = not await store.count(kind)
+    different = 0
     for page in _pages(folder, manifest, kind):
-        there = await store.get_many(kind, [record.id for record in page])
+        there = [None] * len(page) if is_empty else await store.get_many(kind, [record.id for record in page])
         for record, held in zip(page, there, strict=True):
             if held is not None and line_of(held) != line_of(record):
-                raise _other(held)
+                if not choices.replace:
+                    raise _other(held)
+                different += 1
+    return different
 
 
 async def _write(store: Store, kind: type[Record], page: list[Record], choices: Choices) -> int:
