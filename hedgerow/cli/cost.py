@@ -14,7 +14,7 @@ from hedgerow.cli.stops import USAGE, Stop
 if TYPE_CHECKING:
     from hedgerow.cli.calls import Shown
     from hedgerow.cli.operations.costs.files import Prices
-    from hedgerow.cli.operations.costs.reckoning import Line, Wish
+    from hedgerow.cli.operations.costs.reckoning import Limit, Line, Wish
     from hedgerow.cli.operations.costs.saying import Saving
     from hedgerow.models import Tier
 
@@ -23,8 +23,9 @@ MOST = 10_000_000
 
 
 class RegionChoice(StrEnum):
-    """Where Firestore is."""
+    """Where Firestore and the functions are."""
 
+    EUROPE_WEST1 = "europe-west1"
     US = "us"
     EUR3 = "eur3"
 
@@ -43,8 +44,12 @@ def cost(
         int, typer.Option(min=0, max=10**12, metavar="M", help="Captured events a day, all connections together.")
     ] = 0,
     rules: Annotated[int, typer.Option(min=0, max=1_000, metavar="R", help="Alert rules of each connection.")] = 0,
-    region: Annotated[RegionChoice, typer.Option(help="Where Firestore is.")] = RegionChoice.US,
-    vault: Annotated[VaultChoice, typer.Option(help="Where personal API keys live.")] = VaultChoice.SECRET_MANAGER,
+    region: Annotated[
+        RegionChoice, typer.Option(help="Where Firestore is; us is one region of it.")
+    ] = RegionChoice.EUROPE_WEST1,
+    vault: Annotated[
+        VaultChoice, typer.Option(help="Terraform's `vault`: where personal API keys live.")
+    ] = VaultChoice.SECRET_MANAGER,
     min_instances: Annotated[
         int, typer.Option(min=0, max=1_000, metavar="I", help="Instances kept warm, all functions together.")
     ] = 0,
@@ -68,13 +73,13 @@ def cost(
         vault=vault.value,
         min_instances=min_instances,
     )
-    lines = reckoning.bill(asked, counts, prices)
+    lines, limits = reckoning.bill(asked, counts, prices), reckoning.limits(asked, counts)
     savings = saying.savings(asked, counts, prices)
     if prices.are_old(utc_now().date()):
         screen.warn(f"The prices are of {prices.dated}, older than half a year: look at Google's price list too.")
     if as_json:
-        return screen.say_json(_shown(asked, lines, savings, prices))
-    return _say(asked, lines, savings, prices)
+        return screen.say_json(_shown(asked, lines, limits, savings, prices))
+    return _say(asked, lines, limits, savings, prices)
 
 
 def _tier(name: str) -> Tier:
@@ -86,7 +91,9 @@ def _tier(name: str) -> Tier:
     raise Stop(USAGE, f"There is no tier `{name}`.", hint=f"Tiers are {', '.join(TIERS)}.")
 
 
-def _say(asked: Wish, lines: tuple[Line, ...], savings: tuple[Saving, ...], prices: Prices) -> None:
+def _say(
+    asked: Wish, lines: tuple[Line, ...], limits: tuple[Limit, ...], savings: tuple[Saving, ...], prices: Prices
+) -> None:
     from hedgerow.cli.operations.costs import reckoning, saying
 
     made = screen.table("line", "a month", "USD", "price", right=("a month", "USD"))
@@ -101,6 +108,10 @@ def _say(asked: Wish, lines: tuple[Line, ...], savings: tuple[Saving, ...], pric
         screen.say(f"Dominated by {', '.join(f'{line.name} ({line.usd / whole:.0%})' for line in dear)}.")
     for saving in savings:
         screen.say(f"With {saving.what}: {saving.usd:,.2f} USD.")
+    reads, writes, calls = (f"{each.per_hour:,.0f}" for each in limits)
+    screen.say(f"An hour has {reads} reads, {writes} writes and {calls} requests on average. For Terraform's alert:")
+    for each in limits:
+        screen.say(f"{each.variable} = {each.limit}")
     screen.say(
         f"{screen.counted(asked.connections, 'connection')}, {asked.tier}, {asked.events_a_day:,.0f} events a day, "
         f"31 days, list prices of {prices.dated}; docs/operations/costs.md says what is assumed."
@@ -114,7 +125,9 @@ def amount(line: Line) -> str:
     return f"{line.units:,.0f} {line.unit}"
 
 
-def _shown(asked: Wish, lines: tuple[Line, ...], savings: tuple[Saving, ...], prices: Prices) -> Shown:
+def _shown(
+    asked: Wish, lines: tuple[Line, ...], limits: tuple[Limit, ...], savings: tuple[Saving, ...], prices: Prices
+) -> Shown:
     from hedgerow.cli.operations.costs import reckoning, saying
 
     return {
@@ -138,6 +151,7 @@ def _shown(asked: Wish, lines: tuple[Line, ...], savings: tuple[Saving, ...], pr
             }
             for line in lines
         ],
+        "limits": {each.variable: {"per_hour": round(each.per_hour, 1), "limit": each.limit} for each in limits},
         "dominated_by": [line.name for line in saying.dominating(lines)],
         "savings": [{"what": saving.what, "usd": round(saving.usd, 2)} for saving in savings],
     }

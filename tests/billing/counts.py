@@ -45,6 +45,7 @@ ASSUMED = {
     "activity_days": (90, "Days an activity is kept: hedgerow/activity.py."),
     "count_days": (400, "Days an hour's counts are kept: functions/sync/retention.py."),
     "index_factor": (1.5, "Document names, field names and index entries beside the values."),
+    "busy_hour": (4, "Times the average hour: above it the alert about costs rings."),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 
 import pytest
@@ -13,8 +14,10 @@ from hedgerow.cli.operations.costs.files import Count, Price, Region
 from hedgerow.cli.operations.costs.reckoning import Line, Wish
 from tests.cli_process import hedgerow
 
-DAILY = Price(us=0.03, eur3=0.06, per=100_000, free=50_000, free_each="day", verified=False)
-MONTHLY = Price(us=0.40, eur3=0.40, per=1_000_000, free=2_000_000, free_each="month", verified=True)
+DAILY = Price(
+    usd={"europe-west1": 0.03, "us": 0.03, "eur3": 0.06}, per=100_000, free=50_000, free_each="day", verified=False
+)
+MONTHLY = Price(usd={"us": 0.40}, per=1_000_000, free=2_000_000, free_each="month", verified=True)
 
 
 def bill(wish: Wish) -> dict[str, Line]:
@@ -38,6 +41,38 @@ def test_what_is_free_each_day_is_taken_off_each_day(units: float, region: Regio
 @pytest.mark.parametrize(("units", "usd"), [(2_000_000 / 31, 0), (3_000_000 / 31, 0.40), (12_000_000 / 31, 4.00)])
 def test_what_is_free_each_month_is_taken_off_the_month(units: float, usd: float) -> None:
     assert MONTHLY.of(units, 31, "us") == pytest.approx(usd)
+
+
+def test_what_is_free_in_north_america_is_billed_in_europe() -> None:
+    europe, us = (bill(saying.wish(1, "scale", events_a_day=1_000, region=each)) for each in ("europe-west1", "us"))
+    egress = europe["Egress"]
+    assert us["Egress"].usd == 0
+    assert egress.usd == pytest.approx(egress.units / (1 << 30) * 0.12)
+    assert {name: line.usd for name, line in europe.items()} == {
+        **{name: line.usd for name, line in us.items()},
+        "Egress": egress.usd,
+    }
+
+
+def test_an_alert_rings_above_a_busy_hour_and_never_below_a_few_cents() -> None:
+    wish = saying.wish(1_000, "scale", events_a_day=1_000_000)
+    reads, writes, requests = reckoning.limits(wish, files.counts())
+    units = reckoning.units_a_day(wish, files.counts())
+    assert [each.variable for each in (reads, writes, requests)] == [
+        "cost_reads_per_hour",
+        "cost_writes_per_hour",
+        "cost_requests_per_hour",
+    ]
+    assert writes.per_hour == pytest.approx(units["firestore_writes"] / 24)
+    assert 4 * writes.per_hour <= writes.limit <= 4.4 * writes.per_hour
+    assert len(str(writes.limit).rstrip("0")) <= 2
+    assert {each.limit for each in reckoning.limits(saying.wish(0, "scale"), files.counts())} == {50_000}
+
+
+def test_the_variables_of_the_alert_are_terraforms() -> None:
+    declared = (MANIFEST.parents[1] / "infra/terraform/variables.tf").read_text(encoding="utf-8")
+    for each in reckoning.limits(saying.wish(1, "scale"), files.counts()):
+        assert f'variable "{each.variable}"' in declared
 
 
 def test_no_connections_cost_the_schedules_beyond_the_free_three() -> None:
@@ -146,13 +181,15 @@ def test_the_command_prints_the_lines_and_says_what_dominates() -> None:
     assert done.returncode == 0
     assert "Firestore writes" in done.stdout
     assert "Dominated by Secret Manager: versions" in done.stdout
-    assert "sealed" in done.stdout
+    assert 'vault = "sealed"' in done.stdout
+    assert re.search(r"^cost_reads_per_hour = \d+0000$", done.stdout, re.MULTILINE)
 
 
 def test_the_command_prints_json() -> None:
     done = hedgerow("cost", "--connections", "10", "--tier", "pro", "--region", "eur3", "--json")
     told = json.loads(done.stdout)
     assert (told["tier"], told["region"], told["days"], told["prices_of"]) == ("pro", "eur3", 31, "2026-11-21")
+    assert told["limits"]["cost_writes_per_hour"] == {"per_hour": 13.3, "limit": 50_000}
     assert told["usd"] == pytest.approx(sum(line["usd"] for line in told["lines"]), abs=0.01)
 
 

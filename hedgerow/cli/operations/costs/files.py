@@ -6,7 +6,7 @@ import json
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,29 +14,28 @@ HERE = Path(__file__).resolve().parent
 PRICES, COUNTS = HERE / "prices-2026-11-21.json", HERE / "counts.json"
 OLD = timedelta(days=183)
 
-Region = Literal["us", "eur3"]
-REGIONS: tuple[Region, ...] = ("us", "eur3")
+Region = Literal["europe-west1", "us", "eur3"]
+REGIONS: tuple[Region, ...] = get_args(Region)
 
 
 class Price(BaseModel):
-    """USD for `per` units; `free` units of each day or month cost nothing."""
+    """USD for `per` units, by region; `free` units of each day or month cost nothing, in the regions of `free_in`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    us: float
-    eur3: float
+    usd: dict[Region, float]
     per: float
     free: float
     free_each: Literal["day", "month"]
+    free_in: tuple[Region, ...] = REGIONS
     verified: bool
 
     def of(self, units_a_day: float, days: int, region: Region) -> float:
         """USD for a month of `days` days with so many units each; what is free each day does not add up."""
-        if self.free_each == "day":
-            billed = max(0.0, units_a_day - self.free) * days
-        else:
-            billed = max(0.0, units_a_day * days - self.free)
-        return billed / self.per * (self.us if region == "us" else self.eur3)
+        free = self.free if region in self.free_in else 0
+        is_daily = self.free_each == "day"
+        billed = max(0.0, units_a_day - free) * days if is_daily else max(0.0, units_a_day * days - free)
+        return billed / self.per * self.usd[region]
 
 
 class Prices(BaseModel):

@@ -8,6 +8,7 @@ assumed, and named so in the counts' file.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Literal
 
 from hedgerow.cli.operations.costs.files import Count
@@ -44,7 +45,7 @@ class Wish:
     jobs: int
     events_a_day: float = 0
     rules: int = 0
-    region: Region = "us"
+    region: Region = "europe-west1"
     vault: VaultKind = "secret_manager"
     min_instances: int = 0
 
@@ -74,6 +75,15 @@ class Part:
     """To the internet."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A variable of Terraform's alert about costs: what an hour needs on average, and above what to ring."""
+
+    variable: str
+    per_hour: float
+    limit: int
+
+
 LINES: tuple[tuple[str, str, str], ...] = (
     ("firestore_reads", "Firestore reads", "reads"),
     ("firestore_writes", "Firestore writes", "writes"),
@@ -91,6 +101,14 @@ LINES: tuple[tuple[str, str, str], ...] = (
     ("log_bytes", "Cloud Logging", "bytes"),
     ("egress_bytes", "Egress", "bytes"),
 )
+
+LIMITS = (
+    ("firestore_reads", "cost_reads_per_hour"),
+    ("firestore_writes", "cost_writes_per_hour"),
+    ("requests", "cost_requests_per_hour"),
+)
+LEAST_LIMIT = 50_000
+"""So many writes, the dearest, are five cents in the United States."""
 
 
 def bill(wish: Wish, counts: Counts, prices: Prices) -> tuple[Line, ...]:
@@ -138,6 +156,18 @@ def units_a_day(wish: Wish, counts: Counts) -> dict[str, float]:
         "log_bytes": calls * assumed["log_bytes_per_call"],
         "egress_bytes": sum(part.out_bytes for part in every),
     }
+
+
+def limits(wish: Wish, counts: Counts) -> tuple[Limit, ...]:
+    """What to ring above: a busy hour has several times the average, and a few cents an hour are no alarm."""
+    units = units_a_day(wish, counts)
+    found = []
+    for name, variable in LIMITS:
+        per_hour = units[name] / 24
+        wanted = max(LEAST_LIMIT, per_hour * counts.assumed["busy_hour"].value)
+        step = 10.0 ** (floor(log10(wanted)) - 1)
+        found.append(Limit(variable, per_hour, int(ceil(wanted / step) * step)))
+    return tuple(found)
 
 
 def parts(wish: Wish, counts: Counts) -> tuple[Part, ...]:

@@ -35,7 +35,7 @@ def wish(
     *,
     events_a_day: float = 0,
     rules: int = 0,
-    region: Region = "us",
+    region: Region = "europe-west1",
     vault: VaultKind = "secret_manager",
     min_instances: int = 0,
     tiers_file: Path | None = None,
@@ -90,11 +90,11 @@ def savings(asked: Wish, counts: Counts, prices: Prices) -> tuple[Saving, ...]:
     now = cost(asked)
     others = [
         (
-            "secrets sealed in Firestore instead of Secret Manager (HEDGEROW_VAULT=sealed)",
+            'secrets sealed in Firestore instead of Secret Manager (vault = "sealed", before the first connection)',
             replace(asked, vault="sealed"),
         ),
         ("syncs half as often (`every` of each connection)", replace(asked, syncs_a_day=asked.syncs_a_day / 2)),
-        ("Firestore in one region of the United States", replace(asked, region="us")),
+        ("Firestore in one region (firestore_location)", replace(asked, region="europe-west1")),
         ("no minimum instances", replace(asked, min_instances=0)),
     ]
     found = [Saving(what, usd) for what, changed in others if (usd := cost(changed)) <= 0.9 * now]
