@@ -104,6 +104,19 @@ async def test_many_at_once_end_with_one_key_and_one_secret() -> None:
         assert [secret.id for secret in kept.items] == [record.secret_ref]
 
 
+async def test_a_key_that_the_vault_lost_is_made_anew_by_one_of_many() -> None:
+    async with staged() as stage:
+        old = await signing_key(public(stage))
+        await stage.app.vault.destroy(VAULT_NAME)
+        keys = await asyncio.gather(*(signing_key(public(stage)) for _ in range(8)))
+        assert len(set(keys)) == 1
+        assert keys[0] != old
+        kept = await stage.store.find(SealedSecret, Where("name", "==", VAULT_NAME))
+        record = await stage.store.get(SigningKey, "links")
+        assert record is not None
+        assert [secret.id for secret in kept.items] == [record.secret_ref]
+
+
 async def test_a_secret_left_by_a_crash_is_swept_by_the_next() -> None:
     from pydantic import SecretStr
 
