@@ -18,6 +18,7 @@ from hedgerow.records import new_id
 from hedgerow.runs import scheduled_id
 
 _TRIES = 4
+OVER = ("succeeded", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,14 @@ async def _try(app: App, message: SyncRequested, *, again: bool) -> Held | None:
     connection = await app.store.get(Connection, message.connection_id)
     if connection is None:
         run = await app.store.get(SyncRun, message.run_id) if message.run_id else None
-        if run is not None and not _is_elsewhere(run, app.now()):
+        if run is not None and _is_of(run, message.connection_id) and not _is_elsewhere(run, app.now()):
             await _give_up(app, None, run)
         return None
     run = await _wanted(app, connection, message, exists=again)
-    if run is None or _is_elsewhere(run, app.now()):
+    if run is None or not _is_of(run, connection.id):
+        return None
+    if _is_elsewhere(run, app.now()):
+        await _schedule_anew(app, connection, run)
         return None
     if not tiers.is_syncable(connection) or not connection.activity_tracking:
         await _give_up(app, connection, run)
@@ -122,9 +126,32 @@ async def _wanted(app: App, connection: Connection, message: SyncRequested, *, e
     )
 
 
+def _is_of(run: SyncRun, connection_id: str) -> bool:
+    """A run is carried out with its own connection's key into its own connection's months, whatever a message says."""
+    if run.connection_id == connection_id:
+        return True
+    log().error("sync.run_of_another", connection_id=connection_id, run_id=run.id)
+    return False
+
+
+async def _schedule_anew(app: App, connection: Connection, run: SyncRun) -> None:
+    """Move on a connection whose due time has passed though the run of that slot is over: no tick could begin it again.
+
+    A run that ends writes its connection with it, unless the connection changed under it.
+    """
+    now = app.now()
+    if run.state not in OVER or connection.due_at is None or connection.due_at > now:
+        return
+    if run.id != scheduled_id(connection.id, connection.due_at):
+        return
+    due = tiers.next_due(connection, tiers.load(app.settings.tiers_file), now)
+    await app.store.commit(Swap(connection.model_copy(update={"due_at": due})))
+    log().warning("sync.scheduled_anew", connection_id=connection.id, run_id=run.id, due_at=due and due.isoformat())
+
+
 def _is_elsewhere(run: SyncRun, now: datetime) -> bool:
     """Over already, held by a living attempt, waiting for its time, or never run itself (a whole)."""
-    if run.state in ("succeeded", "failed") or (run.parts > 1 and run.whole_id is None):
+    if run.state in OVER or (run.parts > 1 and run.whole_id is None):
         return True
     if run.state == "running":
         return run.due_at is not None and run.due_at > now

@@ -11,7 +11,7 @@ from hedgerow.ports import Add, Change, Swap
 
 async def end(app: App, run: SyncRun) -> None:
     """Announce and commit a run that ends without its connection being written."""
-    await app.queue.publish(*following(run, is_news=True))
+    await app.queue.publish(*await following(app, run, is_news=True))
     await app.store.commit(Swap(run), *await changes_with(app, run))
 
 
@@ -35,12 +35,16 @@ async def changes_with(app: App, run: SyncRun, before: Connection | None = None)
     return changes
 
 
-def following(run: SyncRun, *, is_news: bool) -> list[Message]:
+async def following(app: App, run: SyncRun, *, is_news: bool) -> list[Message]:
     """What a run's end announces: the next part, the runs that waited for it, and the end itself where it `is_news`."""
     if run.state not in ("succeeded", "failed"):
         return []
-    after = ((run.next_part_id,) if run.next_part_id else ()) + run.waiting
-    messages: list[Message] = [SyncRequested(connection_id=run.connection_id, run_id=run_id) for run_id in after]
+    messages: list[Message] = []
+    if run.next_part_id:
+        messages.append(SyncRequested(connection_id=run.connection_id, run_id=run.next_part_id))
+    # Every connection to the project waits for the one slot, other tenants' too: each run goes on under its own.
+    waiting = await app.store.get_many(SyncRun, run.waiting) if run.waiting else []
+    messages += [SyncRequested(connection_id=one.connection_id, run_id=one.id) for one in waiting if one is not None]
     if is_news:
         messages.append(RunEnded(connection_id=run.connection_id, run_id=run.id))
     return messages

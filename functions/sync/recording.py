@@ -64,7 +64,7 @@ async def finish(visit: Visit, outcome: Asked | HedgerowError, active: int | Non
         else:
             ended = outcomes.succeeded(run, connection, visit.ask, outcome, rules, app.now(), visit.trouble)
         is_news = ends.is_news(ended.run, visit.connection)
-        await app.queue.publish(*ends.following(ended.run, is_news=is_news))
+        await app.queue.publish(*await ends.following(app, ended.run, is_news=is_news))
         changes: list[Change] = [Swap(ended.run), Swap(_with_slot(ended, visit))]
         if ended.slot is not None:
             changes.append(Swap(ended.slot))
