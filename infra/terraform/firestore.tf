@@ -14,7 +14,8 @@ resource "google_firestore_database" "state" {
   type                              = "FIRESTORE_NATIVE"
   delete_protection_state           = var.deletion_protection ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
   point_in_time_recovery_enablement = var.point_in_time_recovery ? "POINT_IN_TIME_RECOVERY_ENABLED" : "POINT_IN_TIME_RECOVERY_DISABLED"
-  deletion_policy                   = var.deletion_protection ? "ABANDON" : "DELETE"
+  # Protected, Google refuses; `ABANDON` would only lose it from the state, and the next apply would meet it as a stranger.
+  deletion_policy = "DELETE"
 
   depends_on = [google_project_service.needed]
 }

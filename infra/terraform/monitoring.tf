@@ -1,6 +1,6 @@
-# What is counted, and when somebody is woken. A metric counts the lines of monitoring/metrics.json; a policy judges
-# one; each leads to its page in docs/operations. tests/infra/test_monitoring_*.py run the code and see that the lines
-# are said, with these fields, in these units.
+# What is counted, and when somebody is woken; of a schedule that is silent: silence.tf. A metric counts the lines of
+# monitoring/metrics.json; a policy judges one; each leads to its page in docs/operations. tests/infra/test_monitoring_*
+# run the code and see that the lines are said, with these fields, in these units.
 #
 # A policy on a metric that this apply makes may fail with 404 for some minutes: apply again (unverified).
 # The types run.googleapis.com/…, pubsub.googleapis.com/… and firestore.googleapis.com/… are unverified too.
@@ -10,6 +10,15 @@ locals {
 
   of_functions = "resource.type=\"cloud_run_revision\""
   counted      = { for name, metric in local.log_metrics : name => "${local.of_functions} AND metric.type=\"logging.googleapis.com/user/${metric.name}\"" }
+
+  requests        = "${local.of_functions} AND resource.labels.service_name=starts_with(\"hedgerow-\") AND metric.type=\"run.googleapis.com/request_count\""
+  failed_requests = "${local.requests} AND metric.labels.response_code_class=\"5xx\""
+  errors_least    = 5
+
+  # An incident whose figure is no longer there (dead letters, a share of none) is over, so that the next one rings.
+  closes_after = "3600s"
+
+  runbooks = trimsuffix(var.runbooks, "/")
 
   bounds = [0, 60, 300, 600, 900, 1200, 1800, 2700, 3600, 7200, 21600, 86400]
 
@@ -31,7 +40,17 @@ resource "google_logging_metric" "counted" {
     metric_kind = "DELTA"
     value_type  = each.value.value == "" ? "INT64" : "DISTRIBUTION"
     unit        = each.value.unit
+
+    dynamic "labels" {
+      for_each = each.value.labels
+
+      content {
+        key = labels.key
+      }
+    }
   }
+
+  label_extractors = { for label, field in each.value.labels : label => "EXTRACT(${field})" }
 
   # Thresholds lie on bounds, so that what is below one is never shown above it.
   dynamic "bucket_options" {
@@ -72,7 +91,7 @@ resource "google_monitoring_alert_policy" "sync_success" {
       denominator_filter      = local.counted.syncs_ended
       comparison              = "COMPARISON_GT"
       threshold_value         = var.sync_failure_share
-      duration                = "0s"
+      duration                = "60s"
       evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
 
       aggregations {
@@ -96,7 +115,7 @@ resource "google_monitoring_alert_policy" "sync_success" {
       filter                  = local.counted.syncs_failed
       comparison              = "COMPARISON_GT"
       threshold_value         = 2
-      duration                = "0s"
+      duration                = "60s"
       evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
 
       aggregations {
@@ -107,12 +126,13 @@ resource "google_monitoring_alert_policy" "sync_success" {
     }
   }
 
+  alert_strategy {
+    auto_close = local.closes_after
+  }
+
   documentation {
     mime_type = "text/markdown"
-    content   = "More than a fifth of the syncs of the last half hour failed. First: `hedgerow doctor`. Then: ${var.runbooks}/alert-sync-success.md"
-  }
-  alert_strategy {
-    auto_close = "3600s"
+    content   = "More than a fifth of the syncs of the last half hour failed. First: `hedgerow doctor`. Then: ${local.runbooks}/alert-sync-success.md"
   }
 
   depends_on = [google_logging_metric.counted]
@@ -137,29 +157,18 @@ resource "google_monitoring_alert_policy" "oldest_due" {
         alignment_period     = "300s"
         per_series_aligner   = "ALIGN_PERCENTILE_99"
         cross_series_reducer = "REDUCE_MAX"
+        group_by_fields      = ["metric.labels.tier"]
       }
     }
   }
 
-  # A tick says its line even when nothing is due.
-  conditions {
-    display_name = "no tick for half an hour"
-
-    condition_absent {
-      filter   = local.counted.ticks
-      duration = "1800s"
-
-      aggregations {
-        alignment_period     = "300s"
-        per_series_aligner   = "ALIGN_DELTA"
-        cross_series_reducer = "REDUCE_SUM"
-      }
-    }
+  alert_strategy {
+    auto_close = local.closes_after
   }
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Connections wait for their sync for more than half an hour, or there was no tick at all. First: `hedgerow doctor`, then `hedgerow schedules list`. Then: ${var.runbooks}/alert-oldest-due.md"
+    content   = "Connections of a tier wait for their sync for more than half an hour. First: `hedgerow doctor`, then `hedgerow schedules list`. Then: ${local.runbooks}/alert-oldest-due.md"
   }
 
   depends_on = [google_logging_metric.counted]
@@ -188,25 +197,13 @@ resource "google_monitoring_alert_policy" "outbox_age" {
     }
   }
 
-  # Redelivery says how old the outbox is every minute, also when it is empty.
-  conditions {
-    display_name = "nobody has looked for half an hour"
-
-    condition_absent {
-      filter   = local.counted.outbox_looked_at
-      duration = "1800s"
-
-      aggregations {
-        alignment_period     = "300s"
-        per_series_aligner   = "ALIGN_DELTA"
-        cross_series_reducer = "REDUCE_SUM"
-      }
-    }
+  alert_strategy {
+    auto_close = local.closes_after
   }
 
   documentation {
     mime_type = "text/markdown"
-    content   = "Events that were accepted have waited for PostHog for more than fifteen minutes; nothing is lost. First: `hedgerow doctor`. Then: ${var.runbooks}/alert-outbox-age.md"
+    content   = "Events that were accepted have waited for PostHog for more than fifteen minutes; nothing is lost. First: `hedgerow doctor`. Then: ${local.runbooks}/alert-outbox-age.md"
   }
 
   depends_on = [google_logging_metric.counted]
@@ -252,9 +249,13 @@ resource "google_monitoring_alert_policy" "dead_letters" {
     }
   }
 
+  alert_strategy {
+    auto_close = local.closes_after
+  }
+
   documentation {
     mime_type = "text/markdown"
-    content   = "A message could not be read, or failed ten times in a row. It is kept 30 days. First: `hedgerow dead list`. Then: ${var.runbooks}/alert-dead-letters.md"
+    content   = "A message could not be read, or failed ten times in a row. It is kept 30 days. First: `hedgerow dead list`. Then: ${local.runbooks}/alert-dead-letters.md"
   }
 
   depends_on = [google_logging_metric.counted]
@@ -283,9 +284,13 @@ resource "google_monitoring_alert_policy" "notifications" {
     }
   }
 
+  alert_strategy {
+    auto_close = local.closes_after
+  }
+
   documentation {
     mime_type = "text/markdown"
-    content   = "Messages to chats or webhooks were given up; incidents themselves stand. First: `hedgerow doctor`. Then: ${var.runbooks}/alert-notifications.md"
+    content   = "Messages to chats or webhooks were given up; incidents themselves stand. First: `hedgerow doctor`. Then: ${local.runbooks}/alert-notifications.md"
   }
 
   depends_on = [google_logging_metric.counted]
@@ -294,7 +299,7 @@ resource "google_monitoring_alert_policy" "notifications" {
 # Of every function by itself. Requests that are not there are no errors: without any there is no ratio.
 resource "google_monitoring_alert_policy" "errors" {
   display_name          = "Hedgerow: errors"
-  combiner              = "OR"
+  combiner              = "AND_WITH_MATCHING_RESOURCE"
   severity              = "ERROR"
   notification_channels = local.told
 
@@ -302,8 +307,8 @@ resource "google_monitoring_alert_policy" "errors" {
     display_name = "more than one request in twenty of a function ended as 5xx"
 
     condition_threshold {
-      filter                  = "${local.of_functions} AND resource.labels.service_name=starts_with(\"hedgerow-\") AND metric.type=\"run.googleapis.com/request_count\" AND metric.labels.response_code_class=\"5xx\""
-      denominator_filter      = "${local.of_functions} AND resource.labels.service_name=starts_with(\"hedgerow-\") AND metric.type=\"run.googleapis.com/request_count\""
+      filter                  = local.failed_requests
+      denominator_filter      = local.requests
       comparison              = "COMPARISON_GT"
       threshold_value         = 0.05
       duration                = "600s"
@@ -324,9 +329,33 @@ resource "google_monitoring_alert_policy" "errors" {
     }
   }
 
+  # One 5xx of ten requests is no reason to wake anybody.
+  conditions {
+    display_name = "and they are more than ${local.errors_least}"
+
+    condition_threshold {
+      filter                  = local.failed_requests
+      comparison              = "COMPARISON_GT"
+      threshold_value         = local.errors_least
+      duration                = "60s"
+      evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
+
+      aggregations {
+        alignment_period     = "600s"
+        per_series_aligner   = "ALIGN_DELTA"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["resource.labels.service_name"]
+      }
+    }
+  }
+
+  alert_strategy {
+    auto_close = local.closes_after
+  }
+
   documentation {
     mime_type = "text/markdown"
-    content   = "More than one request in twenty to a function ended as 5xx. First: `hedgerow doctor`. Then: ${var.runbooks}/alert-errors.md"
+    content   = "More than one request in twenty to a function ended as 5xx. First: `hedgerow doctor`. Then: ${local.runbooks}/alert-errors.md"
   }
 
   depends_on = [google_project_service.needed]
@@ -342,7 +371,7 @@ resource "google_monitoring_alert_policy" "cost" {
     for_each = {
       "Firestore reads"  = { filter = "resource.type=\"firestore_instance\" AND metric.type=\"firestore.googleapis.com/document/read_count\"", most = var.cost_reads_per_hour }
       "Firestore writes" = { filter = "resource.type=\"firestore_instance\" AND metric.type=\"firestore.googleapis.com/document/write_count\"", most = var.cost_writes_per_hour }
-      "requests"         = { filter = "${local.of_functions} AND resource.labels.service_name=starts_with(\"hedgerow-\") AND metric.type=\"run.googleapis.com/request_count\"", most = var.cost_requests_per_hour }
+      "requests"         = { filter = local.requests, most = var.cost_requests_per_hour }
     }
 
     content {
@@ -363,9 +392,13 @@ resource "google_monitoring_alert_policy" "cost" {
     }
   }
 
+  alert_strategy {
+    auto_close = local.closes_after
+  }
+
   documentation {
     mime_type = "text/markdown"
-    content   = "Firestore's operations or the functions' requests of the last hour are far above what was reckoned. First: `hedgerow cost`, and `hedgerow doctor`. Then: ${var.runbooks}/alert-cost.md"
+    content   = "Firestore's operations or the functions' requests of the last hour are far above what was reckoned. First: `hedgerow cost`, and `hedgerow doctor`. Then: ${local.runbooks}/alert-cost.md"
   }
 
   depends_on = [google_project_service.needed]
@@ -419,9 +452,13 @@ resource "google_monitoring_alert_policy" "capture_down" {
     }
   }
 
+  alert_strategy {
+    auto_close = local.closes_after
+  }
+
   documentation {
     mime_type = "text/markdown"
-    content   = "`/health` of the SDKs' host does not answer several regions; SDKs keep their events and try again. First: `hedgerow doctor`. Then: ${var.runbooks}/alert-capture-down.md"
+    content   = "`/health` of the SDKs' host does not answer several regions; SDKs keep their events and try again. First: `hedgerow doctor`. Then: ${local.runbooks}/alert-capture-down.md"
   }
 
   depends_on = [google_project_service.needed]
@@ -429,7 +466,10 @@ resource "google_monitoring_alert_policy" "capture_down" {
 
 resource "google_monitoring_dashboard" "overview" {
   dashboard_json = templatefile("${path.module}/monitoring/dashboard.json.tftpl", {
-    metrics = { for name, metric in local.log_metrics : name => metric.name }
+    metrics = merge(
+      { for name, metric in local.log_metrics : name => metric.name },
+      { scheduled = google_logging_metric.scheduled.name },
+    )
   })
 
   depends_on = [google_logging_metric.counted]

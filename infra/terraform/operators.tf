@@ -23,6 +23,24 @@ resource "google_project_iam_member" "operator" {
   member  = each.value.member
 }
 
+# No predefined role that only looks says who may publish or take: without these doctor cannot see whether Pub/Sub is
+# able to bury what is dead. `services.use` is asked of the project that pays for calls with one's own credentials.
+resource "google_project_iam_custom_role" "observer" {
+  role_id     = "hedgerowObserver"
+  title       = "Hedgerow: what doctor looks at beside records"
+  permissions = ["pubsub.topics.getIamPolicy", "pubsub.subscriptions.getIamPolicy", "serviceusage.services.use"]
+
+  depends_on = [google_project_service.needed]
+}
+
+resource "google_project_iam_member" "observer" {
+  for_each = var.operators
+
+  project = var.project_id
+  role    = google_project_iam_custom_role.observer.id
+  member  = each.key
+}
+
 resource "google_project_iam_custom_role" "schedule_keeper" {
   role_id     = "hedgerowScheduleKeeper"
   title       = "Hedgerow: pause, resume and run jobs"

@@ -28,12 +28,13 @@ locals {
     for setting in keys(var.secret_settings) : setting => var.secret_settings[setting]
   })
 
-  # The version that was made here and not `latest`: another one makes the functions' instances new at once. Of secrets
-  # that somebody else keeps the newest counts, as it is when an instance starts.
+  # The version that was made here and not `latest`: another one makes the functions' instances new at once. The sealing
+  # key's is told by its number: a second version, however it came about, must never become the key. Of secrets that
+  # somebody else keeps the newest counts, as it is when an instance starts.
   versions = merge({
     HEDGEROW_ADMIN_KEY = google_secret_manager_secret_version.admin_key.version
     }, local.sealed ? {
-    HEDGEROW_SEALING_KEY = google_secret_manager_secret_version.sealing_key[0].version
+    HEDGEROW_SEALING_KEY = var.sealing_key_version
   } : {})
 
   # What each function's code can reach of them. The sealing key opens every credential: only who reads or writes
@@ -96,14 +97,15 @@ resource "google_secret_manager_secret" "sealing_key" {
   depends_on = [google_project_service.needed]
 }
 
-# Never replaced: what was sealed under it opens under no other.
+# Never replaced: what was sealed under it opens under no other. Protected, a destroy stops at it and it stays in the
+# state (`PREVENT`: provider 7.33 or newer).
 resource "google_secret_manager_secret_version" "sealing_key" {
   count = local.sealed ? 1 : 0
 
   secret                 = google_secret_manager_secret.sealing_key[0].id
   secret_data_wo         = base64encode(ephemeral.random_password.sealing_key.result)
   secret_data_wo_version = "1"
-  deletion_policy        = var.deletion_protection ? "ABANDON" : "DELETE"
+  deletion_policy        = var.deletion_protection ? "PREVENT" : "DELETE"
 
   lifecycle {
     ignore_changes = [secret_data_wo_version]

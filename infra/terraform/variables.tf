@@ -1,6 +1,13 @@
 variable "project_id" {
   description = "The Google Cloud project. One project is one environment: names in it are the same everywhere."
   type        = string
+
+  # An apply that finds half of the variables would take down what the other half stood for: a load balancer, an
+  # address, somebody's e-mail. So they lie where every apply looks.
+  validation {
+    condition     = var.project_id != "" && length(fileset(path.module, "{terraform.tfvars,terraform.tfvars.json,*.auto.tfvars,*.auto.tfvars.json}")) > 0
+    error_message = "There is no terraform.tfvars here: copy environments/small.tfvars or environments/production.tfvars to terraform.tfvars and change it, so that every later `terraform apply` finds the same variables."
+  }
 }
 
 variable "region" {
@@ -23,6 +30,17 @@ variable "vault" {
   validation {
     condition     = contains(["secret_manager", "sealed"], var.vault)
     error_message = "vault is secret_manager or sealed."
+  }
+}
+
+variable "sealing_key_version" {
+  description = "With vault = sealed: the version of the secret hedgerow-sealing-key that everything is sealed under. Another than the first only for records brought from elsewhere, whose key you added."
+  type        = string
+  default     = "1"
+
+  validation {
+    condition     = can(regex("^[0-9]+$", var.sealing_key_version))
+    error_message = "sealing_key_version is the number of a version; `latest` might be another key tomorrow."
   }
 }
 
@@ -174,7 +192,7 @@ variable "cost_requests_per_hour" {
 }
 
 variable "runbooks" {
-  description = "Where docs/operations can be read: alerts lead there. An address of your own clone, or the folder."
+  description = "Where docs/operations can be read, for the links in alerts: https://github.com/my-company/hedgerow/blob/main/docs/operations. The default is the folder in the clone, which is no link."
   type        = string
   default     = "docs/operations"
 }

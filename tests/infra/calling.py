@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
+import structlog
 from starlette.requests import Request
 from structlog.testing import capture_logs
 
@@ -28,7 +29,8 @@ async def called(app: App, target: Target, body: bytes) -> list[Line]:
 
     logs.log()  # Configured before, or its first use would put the capturing aside.
     scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
-    with wiring.override(app), capture_logs() as said:
+    # The fields that the entry point bound are there while it runs, and not afterwards.
+    with wiring.override(app), capture_logs(processors=[structlog.contextvars.merge_contextvars]) as said:
         await target(Request(scope, receive))
     return [rendered(dict(line)) for line in said]
 

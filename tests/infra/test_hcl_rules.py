@@ -141,7 +141,7 @@ def test_variables_and_outputs_explain_themselves(name: str) -> None:
 def test_every_example_sets_variables_that_exist() -> None:
     known = {block.labels[0] for block in hcl.module(hcl.ROOT) if block.kind == "variable"}
     examples = sorted((hcl.ROOT / "environments").glob("*.tfvars"))
-    assert [file.stem for file in examples] == ["production", "staging"]
+    assert [file.stem for file in examples] == ["production", "small", "staging"]
     for file in examples:
         set_here = set(re.findall(r"^([a-z_]+)\s*=", file.read_text("utf-8"), re.MULTILINE))
         assert set_here <= known, set_here - known

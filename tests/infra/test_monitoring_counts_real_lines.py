@@ -25,7 +25,7 @@ from tests.infra.hcl import ROOT
 from tests.stage import staged
 from tests.sync_stage import sync_stage
 
-METRICS: dict[str, dict[str, str]] = json.loads((ROOT / "monitoring" / "metrics.json").read_text("utf-8"))
+METRICS: dict[str, dict[str, Any]] = json.loads((ROOT / "monitoring" / "metrics.json").read_text("utf-8"))
 OF_FUNCTIONS = 'resource.type="cloud_run_revision"'
 
 
@@ -37,6 +37,7 @@ def counted(lines: list[Line]) -> dict[str, list[float]]:
         for name, metric in METRICS.items():
             if filters.matches(f"{OF_FUNCTIONS} AND {metric['filter']}", entry):
                 value = filters.value_at(metric["value"], entry) if metric["value"] else 1
+                assert all(filters.value_at(field, entry) for field in metric["labels"].values()), name
                 assert isinstance(value, int | float), (name, value)
                 found.setdefault(name, []).append(value)
     return found
@@ -61,15 +62,15 @@ async def test_a_failed_sync_is_counted_as_failed() -> None:
     assert counted(lines) == {"syncs_ended": [1], "syncs_failed": [1]}
 
 
-async def test_a_tick_says_how_long_the_oldest_was_due_in_seconds_and_that_there_was_one() -> None:
+async def test_a_tick_says_how_long_the_oldest_was_due_in_seconds() -> None:
     async with staged() as stage:
         quiet = counted(await called(stage.app, sync_tick, b'{"tier": "pro"}'))
         connection = await stage.connection(await stage.tenant())
         late = connection.model_copy(update={"due_at": stage.clock() - timedelta(hours=1)})
         await stage.store.commit(Swap(late))
         overdue = counted(await called(stage.app, sync_tick, b'{"tier": "pro"}'))
-    assert quiet == {"ticks": [1], "oldest_due": [0]}
-    assert overdue == {"ticks": [1], "oldest_due": [3600]}
+    assert quiet == {"oldest_due": [0]}
+    assert overdue == {"oldest_due": [3600]}
 
 
 async def test_the_age_of_the_outbox_is_said_in_seconds_even_when_it_is_empty() -> None:
@@ -78,8 +79,7 @@ async def test_the_age_of_the_outbox_is_said_in_seconds_even_when_it_is_empty() 
         await here.kept(await here.connection(posthog.origin), events(2))
         here.stage.clock.forward(timedelta(minutes=20))
         old = counted(await called(here.stage.app, redeliver_tick, b"{}"))
-    assert empty == {"outbox_looked_at": [1], "outbox_age": [0]}
-    assert old["outbox_looked_at"] == [1]
+    assert empty == {"outbox_age": [0]}
     assert 1_200 <= old["outbox_age"][0] < 1_300
 
 

@@ -73,11 +73,15 @@ def tier(name: str, **entry: Any) -> dict[str, Any]:
         ),
         (
             tier("pro", every_minutes=0),
-            "tiers.json, pro: every_minutes is null or a whole number from 5 to 10080, not 0.",
+            "tiers.json, pro: every_minutes is null or a whole number from 5 up that divides a day's 1440, not 0.",
         ),
-        (tier("pro", every_minutes=7.5), "pro: every_minutes is null or a whole number from 5 to 10080, not 7.5."),
+        (tier("pro", every_minutes=7.5), "whole number from 5 up that divides a day's 1440, not 7.5."),
+        (tier("pro", every_minutes=17), "whole number from 5 up that divides a day's 1440, not 17."),
         (tier("basic", every_minutes=60), "basic: it syncs by itself, but no schedule of manifest.json has its tier."),
-        (tier("basic", kept_days=-1), "tiers.json, basic: kept_days is null or a whole number from 1, not -1."),
+        (
+            tier("basic", kept_days=-1),
+            "tiers.json, basic: kept_days is null or a whole number from 0 to 36500, not -1.",
+        ),
         ({"min_instances": {"captrue": 1}}, "manifest.json has no target captrue."),
         ({"min_instances": {"capture": 500}}, "min_instances, capture: fewer may run than are kept warm;"),
     ],

@@ -58,6 +58,7 @@ class Root:
             f"""
 variable "vault" {{ type = string }}
 variable "separate_families" {{ type = bool }}
+variable "sealing_key_version" {{ default = "1" }}
 variable "secret_settings" {{
   type    = map(string)
   default = {{}}

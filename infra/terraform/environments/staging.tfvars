@@ -1,5 +1,5 @@
-# Staging, in a second project with a state of its own: the small stack, gone with one `terraform destroy`.
-#   terraform apply -var-file=environments/staging.tfvars
+# Staging, in a second project with a clone and a state of its own: the small stack, gone with one `terraform destroy`.
+#   cp environments/staging.tfvars terraform.tfvars
 
 project_id = "my-company-hedgerow-staging"
 region     = "europe-west1"

@@ -14,7 +14,7 @@ output "problems" {
 }
 
 output "schedules" {
-  description = "Cloud Scheduler's jobs by name: target, cron (UTC), body, deadline_seconds."
+  description = "Cloud Scheduler's jobs by name: target, cron (UTC), body, deadline_seconds, the key of its lines, silent_seconds after which it is missed (null: never)."
   value       = local.schedules
 }
 

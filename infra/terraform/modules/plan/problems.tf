@@ -46,10 +46,11 @@ locals {
     if entry.timeout > lookup(local.waits, entry.trigger, 3600)],
     [for needed in ["api", "capture"] : "manifest.json: ${needed} must be there with `callers` public: it is an address."
     if !try(var.manifest[needed].callers == "public", false)],
-    [for name, tier in var.tiers : "tiers.json, ${name}: every_minutes is null or a whole number from 5 to 10080, not ${tier.every_minutes}."
-    if !try(tier.every_minutes >= 5 && tier.every_minutes <= 10080 && floor(tier.every_minutes) == tier.every_minutes, tier.every_minutes == null)],
-    [for name, tier in var.tiers : "tiers.json, ${name}: kept_days is null or a whole number from 1, not ${tier.kept_days}."
-    if !try(tier.kept_days >= 1 && floor(tier.kept_days) == tier.kept_days, tier.kept_days == null)],
+    # As hedgerow/tiers.py has it: else the slots of a day would not be those of the day before.
+    [for name, tier in var.tiers : "tiers.json, ${name}: every_minutes is null or a whole number from 5 up that divides a day's 1440, not ${tier.every_minutes}."
+    if tier.every_minutes != null && !try(tier.every_minutes >= 5 && floor(tier.every_minutes) == tier.every_minutes && 1440 % tier.every_minutes == 0, false)],
+    [for name, tier in var.tiers : "tiers.json, ${name}: kept_days is null or a whole number from 0 to 36500, not ${tier.kept_days}."
+    if tier.kept_days != null && !try(tier.kept_days >= 0 && tier.kept_days <= 36500 && floor(tier.kept_days) == tier.kept_days, false)],
     # A tier that syncs by itself and that no tick looks after would never sync.
     [for name, tier in var.tiers : "tiers.json, ${name}: it syncs by itself, but no schedule of manifest.json has its tier."
     if tier.every_minutes != null && !contains(local.ticking, name)],
