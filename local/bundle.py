@@ -133,7 +133,8 @@ def main(arguments: Sequence[str]) -> int:
     shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
     print(f"{shown}: {len(bundle.names)} files, {bundle.size:,} bytes")
     print(f"sha256 {bundle.sha256}")
-    print("Next: cd infra/terraform && terraform init && terraform apply -var project_id=YOUR_PROJECT")
+    print("Next, in infra/terraform: cp environments/small.tfvars terraform.tfvars, and name your project in it;")
+    print("terraform init && terraform apply")
     return 0
 
 
