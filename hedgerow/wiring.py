@@ -139,4 +139,5 @@ def _vault(config: Settings, store: Store) -> Vault:
     if config.store == "firestore" and not config.firestore_emulator:
         # A key of this process's own would open nothing that others sealed.
         return SealedVault(store, None)
-    return SealedVault(store, load_or_create_key(config.data / "sealing.key"))
+    beside = config.data / "store.db" if config.store == "sqlite" else None
+    return SealedVault(store, load_or_create_key(config.data / "sealing.key", beside))

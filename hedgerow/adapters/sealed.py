@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,12 +22,15 @@ from hedgerow.ports import Add, Delete, Where
 from hedgerow.sealed_secrets import SealedSecret
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     from hedgerow.ports import Store
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
+COMMITTED = 100
 
 
 class SealedVault:
@@ -80,31 +84,45 @@ class SealedVault:
             ) from None
         return SecretStr(opened.decode())
 
-    async def destroy(self, name: str, *, keep: str | None = None) -> None:
-        """Destroy every version of `name`, except the reference to keep. Safe to repeat."""
+    async def versions(self, name: str) -> tuple[str, ...]:
+        """A mark of each version of `name`: its reference, which never comes back."""
+        marks: list[str] = []
         cursor: str | None = None
         while True:
             page = await self._store.find(SealedSecret, Where("name", "==", name), cursor=cursor)
-            await self._store.commit(*(Delete(SealedSecret, found.id) for found in page.items if found.id != keep))
+            marks += [found.id for found in page.items]
             cursor = page.next_cursor
             if cursor is None:
-                return
+                return tuple(marks)
+
+    async def destroy(self, name: str, *, keep: str | None = None, only: Sequence[str] | None = None) -> None:
+        """Destroy every version of `name`, or of the marks `only`, except the reference to keep. Safe to repeat."""
+        marks = await self.versions(name) if only is None else only
+        gone = [Delete(SealedSecret, mark) for mark in marks if mark != keep]
+        for begin in range(0, len(gone), COMMITTED):
+            await self._store.commit(*gone[begin : begin + COMMITTED])
 
     async def remove(self, name: str) -> None:
-        """Destroy every version of `name`: a name is nothing but its versions here. Safe to repeat."""
-        await self.destroy(name)
+        """Nothing: a name is nothing but its versions here."""
 
     async def close(self) -> None:
         """Nothing of its own to let go of."""
 
 
-def load_or_create_key(path: Path | str) -> bytes:
+def load_or_create_key(path: Path | str, store: Path | None = None) -> bytes:
     """The vault's key from a file of one line of hex; a new file is the owner's alone (0600).
 
-    Two processes that start at once end with the same key: the first to link it wins.
+    Two processes that start at once end with the same key: the first to link it wins. No
+    key is made beside the file of a `store` that holds sealed secrets: it would open none.
     """
     path = Path(path)
     if not path.exists():
+        if store is not None and _holds_secrets(store):
+            raise HedgerowError(
+                f"{store} holds secrets, and the key they were sealed with, {path}, is not there; no new one was made.",
+                code="sealing_key_missing",
+                hint=way_back(path),
+            )
         fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_hex(KEY_BYTES) + "\n")
@@ -127,3 +145,29 @@ def load_or_create_key(path: Path | str) -> bytes:
             hint=f"Put back the file this installation was started with: {KEY_BYTES * 2} hexadecimal digits.",
         )
     return key
+
+
+def way_back(path: Path) -> str:
+    """What a person does whose key file is gone."""
+    key = shlex.quote(str(path))
+    return (
+        f"Put {path} back from a backup. Where there is none, its secrets are lost: "
+        f"(umask 077; openssl rand -hex {KEY_BYTES} > {key}) makes a new key, and every connection and channel "
+        "is given its secret again (docs/operations/restore.md)."
+    )
+
+
+def _holds_secrets(store: Path) -> bool:
+    """Asked of the file itself: the store is not open yet, and must not be made by asking."""
+    if not store.is_file():
+        return False
+    import sqlite3
+    from contextlib import closing
+
+    try:
+        with closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True)) as file:
+            there = file.execute(f'SELECT 1 FROM "{SealedSecret.collection}" LIMIT 1').fetchone()
+    except sqlite3.Error:
+        # No such table yet, or no database: whoever opens the store says so.
+        return False
+    return there is not None

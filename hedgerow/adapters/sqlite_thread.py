@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from hedgerow.errors import TransientError
+from hedgerow.errors import MisconfiguredError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 BUSY_SECONDS = 10.0
 """How long a second process waits for the first one's transaction."""
 
@@ -55,6 +56,14 @@ class SqliteThread:
             return work(self._connection)
         except sqlite3.OperationalError as error:
             raise TransientError(f"The embedded database did not do its work: {error}.") from error
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF not in DAMAGE:
+                raise
+            raise MisconfiguredError(
+                f"The file {self._path} is damaged: {error}.",
+                code="damaged",
+                hint="Stop what runs on its folder, keep the file, and go by docs/operations/restore.md, The files of a laptop.",
+            ) from error
 
     def _open(self) -> sqlite3.Connection:
         self._create()

@@ -57,14 +57,23 @@ def list_dead(
     if not found:
         return screen.say("No dead messages.")
     made = screen.table(
-        "dead message", "topic", "key", "state", "at (UTC)", "tries", "why", right=("tries",), fluid=("why", "key")
+        "dead message",
+        "topic",
+        "key",
+        "state",
+        "code",
+        "at (UTC)",
+        "tries",
+        "why",
+        right=("tries",),
+        fluid=("why", "key"),
     )
     for each in found:
         state = letters.state_of(each)
         tries = "" if each.attempts is None else each.attempts
         at = screen.instant(each.at.isoformat())
         style = None if state == "redelivered" else "red"
-        screen.row(made, each.id, each.topic, each.key, state, at, tries, each.reason, style=style)
+        screen.row(made, each.id, each.topic, each.key, state, each.code, at, tries, each.reason, style=style)
     screen.show(made)
     if more:
         screen.say(f"More than {limit}: say --limit or --topic.")
@@ -82,10 +91,11 @@ def show_dead(id: IdArgument, as_json: JsonOption = False, data: DataOption = No
     screen.say(f"{found.id} is {letters.state_of(found)}: {found.reason}")
     made = screen.table("what", "it is", has_header=False, fluid=("it is",))
     for name, value in (
+        ("code", found.code),
         ("topic", found.topic),
         ("subscription", found.subscription),
         ("key", found.key),
-        ("attempts", "" if found.attempts is None else str(found.attempts)),
+        ("tries", "not said by the queue" if found.attempts is None else str(found.attempts)),
         ("published (UTC)", _at(found.published_at)),
         ("died (UTC)", _at(found.at)),
         ("redelivered (UTC)", _at(found.redelivered_at)),

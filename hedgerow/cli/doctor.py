@@ -1,7 +1,7 @@
 """`hedgerow doctor`: what is wrong with an installation, since when, and the command that mends it.
 
 In process, with the operator's own rights, and over HEDGEROW_URL where a server answers.
-Exit codes: 0 nothing is wrong, 1 there are problems, 3 the store cannot be reached.
+Exit codes: 0 nothing is wrong, 1 there are problems, 3 store or settings let nothing be looked at.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hedgerow.cli import screen
-from hedgerow.cli.environment import environment, names_beginning
-from hedgerow.cli.in_process import DataOption, stop_of
+from hedgerow.cli.environment import environment, names_beginning, variable
+from hedgerow.cli.in_process import DataOption
 from hedgerow.cli.options import JsonOption
 from hedgerow.cli.stops import Stop
 
@@ -45,28 +45,34 @@ def doctor(
 
 
 def _report(data: DataOption) -> Report:
-    from hedgerow.cli.operations.doctor.visiting import visit
+    from hedgerow.cli.operations.doctor.visiting import Terminal, unusable, visit
     from hedgerow.cli.operations.installation import read_settings
     from hedgerow.errors import HedgerowError
 
-    here = environment()
     try:
         settings = read_settings(data)
     except HedgerowError as error:
-        raise stop_of(error) from error
-    admin_key = here.admin_key or (settings.admin_key.get_secret_value() if settings.admin_key else "")
-    variables = names_beginning("HEDGEROW_")
-    return asyncio.run(visit(settings, url=here.url, admin_key=admin_key, variables=variables))
+        return unusable(error)
+    terminal = Terminal(
+        url=variable("HEDGEROW_URL"),
+        capture_url=variable("HEDGEROW_CAPTURE_URL"),
+        admin_key=environment().admin_key,
+        variables=names_beginning("HEDGEROW_"),
+    )
+    return asyncio.run(visit(settings, terminal))
 
 
 def _say(report: Report, *, verbose: bool) -> None:
     fine = report.of("ok")
+    if report.looked_at:
+        screen.say(f"Looked at: {report.looked_at}")
     for each in report.findings:
         if each.severity != "ok":
             _say_finding(each, report.at)
     if verbose:
         for each in fine:
             screen.say(f"ok       {each.subject}: {each.what}", STYLES["ok"])
+    _say_keys(report)
     counts = [
         screen.counted(number, noun)
         for number, noun in ((len(report.of("problem")), "problem"), (len(report.of("warning")), "warning"))
@@ -74,8 +80,20 @@ def _say(report: Report, *, verbose: bool) -> None:
     ]
     if unseen := len(report.of("unknown")):
         counts.append(f"{screen.counted(unseen, 'area')} not seen")
-    areas = ", ".join(each.subject for each in fine)
-    screen.say(f"{', '.join(counts) or 'Nothing is wrong'}. Fine: {areas or 'nothing'}.")
+    for title, names in (("Not looked at", report.skipped), ("Fine", [each.subject for each in fine])):
+        if names:
+            counts[-1:] = [f"{counts[-1] if counts else 'Nothing is wrong'}. {title}: {', '.join(names)}"]
+    screen.say(f"{', '.join(counts)}.")
+
+
+def _say_keys(report: Report) -> None:
+    """Once for all commands that a tenant's key is needed for: an on-call has none of them."""
+    tenants = list(dict.fromkeys(each.tenant for each in report.findings if each.tenant))
+    if not tenants:
+        return
+    others = f" (so too for {', '.join(tenants[1:6])}{', …' if len(tenants) > 6 else ''})" if tenants[1:] else ""
+    screen.say(f"What is said about {tenants[0]} takes a key of that tenant, in HEDGEROW_API_KEY{others}:")
+    screen.say(f"         → hedgerow tenants add-key {tenants[0]} --label on-call --role write")
 
 
 def _say_finding(finding: Finding, now: datetime) -> None:
@@ -100,8 +118,10 @@ def _since(since: datetime, now: datetime) -> str:
 def _shown(report: Report) -> Shown:
     return {
         "at": report.at.isoformat(),
+        "looked_at": report.looked_at,
         "problems": len(report.of("problem")),
         "warnings": len(report.of("warning")),
+        "not_looked_at": list(report.skipped),
         "findings": [
             {
                 "code": each.code,
@@ -110,6 +130,7 @@ def _shown(report: Report) -> Shown:
                 "what": each.what,
                 "since": None if each.since is None else each.since.isoformat(),
                 "command": each.command,
+                "tenant": each.tenant or None,
             }
             for each in report.findings
         ],

@@ -13,9 +13,11 @@ import typer
 from hedgerow.cli import screen
 from hedgerow.cli.in_process import DataOption, run
 from hedgerow.cli.options import JsonOption, VerbByDefault
+from hedgerow.cli.stops import UNREACHABLE, Stop
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from hedgerow.app import App
     from hedgerow.cli.calls import Shown
@@ -92,18 +94,31 @@ def run_now(name: NameArgument, as_json: JsonOption = False, data: DataOption = 
 
     Does not wait for the call: `hedgerow schedules list` shows when it came and what it answered.
     """
+    import shlex
+
+    from hedgerow.cli.operations.place import is_served
     from hedgerow.cli.operations.schedules import keeping
 
-    async def work(app: App) -> tuple[Job, bool]:
-        return await keeping.run(app, name), app.settings.queue == "pubsub" and not app.settings.pubsub_emulator
+    async def work(app: App) -> tuple[Job, bool, Path | None]:
+        is_cloud = app.settings.queue == "pubsub" and not app.settings.pubsub_emulator
+        # With the emulators, a server's folder holds none of what is shared with it.
+        folder = app.settings.data if app.settings.queue == "embedded" else None
+        return await keeping.run(app, name), is_cloud, folder
 
-    job, is_cloud = run(data, work)
+    job, is_cloud, folder = run(data, work)
     if as_json:
-        return screen.say_json({**_shown(job), "wanted": True})
-    before = f"the last was at {_at(job.last_at)}" if job.last_at else "there was none before"
-    who = "Cloud Scheduler calls it now" if is_cloud else "`hedgerow dev` calls it within a second or two, if it runs"
-    screen.say(f"{job.name}: {who}; {before}.")
-    return screen.say("→ hedgerow schedules list shows the answer; the log of the target, what it did")
+        screen.say_json({**_shown(job), "wanted": True})
+    else:
+        before = f"the last was at {_at(job.last_at)}" if job.last_at else "there was none before"
+        who = "Cloud Scheduler calls it now" if is_cloud else "`hedgerow dev` calls it within a second or two"
+        screen.say(f"{job.name}: {who}; {before}.")
+        screen.say("→ hedgerow schedules list shows the answer; the log of the target, what it did")
+    if folder is not None and not is_served(folder):
+        raise Stop(
+            UNREACHABLE,
+            f"No server runs on {folder}: {job.name} is called once one is started.",
+            hint=f"hedgerow dev --data {shlex.quote(str(folder))}",
+        )
 
 
 def _shown(job: Job) -> Shown:

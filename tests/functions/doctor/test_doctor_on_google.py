@@ -15,7 +15,7 @@ from hedgerow import messages, wiring
 from hedgerow.adapters.google import PubSubQueue
 from hedgerow.cli.operations.doctor import indexes, queue, store
 from hedgerow.cli.operations.doctor.diagnosing import diagnose
-from hedgerow.cli.operations.doctor.visiting import case_of
+from hedgerow.cli.operations.doctor.visiting import Terminal, case_of
 from hedgerow.pushes import DEAD_TOPIC
 from hedgerow.settings import Settings
 
@@ -31,7 +31,7 @@ NOWHERE = "http://127.0.0.1:1"
 
 def settings(folder: Path, project: str, firestore: str, pubsub: str) -> Settings:
     found = {"FIRESTORE_EMULATOR_HOST": firestore, "PUBSUB_EMULATOR_HOST": pubsub}
-    return Settings(data=folder, store="firestore", queue="pubsub", project=project, **found)  # type: ignore[arg-type]
+    return Settings(data=folder, store="firestore", queue="pubsub", project=project, **found)
 
 
 async def close(app: App, case: Case) -> None:
@@ -44,19 +44,19 @@ async def test_the_emulators_before_and_after_a_server_ran_on_them(
     tmp_path: Path, project: str, firestore_host: str, pubsub_host: str
 ) -> None:
     app = wiring.build(settings(tmp_path, project, firestore_host, pubsub_host))
-    case = case_of(app, url=NOWHERE)
+    case = case_of(app, Terminal(url=NOWHERE))
     assert isinstance(app.queue, PubSubQueue)
     before = await diagnose(case)
     topics = {each.topic for each in targets().values() if each.topic}
     missing = [each for each in before.findings if each.code == "queue.topic_missing"]
     assert {each.subject for each in missing} == topics
-    assert {each.command for each in missing} == {"hedgerow dev --emulators"}
+    assert {each.command for each in missing} == {f"hedgerow dev --emulators --data {tmp_path}"}
 
     for topic in [*(kind.topic for kind in messages.Message.__subclasses__()), DEAD_TOPIC]:
         await app.queue.ensure_push(topic, f"{NOWHERE}/{topic}")
     after = await diagnose(case)
 
-    assert [each.code for each in after.findings if each.severity != "ok"] == ["server.down"]
+    assert [each.code for each in after.findings if each.severity != "ok"] == ["server.down", "schedule.never_called"]
     await close(app, case)
 
 
@@ -64,7 +64,7 @@ async def test_a_subscription_without_dead_letters_or_none_at_all(
     tmp_path: Path, project: str, firestore_host: str, pubsub_host: str
 ) -> None:
     app = wiring.build(settings(tmp_path, project, firestore_host, pubsub_host))
-    case = case_of(app, url=NOWHERE)
+    case = case_of(app, Terminal(url=NOWHERE))
     assert isinstance(app.queue, PubSubQueue)
     await app.queue.ensure_push(DEAD_TOPIC, f"{NOWHERE}/dead")
     publisher, subscriber = app.queue._publishers.get(), app.queue._subscribers.get()
@@ -92,7 +92,7 @@ async def test_stopped_emulators_are_told_in_one_line_each(tmp_path: Path, proje
         nobody.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{nobody.getsockname()[1]}"
         app = wiring.build(settings(tmp_path, project, host, host))
-        case = case_of(app, url=NOWHERE)
+        case = case_of(app, Terminal(url=NOWHERE))
         report = await diagnose(case)
         await close(app, case)
 
@@ -101,6 +101,9 @@ async def test_stopped_emulators_are_told_in_one_line_each(tmp_path: Path, proje
     assert "FIRESTORE_EMULATOR_HOST" in away["store.unreachable"].command
     assert "PUBSUB_EMULATOR_HOST" in away["queue.unreachable"].command
     assert report.exit_code == 3
+    assert report.findings[0].code == "store.unreachable"
+    assert {"vault", "connections", "schedules"} <= set(report.skipped)
+    assert report.looked_at.startswith(f"Firestore's emulator at {host}, project {project}, database (default); ")
 
 
 class Firestore:
@@ -137,7 +140,7 @@ async def firestore(tmp_path: Path) -> AsyncIterator[tuple[Firestore, Case]]:
     host = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     app = wiring.build(settings(tmp_path, "p", host, host))
-    case = case_of(app, url=NOWHERE)
+    case = case_of(app, Terminal(url=NOWHERE))
     yield there, case
     await close(app, case)
     await server.stop(None)

@@ -46,7 +46,7 @@ async def test_a_healthy_installation_has_nothing_but_fine_areas(healthy: Room) 
 
     assert [each for each in report.findings if each.code != "ok"] == []
     assert report.exit_code == 0
-    assert len(report.findings) == 14
+    assert len(report.findings) == 15
 
 
 async def test_a_connection_due_for_long(healthy: Room) -> None:
@@ -208,7 +208,21 @@ async def test_a_poisoned_message_and_a_redelivery_that_was_broken_off(healthy: 
     assert (finding.code, finding.command) == ("dead.half_redelivered", "hedgerow dead redeliver dead_2")
 
 
-async def test_a_secret_destroyed_under_us(healthy: Room) -> None:
+async def test_what_cannot_be_read_is_shown_and_dropped_not_redelivered(healthy: Room) -> None:
+    whole = RunEnded(connection_id="con_1", run_id="run_1").model_dump_json()
+    for id, body in (("dead_1", whole), ("dead_2", "{")):
+        dead = DeadMessage(id=id, topic="run-ended", body=body, reason="it died", at=ago(healthy, HOURS), is_whole=True)
+        await healthy.stage.add(dead)
+
+    commands = sorted(each.command for each in (await healthy.look()).of("problem"))
+
+    assert commands == [
+        "hedgerow dead list --topic run-ended; mend the cause, then hedgerow dead redeliver --topic run-ended",
+        "hedgerow dead show dead_2; then hedgerow dead drop dead_2, or redeliver it with --body FILE",
+    ]
+
+
+async def test_a_secret_destroyed_under_us_and_met_by_a_sync(healthy: Room) -> None:
     connection = await connected(healthy)
     await healthy.stage.app.vault.destroy(connection.id)
 
@@ -216,6 +230,11 @@ async def test_a_secret_destroyed_under_us(healthy: Room) -> None:
 
     assert (finding.code, finding.subject) == ("vault.secret_gone", connection.id)
     assert finding.command == f"hedgerow connections rotate {connection.id}"
+    await healthy.stage.store.commit(Swap(connection.model_copy(update={"state": "needs_attention"})))
+    report = await healthy.look()
+    assert {each.code for each in report.of("problem")} == {"vault.secret_gone", "connection.needs_attention"}
+    assert {each.tenant for each in report.of("problem")} == {connection.tenant_id}
+    assert all(connection.tenant_id in each.what for each in report.of("problem"))
 
 
 async def test_one_of_anything_is_said_in_the_singular(healthy: Room) -> None:
@@ -237,10 +256,10 @@ async def test_one_of_anything_is_said_in_the_singular(healthy: Room) -> None:
     await healthy.stage.add(given_up)
     await healthy.stage.add(DeadMessage(id="dead_1", topic="run-ended", body="{", reason="not JSON", at=at))
     what = {each.code: each.what for each in (await healthy.look()).findings if each.code != "ok"}
-    assert "1 failed sync since the last success" in what["connection.failing"]
+    assert ": no success, and 1 failed sync." in what["connection.failing"]
     assert what["notification.stuck"] == "1 notification due and not sent."
-    assert what["notification.failed"] == "1 notification of the last day given up."
-    assert what["dead.messages"].startswith("1 dead message;")
+    assert what["notification.failed"] == f"1 notification of the last day given up, of {connection.tenant_id}."
+    assert what["dead.messages"].startswith("1 dead message that cannot be published again as it is;")
 
 
 async def test_what_gives_the_key_again_is_named_once(healthy: Room) -> None:

@@ -9,16 +9,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+from pydantic import SecretStr
 
 from functions.alerts.records import Channel
+from functions.api.timetable import planned
 from hedgerow import cron
+from hedgerow.adapters.local_schedules import LocalSchedules
 from hedgerow.cli.operations.doctor import settings as area
 from hedgerow.cli.operations.doctor.diagnosing import diagnose
-from hedgerow.cli.operations.doctor.visiting import visit
+from hedgerow.cli.operations.doctor.visiting import Terminal, visit
 from hedgerow.errors import MisconfiguredError
 from hedgerow.messages import RunEnded
 from hedgerow.models import Connection
-from hedgerow.schedules import KeptSchedule
+from hedgerow.schedules import note_call
 from hedgerow.settings import Settings
 from tests.crash import CrashingStore, Fuse
 from tests.loopback import answering
@@ -26,7 +29,7 @@ from tests.loopback import answering
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hedgerow.ports import Page, Schedules, Where
+    from hedgerow.ports import Job, Page, Schedules, Where
     from hedgerow.records import Record
     from tests.cli_process import Answers
     from tests.functions.doctor.room import Room
@@ -42,21 +45,41 @@ async def test_a_paused_schedule(healthy: Room) -> None:
 
     assert (finding.code, finding.subject) == ("schedule.paused", TICK)
     assert finding.command == f"hedgerow schedules resume {TICK}"
+    assert finding.since is None, "its last call is not when it was paused"
     await healthy.schedules.resume(TICK)
     assert (await healthy.look()).exit_code == 0
 
 
 async def test_a_schedule_that_fails_and_one_that_is_late(healthy: Room) -> None:
     now = healthy.stage.clock()
-    await healthy.stage.add(KeptSchedule(id=TICK, last_at=now, last_status=503))
     late = now - timedelta(hours=3)
-    await healthy.stage.add(KeptSchedule(id="hedgerow-alerts-tick", last_at=late, last_status=200))
+    await note_call(healthy.stage.store, TICK, now, 503, None)
+    await note_call(healthy.stage.store, "hedgerow-alerts-tick", late, 200, None)
 
     failing, tardy = (await healthy.look()).of("problem")
 
     assert (failing.code, failing.subject, failing.since) == ("schedule.failing", TICK, now)
     assert "HTTP 503" in failing.what
     assert (tardy.code, tardy.since) == ("schedule.late", cron.next_after("* * * * *", late))
+
+
+class Jobs(LocalSchedules):
+    """Without one of two jobs that call the same target, and with another that was never called."""
+
+    async def list(self) -> tuple[Job, ...]:
+        new = "hedgerow-sync-tick-scale"
+        there = (job for job in await super().list() if job.name != TICK)
+        return tuple(replace(job, last_at=None, last_status=None) if job.name == new else job for job in there)
+
+
+async def test_a_job_that_was_deleted_beside_one_that_calls_the_same_target(healthy: Room) -> None:
+    prefix = healthy.stage.app.settings.schedule_prefix
+    report = await healthy.look(schedules=lambda: Jobs(healthy.stage.store, planned(prefix), healthy.stage.clock))
+
+    missing, never = [each for each in report.findings if each.severity != "ok"]
+    assert (missing.code, missing.subject) == ("schedule.missing", TICK)
+    assert (never.code, never.severity) == ("schedule.never_called", "warning")
+    assert "hedgerow-sync-tick-scale" in never.what
 
 
 async def test_schedules_without_a_region_are_unknown_and_say_what_to_set(healthy: Room) -> None:
@@ -96,14 +119,15 @@ async def test_a_lost_sealing_key_is_told_and_not_replaced(healthy: Room) -> Non
     await healthy.stage.tenant()
     (healthy.folder / "sealing.key").unlink()
 
-    report = await visit(healthy.stage.app.settings, url="http://127.0.0.1:1", admin_key="", variables=())
+    report = await visit(healthy.stage.app.settings, Terminal(url="http://127.0.0.1:1"))
 
     assert [each.code for each in report.findings] == ["vault.key_missing"]
+    assert {"store", "vault", "connections"} <= set(report.skipped)
     assert not (healthy.folder / "sealing.key").exists()
 
 
 async def test_a_folder_without_an_installation_stays_empty(tmp_path: Path) -> None:
-    report = await visit(Settings(data=tmp_path / "none"), url="http://127.0.0.1:1", admin_key="", variables=())
+    report = await visit(Settings(data=tmp_path / "none"), Terminal(url="http://127.0.0.1:1"))
 
     assert report.exit_code == 3
     assert not (tmp_path / "none").exists()
@@ -132,9 +156,10 @@ async def test_a_server_that_is_away_not_ready_or_knows_another_key(healthy: Roo
     assert (await healthy.look(admin_key="")).exit_code == 0
 
     answers.say("GET", "/ready", {"code": "not_ready"}, status=503)
-    assert (await healthy.only(admin_key="")).code == "server.not_ready"
+    unready, untried = [each for each in (await healthy.look(admin_key="")).findings if each.code != "ok"]
+    assert (unready.code, untried.subject) == ("server.not_ready", "same installation")
     answers.say("GET", "/health", {"code": "not_found"}, status=404)
-    assert (await healthy.only(admin_key="")).code == "server.down"
+    assert (await healthy.only()).code == "server.down"
 
 
 @pytest.mark.parametrize(("step", "how"), [(timedelta(minutes=5), "ahead of"), (timedelta(minutes=-2), "behind")])
@@ -184,6 +209,7 @@ def test_settings_that_cannot_be_meant() -> None:
         ({"store": "firestore"}, {"HEDGEROW_PROJECT", "HEDGEROW_QUEUE", "HEDGEROW_SEALING_KEY"}),
         ({"vault": "secret_manager"}, {"HEDGEROW_PROJECT"}),
         ({"public_url": "hedgerow.example.com"}, {"HEDGEROW_PUBLIC_URL"}),
+        ({"project": "p"}, {"HEDGEROW_PROJECT"}),
         ({}, set()),
     ):
         contradictions = area.contradictions(Settings().model_copy(update=changed))
@@ -201,10 +227,12 @@ async def test_variables_and_who_may_call(healthy: Room) -> None:
     for changed, code in (
         ({"identity": "claims"}, "settings.identity"),
         ({"tiers_file": healthy.folder / "none.json"}, "tiers.invalid"),
+        ({"operator_webhook": SecretStr("nonsense")}, "operator.webhook"),
     ):
         wrong = replace(app, settings=app.settings.model_copy(update=changed))
         report = await healthy.look(app=wrong)
-        assert code in {each.code for each in report.of("problem")}
+        assert [each.code for each in report.findings if each.severity != "ok"] == [code]
+        assert "nonsense" not in str(report)
 
 
 def test_no_report_shows_a_key(healthy: Room) -> None:

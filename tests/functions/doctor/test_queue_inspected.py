@@ -17,7 +17,7 @@ from hedgerow.adapters.google import PubSubQueue
 from hedgerow.adapters.inspection import PubSubInspection
 from hedgerow.cli.operations.doctor import queue
 from hedgerow.cli.operations.doctor.diagnosing import diagnose
-from hedgerow.cli.operations.doctor.visiting import case_of
+from hedgerow.cli.operations.doctor.visiting import Terminal, case_of
 from hedgerow.messages import RunEnded
 from hedgerow.pushes import DEAD_TOPIC
 from tests.stage import staged
@@ -59,6 +59,7 @@ class PubSub:
     def __init__(self) -> None:
         self.policies: dict[str, list[tuple[str, str]]] = {}
         self.forbidden = False
+        self.policies_hidden = False
         self.account = "push@p.test"
         self.dead_topic = "projects/p/topics/hedgerow-dead"
 
@@ -75,6 +76,8 @@ class PubSub:
         )
 
     async def policy(self, request: GetIamPolicyRequest, context: Any) -> policy_pb2.Policy:
+        if self.policies_hidden:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "User not authorized to perform this action.")
         granted = self.policies.get(request.resource, [])
         return policy_pb2.Policy(bindings=[{"role": role, "members": [member]} for role, member in granted])
 
@@ -137,7 +140,9 @@ async def test_what_is_wrong_with_a_subscription_in_the_cloud(pubsub: tuple[PubS
     there, inspection = pubsub
     async with staged() as stage:
         in_the_cloud = stage.app.settings.model_copy(update={"queue": "pubsub", "project": "p"})
-        case = replace(case_of(stage.app, url=""), app=replace(stage.app, settings=in_the_cloud), inspection=inspection)
+        case = replace(
+            case_of(stage.app, Terminal()), app=replace(stage.app, settings=in_the_cloud), inspection=inspection
+        )
 
         async def codes() -> set[str]:
             return {each.code for each in await queue.check(case)}
@@ -149,6 +154,11 @@ async def test_what_is_wrong_with_a_subscription_in_the_cloud(pubsub: tuple[PubS
         }
         there.policies[there.dead_topic] = [("roles/pubsub.publisher", AGENT)]
         assert await codes() == {"ok"}
+        there.policies_hidden = True
+        (hidden,) = await queue.check(case)
+        assert (hidden.code, hidden.subject) == ("unknown", "rights of Pub/Sub")
+        assert "pubsub.topics.getIamPolicy" in hidden.command
+        there.policies_hidden = False
         there.account = ""
         assert await codes() == {"queue.anonymous_push"}
         there.dead_topic = ""

@@ -94,6 +94,15 @@ def message_of(topic: str, body: str) -> Message:
     return message
 
 
+def refusal(dead: DeadMessage) -> InvalidError | None:
+    """Why it could not be published again as it is; None when it could."""
+    try:
+        _whole(dead)
+    except InvalidError as error:
+        return error
+    return None
+
+
 async def _publish_again(app: App, found: Sequence[DeadMessage]) -> list[Redelivery]:
     done: list[Redelivery] = []
     for start in range(0, len(found), AT_ONCE):

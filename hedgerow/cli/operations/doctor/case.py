@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -23,6 +24,10 @@ LOOKED_AT = 500
 """The most records of a kind that are read where no index finds the ill ones."""
 NO_RIGHTS = "no_rights"
 """The code of an error that says what this account may not do."""
+DAMAGED = "damaged"
+"""The code of an error that says that a file of the embedded store or queue is damaged."""
+ADMIN_KEY = "admin.key"
+"""The file in which `hedgerow dev` keeps the key it made."""
 NAMED = 20
 """The most records of a kind that are read where an index does."""
 
@@ -36,6 +41,8 @@ class Case:
     schedules: Callable[[], Schedules]
     """Opened by who looks at them: without a region there are none to look at."""
     url: str
+    capture_url: str = ""
+    """Where SDKs send to: in the cloud another function's address. Empty where nobody said it."""
     admin_key: str = field(default="", repr=False)
     variables: tuple[str, ...] = ()
     google: str = ""
@@ -47,6 +54,23 @@ class Case:
         return self.app.settings
 
     @property
+    def is_cloud(self) -> bool:
+        """Is its state Google's, and no emulator's?"""
+        return is_cloud(self.settings)
+
+    @property
     def now(self) -> datetime:
         """The installation's clock."""
         return self.app.now()
+
+
+def is_cloud(settings: Settings) -> bool:
+    """Is the state of these settings Google's, and no emulator's?"""
+    return settings.store == "firestore" and not settings.firestore_emulator
+
+
+def read_key(settings: Settings) -> str:
+    """The line that puts the admin key into a terminal."""
+    if is_cloud(settings):
+        return 'export HEDGEROW_ADMIN_KEY="$(eval "$(terraform output -raw admin_key_command)")"'
+    return f'export HEDGEROW_ADMIN_KEY="$(cat {shlex.quote(str(settings.data / ADMIN_KEY))})"'

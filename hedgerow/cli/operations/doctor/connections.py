@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 from hedgerow import tiers
 from hedgerow.cli.operations.doctor.case import LONG_BEGUN, LONG_DUE, LOOKED_AT, NAMED
 from hedgerow.cli.operations.doctor.findings import counted, fine, found
+from hedgerow.errors import HedgerowError
 from hedgerow.models import Connection, ConnectionState, Tier
 from hedgerow.ports import Where
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from hedgerow.cli.operations.doctor.case import Case
     from hedgerow.cli.operations.doctor.findings import Finding
     from hedgerow.tiers import TierRules
@@ -25,7 +28,7 @@ STALE = 3
 
 async def check(case: Case) -> list[Finding]:
     """One finding for each connection and fault."""
-    rules = tiers.load(case.settings.tiers_file)
+    rules = _rules(case)
     page = await case.app.store.find(Connection, limit=LOOKED_AT)
     findings = [
         *await _stuck(case),
@@ -41,6 +44,14 @@ async def check(case: Case) -> list[Finding]:
     return findings or [
         fine("connections", f"none due too long; {first}{counted(len(page.items), 'connection')} looked at one by one")
     ]
+
+
+def _rules(case: Case) -> dict[Tier, TierRules] | None:
+    """None where tiers.json cannot be used, which the area of the manifest tells."""
+    try:
+        return tiers.load(case.settings.tiers_file)
+    except HedgerowError:
+        return None
 
 
 async def _stuck(case: Case) -> list[Finding]:
@@ -64,21 +75,26 @@ async def _in_state(case: Case, state: ConnectionState) -> tuple[Connection, ...
 
 def _attention(connection: Connection) -> Finding:
     trouble = connection.trouble
-    what = f"{connection.name}: {trouble.detail}" if trouble else f"{connection.name} needs attention."
+    what = f"{_whose(connection)}: {trouble.detail}" if trouble else f"{_whose(connection)} needs attention."
     command = f"hedgerow connections rotate {connection.id}"
     if trouble and trouble.hint and "connections rotate" not in trouble.hint:
         command = f"{trouble.hint} Then: {command}"
-    return found("connection.needs_attention", connection.id, what, since=connection.state_since, command=command)
+    return _of("connection.needs_attention", connection, what, command, connection.state_since)
 
 
 def _endless(connection: Connection) -> Finding:
-    what = f"{connection.name} is still disconnecting; its credential may still be there."
-    command = f"hedgerow disconnect {connection.id}"
-    return found("connection.disconnecting", connection.id, what, since=connection.state_since, command=command)
+    what = f"{_whose(connection)} is still disconnecting; its credential may still be there."
+    return _of(
+        "connection.disconnecting",
+        connection,
+        what,
+        f"hedgerow disconnect {connection.id}",
+        connection.state_since,
+    )
 
 
-def _ailing(case: Case, connection: Connection, rules: dict[Tier, TierRules]) -> list[Finding]:
-    every = tiers.interval(connection, rules)
+def _ailing(case: Case, connection: Connection, rules: dict[Tier, TierRules] | None) -> list[Finding]:
+    every = tiers.interval(connection, rules) if rules is not None else None
     if connection.state != "connected" or not connection.activity_tracking:
         return []
     findings: list[Finding] = []
@@ -86,19 +102,26 @@ def _ailing(case: Case, connection: Connection, rules: dict[Tier, TierRules]) ->
     last = progress.last_success_at or connection.created_at
     show = f"hedgerow runs {connection.id}"
     if every is not None and tiers.is_syncable(connection) and last < case.now - STALE * every:
-        what = f"{connection.name}: no success within {STALE} intervals of {every}{_why(connection)}."
-        findings.append(found("connection.stale", connection.id, what, since=last, command=show))
+        what = f"{_whose(connection)}: no success within {STALE} intervals of {every}{_why(connection)}."
+        findings.append(_of("connection.stale", connection, what, show, last))
     elif progress.failures:
-        what = (
-            f"{connection.name}: {counted(progress.failures, 'failed sync')} since the last success{_why(connection)}."
-        )
-        findings.append(found("connection.failing", connection.id, what, since=last, command=show))
+        # The instant is that of the last success: what began then is that none came.
+        what = f"{_whose(connection)}: no success, and {counted(progress.failures, 'failed sync')}{_why(connection)}."
+        findings.append(_of("connection.failing", connection, what, show, last))
     lost = [each for each in connection.capabilities if each.required and not each.ok]
     for each in lost:
-        what = f"{connection.name} can no longer {each.name.replace('_', ' ')}: {each.detail}"
+        what = f"{_whose(connection)} can no longer {each.name.replace('_', ' ')}: {each.detail}"
         command = each.hint or f"hedgerow connections rotate {connection.id}"
-        findings.append(found("connection.capability_lost", connection.id, what, command=command))
+        findings.append(_of("connection.capability_lost", connection, what, command))
     return findings
+
+
+def _of(code: str, connection: Connection, what: str, command: str, since: datetime | None = None) -> Finding:
+    return found(code, connection.id, what, since=since, command=command, tenant=connection.tenant_id)
+
+
+def _whose(connection: Connection) -> str:
+    return f"{connection.name} of {connection.tenant_id}"
 
 
 def _why(connection: Connection) -> str:

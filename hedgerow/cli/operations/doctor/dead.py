@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hedgerow.cli.operations.dead import letters
+from hedgerow.cli.operations.dead import letters, redelivering
 from hedgerow.cli.operations.doctor.case import LOOKED_AT
 from hedgerow.cli.operations.doctor.findings import counted, fine, found, some
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 async def check(case: Case) -> list[Finding]:
-    """One finding for each topic, among the newest few hundred."""
+    """One finding for each topic and way to deal with it, among the newest few hundred."""
     newest, more = await letters.newest(case.app.store, None, LOOKED_AT)
-    by_topic: dict[str, list[DeadMessage]] = {}
+    by_topic: dict[tuple[str, bool], list[DeadMessage]] = {}
     broken: list[DeadMessage] = []
     for each in newest:
         state = letters.state_of(each)
         if state == "dead":
-            by_topic.setdefault(each.topic, []).append(each)
+            by_topic.setdefault((each.topic, redelivering.refusal(each) is None), []).append(each)
         elif state == "redelivering":
             broken.append(each)
-    findings = [_of_topic(topic, dead, more) for topic, dead in by_topic.items()]
+    findings = [_of_topic(topic, dead, may, more) for (topic, may), dead in by_topic.items()]
     if broken:
         ids = [each.id for each in broken]
         what = f"A redelivery of {some(ids)} was broken off; publishing it again is harmless."
@@ -34,8 +34,15 @@ async def check(case: Case) -> list[Finding]:
     return findings or [fine("dead messages", "none waits for a person")]
 
 
-def _of_topic(topic: str, dead: list[DeadMessage], more: bool) -> Finding:
+def _of_topic(topic: str, dead: list[DeadMessage], may_be_redelivered: bool, more: bool) -> Finding:
     number = counted(len(dead), "dead message", more=more)
-    what = f"{number}; the newest: {dead[0].reason}"
-    command = f"hedgerow dead list --topic {topic}; mend the cause, then hedgerow dead redeliver --topic {topic}"
+    first = dead[0]
+    if may_be_redelivered:
+        what = f"{number}; the newest ({first.code}): {first.reason}"
+        command = f"hedgerow dead list --topic {topic}; mend the cause, then hedgerow dead redeliver --topic {topic}"
+    else:
+        what = f"{number} that cannot be published again as they are; the newest ({first.code}): {first.reason}"
+        if len(dead) == 1 and not more:
+            what = what.replace("they are", "it is")
+        command = f"hedgerow dead show {first.id}; then hedgerow dead drop {first.id}, or redeliver it with --body FILE"
     return found("dead.messages", topic, what, since=dead[-1].at, command=command)

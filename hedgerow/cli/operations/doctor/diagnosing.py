@@ -13,6 +13,7 @@ from hedgerow.cli.operations.doctor import (
     outbox,
     plan,
     queue,
+    sameness,
     schedules,
     server,
     settings,
@@ -21,12 +22,14 @@ from hedgerow.cli.operations.doctor import (
     unfinished,
     vault,
 )
+from hedgerow.cli.operations.doctor.case import DAMAGED
 from hedgerow.cli.operations.doctor.findings import Finding, Report, found, sorted_by_weight
 from hedgerow.errors import HedgerowError, NewerRecordError
-from hedgerow.logs import without_keys
+from hedgerow.key_shapes import without_keys
 
 if TYPE_CHECKING:
     from hedgerow.cli.operations.doctor.case import Case
+    from hedgerow.settings import Settings
 
     Check = Callable[[Case], Awaitable[list[Finding]]]
 
@@ -40,6 +43,7 @@ FIRST: tuple[tuple[str, Check], ...] = (
     ("store", store.check),
 )
 ON_THE_STORE: tuple[tuple[str, Check], ...] = (
+    ("same installation", sameness.check),
     ("indexes", indexes.check),
     ("vault", vault.check),
     ("schedules", schedules.check),
@@ -50,14 +54,33 @@ ON_THE_STORE: tuple[tuple[str, Check], ...] = (
     ("dead messages", dead.check),
 )
 WITHOUT: tuple[tuple[str, Check], ...] = (("queue", queue.check),)
+AREAS = tuple(name for name, _ in (*FIRST, *WITHOUT, *ON_THE_STORE))
 
 
 async def diagnose(case: Case, *, patience: float = PATIENCE_SECONDS) -> Report:
     """Everything that is wrong, the gravest first. Never raises for what it looks at."""
     findings = await _look(case, (*FIRST, *WITHOUT), patience)
-    if not any(each.code in {"store.unreachable", "store.refused"} for each in findings):
+    skipped: tuple[str, ...] = ()
+    if any(each.code in {"store.unreachable", "store.refused"} for each in findings):
+        skipped = tuple(name for name, _ in ON_THE_STORE)
+    else:
         findings += await _look(case, ON_THE_STORE, patience)
-    return Report(sorted_by_weight(findings), case.now)
+    once = list({(each.code, each.subject, each.what): each for each in findings}.values())
+    return Report(sorted_by_weight(once), case.now, looked_at(case), skipped)
+
+
+def looked_at(case: Case) -> str:
+    """Which installation it is, for the first line: nobody should mend the wrong one."""
+    capture = f", capture {case.capture_url}" if case.capture_url and case.capture_url != case.url else ""
+    return f"{place(case.settings)}; its server {case.url}{capture}"
+
+
+def place(settings: Settings) -> str:
+    """Where the state of these settings is."""
+    if settings.store == "sqlite":
+        return f"the folder {settings.data.resolve()}"
+    emulator = f"Firestore's emulator at {settings.firestore_emulator}, " if settings.firestore_emulator else ""
+    return f"{emulator}project {settings.project or '(none is named)'}, database {settings.database}"
 
 
 async def _look(case: Case, areas: tuple[tuple[str, Check], ...], patience: float) -> list[Finding]:
@@ -81,7 +104,9 @@ def _unknown(name: str, error: Exception, patience: float) -> Finding:
     if isinstance(error, NewerRecordError):
         return found("records.newer", name, error.detail, command=error.hint)
     if isinstance(error, TimeoutError):
-        return found("unknown", name, f"No answer within {patience:.0f} s.", command="hedgerow doctor, once more")
+        return found("unknown", name, f"No answer within {patience:.0f} s.", command="hedgerow doctor")
+    if isinstance(error, HedgerowError) and error.code == DAMAGED:
+        return found("store.unreachable", "sqlite", error.detail, command=error.hint)
     if isinstance(error, HedgerowError):
         return found("unknown", name, error.detail, command=error.hint)
     return found("unknown", name, f"{type(error).__name__}: {without_keys(str(error))[:300]}")

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, get_args
 
 from hedgerow.cli.operations.collections import every_record
+from hedgerow.cli.operations.doctor.case import DAMAGED
 from hedgerow.cli.operations.doctor.findings import fine, found
 from hedgerow.errors import HedgerowError, NewerRecordError, TransientError
 from hedgerow.ports import Where
@@ -44,6 +45,8 @@ async def _ask(case: Case, kind: type[Record], index: Index) -> Finding | None:
     except NewerRecordError as error:
         return found("records.newer", kind.collection, error.detail, command=error.hint)
     except TransientError as error:
+        if error.code == DAMAGED:
+            return found("store.unreachable", case.settings.store, error.detail, command=error.hint)
         code = "store.index_missing" if error.code == "index_missing" else "store.refused"
         return found(code, name if code == "store.index_missing" else error.code, error.detail, command=error.hint)
     except HedgerowError as error:

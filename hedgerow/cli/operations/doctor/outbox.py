@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hedgerow.cli.operations.doctor.case import LONG_DUE
-from hedgerow.cli.operations.doctor.findings import fine, found
+from hedgerow.cli.operations.doctor.findings import counted, fine, found
 from hedgerow.deliveries import DeliveryState, DeliveryStory
 from hedgerow.ports import Where
 
@@ -33,8 +33,8 @@ async def check(case: Case) -> list[Finding]:
         for state in ("pending", "held", "dead"):
             finding = await _oldest(case, last, state)
             findings += [finding] if finding else []
-    more = " or more" if seen == CONNECTIONS else ""
-    return findings or [fine("outbox", f"nothing waits too long; {seen}{more} connections have deliveries")]
+    number = counted(seen, "connection", more=seen == CONNECTIONS)
+    return findings or [fine("outbox", f"nothing waits too long; {number} looked at that had deliveries")]
 
 
 async def _oldest(case: Case, connection_id: str, state: DeliveryState) -> Finding | None:
@@ -44,15 +44,17 @@ async def _oldest(case: Case, connection_id: str, state: DeliveryState) -> Findi
         return None
     delivery = page.items[0]
     since = delivery.accepted_at
-    why = f": {delivery.trouble.detail}" if delivery.trouble else "."
+    tenant = delivery.tenant_id
+    why = f" ({delivery.trouble.detail.rstrip('.')})." if delivery.trouble else "."
     listed = f"hedgerow outbox list {connection_id} --state {state}"
     if state == "held":
-        what = f"Events wait for a person's decision{why}"
-        return found("outbox.held", connection_id, what, since=since, command=f"{listed}; redeliver or refuse them")
+        what = f"Events of {tenant} wait for a person's decision{why}"
+        return found("outbox.held", connection_id, what, since=since, command=listed, tenant=tenant)
     if state == "dead":
-        what = f"Events that PostHog did not take are not sent again by themselves{why}"
+        what = f"Events of {tenant} that PostHog did not take are not sent again by themselves{why}"
         command = f"hedgerow outbox redeliver --connection {connection_id} --state dead"
-        return found("outbox.dead", connection_id, what, since=since, command=command)
+        return found("outbox.dead", connection_id, what, since=since, command=command, tenant=tenant)
     if since > case.now - LONG_DUE:
         return None
-    return found("outbox.waiting", connection_id, f"Events wait for PostHog{why}", since=since, command=listed)
+    what = f"Events of {tenant} wait for PostHog{why}"
+    return found("outbox.waiting", connection_id, what, since=since, command=listed, tenant=tenant)

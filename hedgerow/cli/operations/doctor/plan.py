@@ -25,5 +25,10 @@ async def check(case: Case) -> list[Finding]:
     try:
         tiers.load(case.settings.tiers_file)
     except HedgerowError as error:
-        findings.append(found("tiers.invalid", "tiers.json", error.detail, command=error.hint))
+        file = case.settings.tiers_file
+        name = file.name if file else "tiers.json"
+        what = error.detail.removeprefix(f"{name}: ")
+        # Whose own file it is knows where it lies.
+        command = f"{error.hint} The file is {file}, by HEDGEROW_TIERS_FILE." if file else error.hint
+        findings.append(found("tiers.invalid", name, what, command=command))
     return findings or [fine("manifest", f"{number} targets, {len(tiers.TIERS)} tiers")]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from functions.api.routes import targets
-from hedgerow.cli.operations.doctor.case import LONG_DUE, NO_RIGHTS
-from hedgerow.cli.operations.doctor.findings import counted, fine, found
+from hedgerow.cli.operations.doctor.case import DAMAGED, LONG_DUE, NO_RIGHTS
+from hedgerow.cli.operations.doctor.findings import counted, fine, found, some
 from hedgerow.errors import TransientError
 from hedgerow.pushes import DEAD_TOPIC, MOST_ATTEMPTS
 
@@ -26,8 +27,9 @@ async def check(case: Case) -> list[Finding]:
     except TransientError as error:
         if error.code == NO_RIGHTS:
             raise  # Ours, not the functions': nothing is known of the queue.
-        return [found("queue.unreachable", case.settings.queue, error.detail, command=error.hint)]
-    findings = [each for topic in topics for each in _faults(case, topic)]
+        command = _aside(case) if error.code == DAMAGED else error.hint
+        return [found("queue.unreachable", case.settings.queue, error.detail, command=command)]
+    findings = [*_unseen(case, topics), *(each for topic in topics for each in _faults(case, topic))]
     if findings:
         return findings
     if case.settings.queue == "pubsub":
@@ -39,6 +41,21 @@ async def check(case: Case) -> list[Finding]:
         ]
     waiting = sum(topic.waiting or 0 for topic in topics)
     return [fine("queue", f"{counted(len(topics), 'topic')}, {counted(waiting, 'message')} waiting")]
+
+
+def _unseen(case: Case, topics: tuple[Topic, ...]) -> list[Finding]:
+    """Where this account may not read who has which rights, nothing says that dead letters arrive."""
+    hidden = [
+        each.name for each in topics if (there := each.subscription) and there.dead_topic and there.may_bury is None
+    ]
+    if not hidden or case.settings.pubsub_emulator:
+        return []
+    what = f"Whether Pub/Sub may move what it gives up to the dead topic could not be seen for {some(hidden)}."
+    command = (
+        "Your account needs pubsub.topics.getIamPolicy and pubsub.subscriptions.getIamPolicy: "
+        "docs/operations/google-errors.md has the roles."
+    )
+    return [found("unknown", "rights of Pub/Sub", what, command=command)]
 
 
 def _faults(case: Case, topic: Topic) -> list[Finding]:
@@ -77,9 +94,21 @@ def _stuck(case: Case, topic: Topic) -> list[Finding]:
         return []
     failed = f"; one failed {topic.failures} of {MOST_ATTEMPTS} times" if topic.failures else ""
     what = f"{counted(topic.waiting or 0, 'message')} waiting{failed}."
-    command = "hedgerow dev, or look in its log for delivery_refused"
+    command = (
+        f"hedgerow dev --data {shlex.quote(str(case.settings.data))}, if it does not run; else its log has the reason"
+    )
     return [found("queue.stuck", topic.name, what, since=topic.oldest_at, command=command)]
 
 
+def _aside(case: Case) -> str:
+    folder = shlex.quote(str(case.settings.data))
+    return (
+        f"Stop the server; mkdir {folder}/damaged; mv {folder}/queue.db* {folder}/damaged/; start it: what the messages "
+        "asked for is in the records, and the ticks find it (docs/operations/restore.md)."
+    )
+
+
 def _make(case: Case) -> str:
-    return "hedgerow dev --emulators" if case.settings.pubsub_emulator else APPLY
+    if case.settings.pubsub_emulator:
+        return f"hedgerow dev --emulators --data {shlex.quote(str(case.settings.data))}"
+    return APPLY

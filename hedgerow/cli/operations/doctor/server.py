@@ -1,16 +1,19 @@
-"""Does the server at HEDGEROW_URL answer, is it ready, does it know the admin key, and do the clocks agree?
+"""Do the addresses answer, are they ready, do they know the admin key, and do the clocks agree?
 
-Its Date header and Google's say how far this machine's clock is off: tokens are refused
-from a minute on.
+In the cloud capture has an address of its own beside the API's; on the laptop they share
+one. Their Date header and Google's say how far this machine's clock is off: tokens are
+refused from a minute on.
 """
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from hedgerow.cli.operations.doctor.case import read_key
 from hedgerow.cli.operations.doctor.findings import fine, found
 
 if TYPE_CHECKING:
@@ -24,53 +27,86 @@ SKEW = timedelta(seconds=30)
 
 
 async def check(case: Case) -> list[Finding]:
-    """One finding for each thing that is wrong with it, or with a clock."""
+    """One finding for each thing that is wrong with an address, or with a clock."""
     import httpx
 
     async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
-        findings = await _google(client, case)
-        try:
-            health = await client.get(f"{case.url}/health")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            what = f"{case.url} does not answer ({type(error).__name__}): no SDK, no schedule and no message gets in."
-            return [*findings, found("server.down", case.url, what, command=_start(case))]
-        if health.status_code != 200:
-            what = f"{case.url}/health answered HTTP {health.status_code}: it is no Hedgerow, or an old one."
-            return [*findings, found("server.down", case.url, what, command="Check HEDGEROW_URL.")]
-        findings += [*_skew(case, "HEDGEROW_URL", health)]
-        findings += [*await _ready(client, case), *await _key(client, case)]
-    return findings or [fine("server", f"{case.url} is up and ready; the clocks agree")]
+        findings = [*await _google(client, case), *await _api(client, case)]
+        if case.is_cloud and not case.capture_url:
+            what = "Capture's own address is not known here, so it was not tried."
+            command = 'eval "$(terraform output -raw operator_environment)"'
+            findings.append(found("unknown", "HEDGEROW_CAPTURE_URL", what, command=command))
+        elif case.capture_url and case.capture_url != case.url:
+            findings += await _capture(client, case)
+    looked = " and ".join(dict.fromkeys(filter(None, (case.url, case.capture_url))))
+    verb = "are" if " and " in looked else "is"
+    return findings or [fine("server", f"{looked} {verb} up and ready; the clocks agree")]
 
 
-async def _ready(client: httpx.AsyncClient, case: Case) -> list[Finding]:
+async def _api(client: httpx.AsyncClient, case: Case) -> list[Finding]:
+    import httpx
+
+    lost = "no command and no call of /v1 gets in" if case.is_cloud else "no SDK, no schedule and no message gets in"
+    try:
+        health = await client.get(f"{case.url}/health")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        what = f"It does not answer ({type(error).__name__}): {lost}."
+        return [found("server.down", case.url, what, command=_start(case))]
+    if health.status_code != 200:
+        what = f"/health answered HTTP {health.status_code}: it is no Hedgerow, or an old one."
+        return [found("server.down", case.url, what, command=_address(case, "HEDGEROW_URL"))]
+    findings = _skew(case, "HEDGEROW_URL", health)
+    if status := await _unready(client, case.url):
+        what = f"It is up, but not ready ({status}): its store or queue does not answer."
+        findings.append(found("server.not_ready", case.url, what, command="Look in its log for ready.failed."))
+    return [*findings, *await _key(client, case)]
+
+
+async def _capture(client: httpx.AsyncClient, case: Case) -> list[Finding]:
     import httpx
 
     try:
-        status = (await client.get(f"{case.url}/ready")).status_code
-    except httpx.HTTPError:
-        status = 0
-    if status == 200:
-        return []
-    what = f"{case.url} is up, but not ready (HTTP {status}): its store or queue does not answer."
-    return [found("server.not_ready", case.url, what, command="Look in its log for ready.failed.")]
+        status = (await client.get(f"{case.capture_url}/health")).status_code
+        said = f"/health answered HTTP {status}" if status != 200 else ""
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        said = f"no answer, {type(error).__name__}"
+    if said:
+        what = f"It does not take events ({said}): SDKs keep what they can, and lose the rest."
+        command = "docs/operations/alert-capture-down.md"
+        return [found("capture.down", case.capture_url, what, command=command)]
+    if unready := await _unready(client, case.capture_url):
+        what = f"It is up, but not ready ({unready}): what PostHog does not take at once is refused."
+        return [found("capture.not_ready", case.capture_url, what, command="Look in its log for ready.failed.")]
+    return []
+
+
+async def _unready(client: httpx.AsyncClient, url: str) -> str:
+    import httpx
+
+    try:
+        status = (await client.get(f"{url}/ready")).status_code
+    except httpx.HTTPError as error:
+        return type(error).__name__
+    return "" if status == 200 else f"HTTP {status}"
 
 
 async def _key(client: httpx.AsyncClient, case: Case) -> list[Finding]:
-    if not case.admin_key:
-        return []
+    """Is the key taken, and does what is behind /v1 answer at all? A load balancer's /health is capture's."""
     import httpx
 
-    headers = {"Authorization": f"Bearer {case.admin_key}"}
+    headers = {"Authorization": f"Bearer {case.admin_key}"} if case.admin_key else {}
     try:
         answer = await client.get(f"{case.url}/v1/tenants", params={"limit": 1}, headers=headers)
     except (httpx.HTTPError, UnicodeEncodeError) as error:
-        what = f"The admin key could not be tried ({type(error).__name__})."
-        return [found("server.key_refused", case.url, what, command="export HEDGEROW_ADMIN_KEY=…")]
-    if answer.status_code not in {401, 403}:
+        what = f"It could not be tried ({type(error).__name__})."
+        return [found("unknown", "the admin key", what, command=read_key(case.settings))]
+    if answer.status_code >= 500:
+        what = f"/v1/tenants answered HTTP {answer.status_code}: the API does not work."
+        return [found("server.not_ready", case.url, what, command="Look in the log of api for request.failed.")]
+    if not case.admin_key or answer.status_code not in {401, 403}:
         return []
-    what = f"{case.url} does not take HEDGEROW_ADMIN_KEY (HTTP {answer.status_code})."
-    key = "hedgerow dev prints it" if case.settings.store == "sqlite" else "terraform output read_admin_key"
-    return [found("server.key_refused", case.url, what, command=f"export HEDGEROW_ADMIN_KEY=…; {key}")]
+    what = f"It does not take the admin key (HTTP {answer.status_code}): another key, or another installation's server."
+    return [found("server.key_refused", case.url, what, command=read_key(case.settings))]
 
 
 async def _google(client: httpx.AsyncClient, case: Case) -> list[Finding]:
@@ -98,6 +134,13 @@ def _skew(case: Case, whose: str, answer: httpx.Response) -> list[Finding]:
 
 
 def _start(case: Case) -> str:
-    if case.settings.store == "sqlite":
-        return f"hedgerow dev --data {case.settings.data}, or set HEDGEROW_URL"
-    return "export HEDGEROW_URL=…: terraform output api_url"
+    if case.is_cloud:
+        return _address(case, "HEDGEROW_URL")
+    emulators = " --emulators" if case.settings.firestore_emulator else ""
+    return f"hedgerow dev{emulators} --data {shlex.quote(str(case.settings.data))}"
+
+
+def _address(case: Case, variable: str) -> str:
+    if case.is_cloud:
+        return 'eval "$(terraform output -raw operator_environment)"'
+    return f"export {variable}=…: the address after `ready` in what hedgerow dev prints"

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from hedgerow import identity
+from hedgerow.cli.operations.doctor.case import is_cloud, read_key
 from hedgerow.cli.operations.doctor.findings import counted, fine, found
 from hedgerow.settings import Settings
 
@@ -17,6 +18,7 @@ PREFIX = "HEDGEROW_"
 OF_THE_COMMAND = frozenset(
     {
         "HEDGEROW_URL",
+        "HEDGEROW_CAPTURE_URL",
         "HEDGEROW_API_KEY",
         "HEDGEROW_POSTHOG_PERSONAL_API_KEY",
         "HEDGEROW_POSTHOG_PROJECT_TOKEN",
@@ -30,15 +32,12 @@ async def check(case: Case) -> list[Finding]:
     """Unknown variables, contradictions, identity, and the admin key."""
     findings = [*_unknown(case.variables), *contradictions(case.settings)]
     findings += [
-        found("settings.identity", "identity", sentence, command="docs/observability.md, Identity")
+        found("settings.identity", "identity", sentence, command="docs/observability.md, Who calls")
         for sentence in identity.misconfigured(case.settings)
     ]
-    is_cloud = case.settings.store == "firestore" and not case.settings.firestore_emulator
-    if is_cloud and not case.settings.admin_key:
-        what = "HEDGEROW_ADMIN_KEY is not set here, so the server's is not tried."
-        findings.append(
-            found("settings.no_admin_key", "HEDGEROW_ADMIN_KEY", what, command="terraform output read_admin_key")
-        )
+    if case.is_cloud and not case.admin_key:
+        what = "It is not set here, so whether the server takes it was not tried."
+        findings.append(found("settings.no_admin_key", "HEDGEROW_ADMIN_KEY", what, command=read_key(case.settings)))
     return findings or [fine("settings", f"{counted(len(case.variables), 'HEDGEROW_ variable')}, all known")]
 
 
@@ -75,6 +74,10 @@ def contradictions(settings: Settings) -> list[Finding]:
         )
         if is_there
     ]
+    if settings.project and not in_google:
+        what = f"A project is named, {settings.project}, and everything is kept in the folder {settings.data}: it was looked at."
+        command = 'eval "$(terraform output -raw operator_environment)" for the project; unset HEDGEROW_PROJECT for the folder'
+        wrong.append(("HEDGEROW_PROJECT", what, command))
     if in_google and not settings.project:
         what = f"{in_google[0]} needs a Google Cloud project, and HEDGEROW_PROJECT is not set."
         wrong.append(("HEDGEROW_PROJECT", what, "export HEDGEROW_PROJECT=…; gcloud projects list shows the ids"))
@@ -84,8 +87,7 @@ def contradictions(settings: Settings) -> list[Finding]:
     if settings.store == "firestore" and bool(settings.firestore_emulator) != bool(settings.pubsub_emulator):
         what = "One emulator is named and the other is not: half of the work would go to the real service."
         wrong.append(("PUBSUB_EMULATOR_HOST", what, "set FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST, or neither"))
-    is_cloud = settings.store == "firestore" and not settings.firestore_emulator
-    if is_cloud and settings.vault == "sealed" and settings.sealing_key is None:
+    if is_cloud(settings) and settings.vault == "sealed" and settings.sealing_key is None:
         what = "Secrets are sealed with a key in a file of this machine, which no function has."
         wrong.append(("HEDGEROW_SEALING_KEY", what, "export HEDGEROW_VAULT=secret_manager, or HEDGEROW_SEALING_KEY"))
     if settings.public_url and not settings.public_url.startswith(("https://", "http://")):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import time
 from typing import TYPE_CHECKING
 
+from hedgerow.cli.operations.doctor.case import DAMAGED, NO_RIGHTS
 from hedgerow.cli.operations.doctor.findings import fine, found
 from hedgerow.cli.operations.installation import is_embedded
-from hedgerow.errors import ConflictError, MisconfiguredError, RejectedError, TransientError
+from hedgerow.errors import ConflictError, HedgerowError, MisconfiguredError, RejectedError, TransientError
 from hedgerow.models import RetentionWalk
 from hedgerow.ports import Add, Delete
 from hedgerow.records import new_id
@@ -22,11 +24,12 @@ if TYPE_CHECKING:
 SLOW_SECONDS = 1.0
 LEAST_BYTES = 1_000_000_000
 LEAST_SHARE = 0.05
+ROLES = "docs/operations/google-errors.md has the roles"
 FILES = ("store.db", "store.db-wal", "queue.db", "queue.db-wal", "sealing.key", "admin.key")
 
 
 async def check(case: Case) -> list[Finding]:
-    """Write, read and delete a record; look at the files."""
+    """Write, read and delete a record, or only read where no more is allowed; look at the files."""
     findings = await _probe(case)
     if is_embedded(case.settings):
         findings += _files(case.settings.data) + _disk(case.settings.data)
@@ -42,10 +45,8 @@ async def _probe(case: Case) -> list[Finding]:
         await case.app.store.commit(Add(probe))
         is_there = await case.app.store.get(RetentionWalk, probe.id) is not None
         await case.app.store.commit(Delete(RetentionWalk, probe.id))
-    except (MisconfiguredError, RejectedError) as error:
-        return [found("store.refused", name, error.detail, command=error.hint)]
-    except (TransientError, ConflictError) as error:
-        return [found("store.unreachable", name, error.detail, command=_start(case, error.hint))]
+    except (TransientError, RejectedError, ConflictError) as error:
+        return [await _refused(case, name, probe, error)]
     milliseconds = (time.perf_counter() - began) * 1000
     if not is_there:
         what = "A record that was just written could not be read."
@@ -56,9 +57,24 @@ async def _probe(case: Case) -> list[Finding]:
     return [fine("store", f"{name}: wrote, read and deleted in {milliseconds:,.0f} ms")]
 
 
+async def _refused(case: Case, name: str, probe: RetentionWalk, error: HedgerowError) -> Finding:
+    if error.code == NO_RIGHTS:
+        try:
+            await case.app.store.get(RetentionWalk, probe.id)
+        except HedgerowError:
+            return found("store.refused", name, error.detail, command=error.hint)
+        what = f"Your account may read it and not write to it, so a write was not tried. {error.detail}"
+        return found("store.read_only", name, what, command=f"The role full has the right; {ROLES}.")
+    if error.code == DAMAGED:
+        return found("store.unreachable", name, error.detail, command=error.hint)
+    if isinstance(error, MisconfiguredError | RejectedError):
+        return found("store.refused", name, error.detail, command=error.hint)
+    return found("store.unreachable", name, error.detail, command=_start(case, error.hint))
+
+
 def _start(case: Case, hint: str) -> str:
     if is_embedded(case.settings):
-        return f"ls -l {case.settings.data}; another process may hold the file, or the disk be full"
+        return f"ls -l {shlex.quote(str(case.settings.data))}; another process may hold the file, or the disk be full"
     return hint
 
 
@@ -74,7 +90,7 @@ def _files(folder: Path) -> list[Finding]:
         path = folder / name
         if path.is_file() and path.stat().st_mode & 0o077:
             what = f"{path} may be read by other users of this machine."
-            findings.append(found("store.open_to_others", name, what, command=f"chmod 600 {path}"))
+            findings.append(found("store.open_to_others", name, what, command=f"chmod 600 {shlex.quote(str(path))}"))
     return findings
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from functions.alerts.channels import places
 from functions.alerts.records import Channel, Notification, Webhook
+from hedgerow.channels import recognising
 from hedgerow.cli.operations.doctor.case import LONG_DUE, LOOKED_AT, NAMED
-from hedgerow.cli.operations.doctor.findings import counted, fine, found
+from hedgerow.cli.operations.doctor.findings import counted, fine, found, some
+from hedgerow.errors import InvalidError
 from hedgerow.ports import Where
 
 if TYPE_CHECKING:
@@ -18,16 +21,41 @@ RECENT = timedelta(days=1)
 
 
 async def check(case: Case) -> list[Finding]:
-    """One finding for each channel or webhook, one for what waits, one for what was given up."""
-    findings = [*await _waiting(case), *await _failed(case)]
+    """One finding for each channel or webhook, one for what waits, one for what was given up, one for nobody told."""
+    findings = [*await _waiting(case), *await _failed(case), *_operators(case)]
     channels = await case.app.store.find(Channel, limit=LOOKED_AT)
     webhooks = await case.app.store.find(Webhook, limit=LOOKED_AT)
     findings += [_channel(each) for each in channels.items if each.disabled_at or each.trouble]
     findings += [_webhook(each) for each in webhooks.items if each.disabled_at or each.trouble]
+    is_told = case.settings.operator_webhook is not None or any(not each.disabled_at for each in channels.items)
+    if case.is_cloud and not is_told:
+        what = (
+            "No channel is on, and no operator's webhook is set here: nobody would be told of a connection in trouble."
+        )
+        command = (
+            "Set operator_webhook in secret_settings, then terraform apply; alert_emails says whom the cloud's own "
+            "alerts reach, which cannot be seen from here"
+        )
+        findings.append(found("operator.untold", "HEDGEROW_OPERATOR_WEBHOOK", what, command=command))
+    if not findings and not is_told:
+        return [fine("telling people", "no channel and no operator's webhook: nobody would be told")]
     looked = f"{counted(len(channels.items), 'channel')} and {counted(len(webhooks.items), 'webhook')}"
     return findings or [
         fine("telling people", f"no notification lies; {looked} without trouble, as far as the last message tells")
     ]
+
+
+def _operators(case: Case) -> list[Finding]:
+    url = case.settings.operator_webhook
+    if url is None:
+        return []
+    settings = places.at_address(recognising.kind_of(url.get_secret_value()), url)
+    try:
+        recognising.check(settings, case.settings.allowed_private_hosts)
+    except InvalidError as error:
+        what = f"No message to the operator can be sent. {error.detail}"
+        return [found("operator.webhook", "HEDGEROW_OPERATOR_WEBHOOK", what, command=error.hint)]
+    return []
 
 
 async def _waiting(case: Case) -> list[Finding]:
@@ -48,21 +76,38 @@ async def _failed(case: Case) -> list[Finding]:
         return []
     first = dead[0]
     why = f": {first.trouble.detail}" if first.trouble else "."
-    what = f"{counted(len(dead), 'notification')} of the last day given up{why}"
+    whose = some(sorted({each.tenant_id for each in dead}))
+    what = f"{counted(len(dead), 'notification')} of the last day given up, of {whose}{why}"
     command = f"hedgerow channels test {first.channel_id}"
-    return [found("notification.failed", first.channel_id, what, since=first.created_at, command=command)]
+    return [
+        found(
+            "notification.failed",
+            first.channel_id,
+            what,
+            since=first.created_at,
+            command=command,
+            tenant=_tenant(first.tenant_id),
+        )
+    ]
 
 
 def _channel(channel: Channel) -> Finding:
-    what = f"{channel.name} ({channel.kind}, {channel.shown}): " + (
+    what = f"{channel.name} of {channel.tenant_id} ({channel.kind}, {channel.shown}): " + (
         channel.trouble.detail if channel.trouble else "off."
     )
     verb = "enable" if channel.disabled_at else "test"
     command = f"hedgerow channels {verb} {channel.id}"
-    return found("channel.broken", channel.id, what, since=channel.disabled_at, command=command)
+    tenant = _tenant(channel.tenant_id)
+    return found("channel.broken", channel.id, what, since=channel.disabled_at, command=command, tenant=tenant)
 
 
 def _webhook(webhook: Webhook) -> Finding:
-    what = f"{webhook.shown}: " + (webhook.trouble.detail if webhook.trouble else "off.")
+    what = f"{webhook.shown} of {webhook.tenant_id}: " + (webhook.trouble.detail if webhook.trouble else "off.")
     command = f"hedgerow webhooks test {webhook.id}"
-    return found("webhook.off", webhook.id, what, since=webhook.disabled_at, command=command)
+    tenant = _tenant(webhook.tenant_id)
+    return found("webhook.off", webhook.id, what, since=webhook.disabled_at, command=command, tenant=tenant)
+
+
+def _tenant(id: str) -> str:
+    """Empty for what is the operator's own, which the admin key reaches."""
+    return id if id.startswith("ten_") else ""

@@ -45,13 +45,17 @@ async def _read_absent(case: Case) -> None:
 
 async def _gone(case: Case) -> tuple[list[Finding], int]:
     findings: list[Finding] = []
-    page = await case.app.store.find(Connection, Where("state", "==", "connected"), limit=NAMED)
-    held = [connection for connection in page.items if connection.secret_ref]
+    held: list[Connection] = []
+    # Whose sync has met that its secret is gone needs attention, and its secret is gone still.
+    for state in ("connected", "needs_attention"):
+        page = await case.app.store.find(Connection, Where("state", "==", state), limit=NAMED)
+        held += [connection for connection in page.items if connection.secret_ref]
     for connection in held:
         try:
             await case.app.vault.read(connection.secret_ref or "")
         except SecretGoneError as error:
-            what = f"{connection.name}: {error.detail}"
+            what = f"{connection.name} of {connection.tenant_id}: {error.detail}"
             command = f"hedgerow connections rotate {connection.id}"
-            findings.append(found("vault.secret_gone", connection.id, what, command=command))
+            tenant = connection.tenant_id
+            findings.append(found("vault.secret_gone", connection.id, what, command=command, tenant=tenant))
     return findings, len(held)
