@@ -28,7 +28,7 @@ LOOK_SECONDS = 1.0
 # The cloud's scheduler knows nothing finer than a minute; nobody at a terminal should wait that long.
 REDELIVER_SECONDS = 3.0
 REDELIVERY = "redeliver_tick"
-"""Called at its own pace, never by the clock of the schedules."""
+"""Called by a loop of its own: at its minutes, and within seconds where anything waits."""
 
 
 class Clockwork:
@@ -55,14 +55,15 @@ class Clockwork:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def run_redelivery(self) -> None:
-        """Send what waits in the outbox every few seconds, beside the schedules: a long drain holds up no other."""
-        from functions.capture.redelivery.backlog import is_anything_waiting
+        """Send what waits in the outbox every few seconds, beside the schedules: a long drain holds up no other.
 
+        At its own minutes it is called in any case, so that what is known of it says that it works.
+        """
+        before: datetime | None = None
         while True:
             await asyncio.sleep(REDELIVER_SECONDS)
             try:
-                if await is_anything_waiting(self._app):
-                    await self.redeliver()
+                before = await self.redeliver_if_due(before)
             except TransientError as error:
                 self._away(error)
 
@@ -80,6 +81,18 @@ class Clockwork:
             if is_due or mine.wanted_at is not None:
                 # A call may have taken minutes, and somebody may have paused the next one.
                 known = await kept(self._app.store)
+
+    async def redeliver_if_due(self, before: datetime | None) -> datetime:
+        """Call the redelivery if anything waits, or its minute has come since `before`; the answer is now."""
+        from functions.capture.redelivery.backlog import is_anything_waiting
+
+        now = self._app.now()
+        is_due = before is None or any(
+            cron.falls_between(plan.cron, min(before, now), now) for plan in self._planned if plan.target == REDELIVERY
+        )
+        if is_due or await is_anything_waiting(self._app):
+            await self.redeliver()
+        return now
 
     async def redeliver(self) -> None:
         """Call the redelivery, unless its schedule is paused."""

@@ -145,6 +145,17 @@ async def test_the_redelivery_is_wanted_and_paused_as_the_others_are() -> None:
         assert await here.fire(0.1) == ["redeliver_tick"]
 
 
+async def test_the_redelivery_is_called_at_its_minutes_though_nothing_waits() -> None:
+    async with room() as here:
+        before = await here.clockwork.redeliver_if_due(None)
+        for seconds in (3, 3, 60, 3):
+            here.stage.clock.forward(timedelta(seconds=seconds))
+            before = await here.clockwork.redeliver_if_due(before)
+
+        assert here.targets.calls == ["redeliver_tick", "redeliver_tick"]
+        assert (await kept(here.stage.store))[OUTBOX].last_at is not None
+
+
 async def test_a_target_that_refuses_is_written_down_as_failing() -> None:
     async with room() as here:
         stranger = here.stage.app.settings.model_copy(update={"invoker": SecretStr("somebody-else")})
