@@ -19,7 +19,7 @@ from starlette.requests import Request
 
 from functions.api.routes import function, targets
 from hedgerow import messages, wiring
-from hedgerow.errors import TransientError
+from hedgerow.errors import HedgerowError, MisconfiguredError, TransientError
 from hedgerow.outbound import GuardedOutbound
 from hedgerow.pushes import DEAD_TOPIC
 from local import restart
@@ -86,15 +86,24 @@ class _Server(uvicorn.Server):
 def serve(options: Options) -> None:
     """Serve until SIGTERM or SIGINT. `CannotStartError` when the port, the folder or an emulator is not to be had."""
     with _listen(options.port) as listener:
-        _own(options.data)
-        settings = at_home(settings_of(options), f"127.0.0.1:{listener.getsockname()[1]}")
-        app = wiring.build(settings, clock_from(options.now))
+        here = f"127.0.0.1:{listener.getsockname()[1]}"
+        _own(options.data, f"http://{here}")
+        settings = at_home(settings_of(options), here)
+        try:
+            app = wiring.build(settings, clock_from(options.now))
+        except HedgerowError as error:
+            raise CannotStartError(f"{error.detail} {error.hint}") from error
         asyncio.run(_serve(app, listener))
 
 
 async def _serve(app: App, listener: socket.socket) -> None:
-    await restart.let_go(app)
+    try:
+        await restart.let_go(app)
+    except MisconfiguredError as error:
+        raise CannotStartError(f"{error.detail} {error.hint}") from error
     # An SDK's clock is corrected by how long its request took: the first must not wait for imports.
+    import functions.capture.door  # noqa: F401
+
     function(targets()["capture"])
     private = PrivateTargets(app)
     clockwork = Clockwork(app, private)
@@ -191,14 +200,19 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _own(data: Path) -> None:
-    """Two servers on one folder would deliver every message twice and call every tick twice."""
+def _own(data: Path, address: str) -> None:
+    """Two servers on one folder would deliver every message twice and call every tick twice.
+
+    The lock's file says where its holder listens, for the operator's commands.
+    """
     import fcntl
 
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(data / "lock", os.O_CREAT | os.O_RDWR, 0o600)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(handle, 0)
+        os.write(handle, f"{address}\n".encode())
     except BlockingIOError as error:
         raise CannotStartError(
             f"Another server runs on {data}; stop it, or choose another folder with --data."

@@ -11,16 +11,14 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from functions.capture.redelivery import backlog, oldness
-from functions.capture.redelivery.drain_lease import Lease
-from functions.capture.redelivery.draining import Drain, Tick
-from functions.capture.redelivery.settling import Settling
+from functions.capture.redelivery import backlog
 from hedgerow import telemetry
 from hedgerow.logs import log
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
+    from functions.capture.redelivery.draining import Tick
     from hedgerow.app import App
 
 
@@ -30,6 +28,12 @@ async def redeliver(app: App) -> dict[str, object]:
         log().info("outbox.state", oldest_seconds=0, waiting=0)
         telemetry.record(app, telemetry.OUTBOX_OLDEST, 0)
         return {"waiting": False}
+    # Most ticks find nothing, and start without what sends.
+    from functions.capture.redelivery import oldness
+    from functions.capture.redelivery.drain_lease import Lease
+    from functions.capture.redelivery.draining import Tick
+    from functions.capture.redelivery.settling import Settling
+
     lease = await Lease.take(app)
     if lease is None:
         return {"waiting": True, "busy": True}
@@ -52,6 +56,8 @@ async def redeliver(app: App) -> dict[str, object]:
 
 async def _rounds(tick: Tick) -> None:
     """Look for what is due and drain it, again and again: halves of refused batches, and what came meanwhile."""
+    from functions.capture.redelivery.draining import Drain
+
     while not tick.is_over():
         upstreams = [found for found in await backlog.upstreams(tick.app, tick.lame) if found.origin not in tick.closed]
         if not upstreams:
