@@ -53,10 +53,15 @@ async def store(visit: Visit, asked: Asked, active: int | None) -> None:
 
 
 async def finish(visit: Visit, outcome: Asked | HedgerowError, active: int | None = None) -> None:
-    """Announce, then commit the end of the run together with the connection's next due time."""
+    """Announce, then commit the end of the run together with the connection's next due time.
+
+    `RekeyedError` instead of a verdict on a key that is no longer the connection's.
+    """
     app = visit.app
     rules = tiers.load(app.settings.tiers_file)
     for _ in range(TRIES):
+        if isinstance(outcome, HedgerowError) and outcome.code in outcomes.NEEDS_ATTENTION:
+            visit.refuse_rekeyed(outcome)
         run = visit.run.model_copy(update={"requests": visit.run.requests + visit.requests})
         connection = _with_listing(visit, run, active)
         if isinstance(outcome, HedgerowError):

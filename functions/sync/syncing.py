@@ -14,7 +14,7 @@ from functions.sync import asking, claiming, measured, recording, rezoning, stor
 from functions.sync.answers import Facts
 from functions.sync.asking import Answer, Asked, Names
 from functions.sync.claiming import Held
-from functions.sync.visit import LostError, Visit
+from functions.sync.visit import TRIES, LostError, RekeyedError, Visit
 from functions.sync.windows import ask_of
 from hedgerow import days, measure_hogql, tiers, traces
 from hedgerow.app import App
@@ -50,29 +50,40 @@ async def _sync(app: App, held: Held) -> None:
     every = tiers.interval(held.connection, tiers.load(app.settings.tiers_file))
     visit = Visit(app, held, ask_of(held.connection, held.run, app.now(), every))
     try:
-        try:
-            await _run(visit)
-        except (OutboundError, SecretGoneError) as error:
-            await recording.finish(visit, error)
-        except HedgerowError:
-            raise
-        except Exception:
-            # A bug of ours must neither hold the project's slot nor run for ever.
-            log().exception("sync.crashed")
-            await recording.finish(visit, CrashedError("Hedgerow failed on this run."))
+        for _ in range(TRIES):
+            try:
+                return await _attempt(visit)
+            except RekeyedError as rekeyed:
+                log().info("sync.rekeyed", detail=rekeyed.detail)
+        raise ConflictError("The connection's key was replaced too often while PostHog was asked with it.")
     except LostError as lost:
         log().info("sync.lost", detail=lost.detail)
 
 
+async def _attempt(visit: Visit) -> None:
+    """Ask and store, and end the run, whichever way it went."""
+    try:
+        await _run(visit)
+    except (OutboundError, SecretGoneError) as error:
+        await recording.finish(visit, error)
+    except HedgerowError:
+        raise
+    except Exception:
+        # A bug of ours must neither hold the project's slot nor run for ever.
+        log().exception("sync.crashed")
+        await recording.finish(visit, CrashedError("Hedgerow failed on this run."))
+
+
 async def _run(visit: Visit) -> None:
     app, connection = visit.app, visit.connection
+    visit.asked_with = connection.secret_ref
     key = await app.vault.read(connection.secret_ref or "")
     posthog = PostHog(app.http, connection.host, key, seconds=app.settings.query_seconds)
     try:
         asked = await _answers(visit, posthog)
         active = await _listed(visit, posthog)
     finally:
-        visit.requests = posthog.requests
+        visit.requests += posthog.requests
     if asked is not None:
         await recording.store(visit, asked, active)
     await recording.finish(visit, asked or Asked(Facts()), active)

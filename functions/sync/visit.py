@@ -23,10 +23,17 @@ class LostError(HedgerowError):
     code = "run_lost"
 
 
+class RekeyedError(HedgerowError):
+    """The connection has another key than the one PostHog was asked with: what was said of that one is of no use."""
+
+    code = "run_rekeyed"
+
+
 @dataclass(slots=True)
 class Visit:
     """One attempt at a run. `records` and `hour_records` are the months it may write, as they were read.
 
+    `asked_with`: the vault's reference of the key that PostHog is asked with.
     `listing_refused`: the key may not list feature flags, so that is not tried at every sync.
     `trouble`: what a run that succeeds could not do all the same.
     """
@@ -36,6 +43,7 @@ class Visit:
     ask: Ask
     records: dict[str, MetricMonth] = field(default_factory=dict)
     hour_records: dict[str, HourMonth] = field(default_factory=dict)
+    asked_with: str | None = None
     requests: int = 0
     listing_refused: bool = False
     trouble: Trouble | None = None
@@ -67,6 +75,11 @@ class Visit:
             ids = [hours.record_id(self.connection.id, month) for month in self.ask.utc_months()]
             hourly = await self.app.store.get_many(HourMonth, ids)
             self.hour_records = {record.month: record for record in hourly if record is not None}
+
+    def refuse_rekeyed(self, verdict: HedgerowError) -> None:
+        """`RekeyedError` when the connection has got another key than the one the verdict is about."""
+        if self.connection.secret_ref != self.asked_with:
+            raise RekeyedError("The connection's key was replaced meanwhile.") from verdict
 
     async def still_ours(self, conflict: ConflictError) -> None:
         """Read again what a conflict moved; `LostError` when the run may not go on."""

@@ -59,7 +59,7 @@ async def sync_while(stage: SyncStage, message: SyncRequested, act: Callable[[],
             await left.pop()()
         await inner(scope, receive, send)  # type: ignore[arg-type]
 
-    transport = stage.app.http._transport  # type: ignore[attr-defined]
+    transport: Any = stage.app.http._transport
     transport.app = meddled
     await syncing.sync(stage.app, message)
     transport.app = inner
