@@ -14,7 +14,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from hedgerow.app import App
 from hedgerow.errors import ConflictError, HedgerowError
-from hedgerow.logs import log, without_keys
+from hedgerow.key_shapes import without_keys
+from hedgerow.logs import log
 from hedgerow.ports import Add
 from hedgerow.pushes import DELIVERIES, PUBLISHED, SUBSCRIPTION, Push, unwrap
 from hedgerow.records import Index, Instant, Record, derived_id

@@ -3,27 +3,28 @@
 Configured at the first line, because functions-framework resets logging after the source
 was loaded. Values that could be keys never get here; the last processor cuts anything
 that looks like one all the same, and nothing longer than Cloud Logging takes goes out.
+Whatever is given to a line, it comes out: logging never raises.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
 
 from hedgerow import traces
+from hedgerow.key_shapes import without_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-_KEY_SHAPED = re.compile(r"\b(ph[cxsa]_|hdg_|xox[a-z]-|whsec_)[A-Za-z0-9_+/=-]{6,}")
-_TOKEN_SHAPED = re.compile(r"\b(eyJ)[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]*)?")
+T = TypeVar("T")
 SEVERITIES = {
     "debug": "DEBUG",
     "info": "INFO",
@@ -40,6 +41,8 @@ MOST_BYTES = 250_000
 """Cloud Logging takes 256 KiB of one entry, its own fields included."""
 MOST_OF_A_FIELD = 20_000
 """Bytes that a field may keep where the line is too long."""
+MOST_DEPTH, MOST_VALUES, MOST_NUMBER = 50, 10_000, 10**1_000
+"""How much is said of what JSON does not take as it is."""
 REPORTED = "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent"
 
 
@@ -73,11 +76,6 @@ def bind(**fields: object) -> None:
     contextvars.bind_contextvars(**{name: value for name, value in fields.items() if value})
 
 
-def without_keys(text: str) -> str:
-    """The text with everything shaped like a key or a token cut to its prefix."""
-    return _TOKEN_SHAPED.sub(r"\1…", _KEY_SHAPED.sub(r"\1…", text))
-
-
 def processors() -> list[Processor]:
     """What a line goes through, from its fields to its text."""
     import structlog
@@ -89,7 +87,6 @@ def processors() -> list[Processor]:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.format_exc_info,
         _report,
-        _cut_keys,
         _render,
     ]
 
@@ -142,28 +139,18 @@ def _report(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
     return line
 
 
-def _cut_keys(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
-    return {name: _without(value) for name, value in line.items()}
-
-
-def _without(value: object) -> object:
-    if isinstance(value, str):
-        return without_keys(value)
-    if isinstance(value, dict):
-        return {name: _without(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without(each) for each in value]
-    return value
-
-
 def _render(_: WrappedLogger, __: str, line: EventDict) -> str:
-    """The line's JSON; cut, and saying so in `cut` and by its severity, where it would be refused as too long."""
-    text = _json(line)
-    if len(text) <= MOST_BYTES // 4 or len(text.encode("utf-8", "replace")) <= MOST_BYTES:
+    """The line's JSON; cut, and saying so in `cut` and by its severity, where it would be refused as too long.
+
+    Keys are cut from the whole text at once: whatever it was that held one, and in a field's name too.
+    """
+    text = without_keys(_json(line))
+    if len(text) <= MOST_BYTES // 4 or _size(text) <= MOST_BYTES:
         return text
-    kept = dict(_shortened(line))
-    kept["cut"] = [name for name, value in line.items() if kept.get(name) is not value][:100]
-    kept["severity"] = line["severity"] if line["severity"] in {"ERROR", "CRITICAL"} else "WARNING"
+    whole: EventDict = json.loads(text)
+    kept = dict(_shortened(whole))
+    kept["cut"] = [name for name, value in whole.items() if kept.get(name) is not value][:100]
+    kept["severity"] = whole["severity"] if whole["severity"] in {"ERROR", "CRITICAL"} else "WARNING"
     return _json(kept)
 
 
@@ -171,8 +158,9 @@ def _shortened(line: EventDict) -> Iterator[tuple[str, object]]:
     """The fields, each cut to its share; a field that has no more room is left out."""
     room = MOST_BYTES - 10_000
     for name, value in sorted(line.items(), key=lambda field: len(_json(field[1]))):
-        kept = value if _bytes(value) <= MOST_OF_A_FIELD else _ends(value if isinstance(value, str) else _json(value))
-        size = len(name) + _bytes(kept) + 4
+        size = _size(_json(value))
+        kept = value if size <= MOST_OF_A_FIELD else _ends(value if isinstance(value, str) else _json(value))
+        size = _size(_json(name)) + _size(_json(kept)) + 4
         if size <= room:
             yield name, kept
             room -= size
@@ -184,9 +172,43 @@ def _ends(text: str) -> str:
     return f"{text[:end]} … cut, of {len(text)} characters … {text[-end:]}"
 
 
-def _bytes(value: object) -> int:
-    return len(_json(value).encode("utf-8", "replace"))
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "backslashreplace"))
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    """The JSON of anything at all: what JSON has no words for is said in Python's."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=_said, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return json.dumps(_plain(value, [MOST_VALUES]), ensure_ascii=False)
+
+
+def _plain(value: object, room: list[int], depth: int = 0) -> object:
+    """A copy that JSON takes: names become text, and what leads into itself ends somewhere."""
+    room[0] -= 1
+    if depth > MOST_DEPTH or room[0] < 0:
+        return "…"
+    if isinstance(value, dict):
+        return {_name(name): _plain(each, room, depth + 1) for name, each in _some(dict.items(value))}
+    if isinstance(value, list | tuple):
+        return [_plain(each, room, depth + 1) for each in _some(value)]
+    if value is None or isinstance(value, str | bool):
+        return value
+    return value if isinstance(value, int) and abs(value) < MOST_NUMBER else _said(value)
+
+
+def _some(values: Iterable[T]) -> Iterator[T]:
+    return islice(values, MOST_VALUES)
+
+
+def _name(name: object) -> str:
+    return name if isinstance(name, str) else _said(name)
+
+
+def _said(value: object) -> str:
+    """What an object says of itself, or its class where it cannot even say that."""
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001 - foreign code: a line must come out, whatever it was given
+        return f"<{type(value).__name__}, {type(error).__name__} on str()>"

@@ -22,8 +22,9 @@ from hedgerow.errors import (
     RefusedError,
     TooManyError,
 )
+from hedgerow.key_shapes import without_keys
 from hedgerow.keys import recognise
-from hedgerow.logs import bind, log, without_keys
+from hedgerow.logs import bind, log
 
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from hedgerow.foreign import printable
-from hedgerow.logs import without_keys
+from hedgerow.key_shapes import without_keys
 from hedgerow.posthog.errors import Code, PostHogError
 
 _SCOPE = re.compile(r"missing required scope '([a-z_]+:[a-z_]+)'")

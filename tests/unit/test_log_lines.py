@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from hedgerow import logs
 from hedgerow.traces import begun, going_on
 
 ID, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+KEY = "phx_4bcdEFghijklmnopqrstuvwxyz0123456789ABCDEFG"
 PARENT = f"00-{ID}-{SPAN}-01"
 
 
@@ -31,7 +35,7 @@ class Page:
     @property
     def line(self) -> dict[str, Any]:
         """The only line there is."""
-        (line,) = self.text.splitlines()
+        (line,) = self.text.removesuffix("\n").split("\n")
         fields: dict[str, Any] = json.loads(line)
         return fields
 
@@ -143,3 +147,105 @@ def test_what_a_library_says_is_one_of_our_lines(capfd: pytest.CaptureFixture[st
     logs._Libraries().handle(record)
     line = json.loads(capfd.readouterr().err)
     assert (line["severity"], line["logger"], line["detail"]) == ("WARNING", "google.auth", "slow: phx_…")
+
+
+class Speaker:
+    """Says a key when it is made text of."""
+
+    def __str__(self) -> str:
+        return KEY
+
+
+class Mute:
+    """Cannot be made text of."""
+
+    def __str__(self) -> str:
+        raise ValueError("nothing to say")
+
+    def __repr__(self) -> str:
+        return "Mute()"
+
+
+def into_itself() -> list[object]:
+    made: list[object] = [KEY]
+    made.append(made)
+    return made
+
+
+def deep() -> list[object]:
+    made: list[object] = [KEY]
+    for _ in range(5_000):
+        made = [made]
+    return made
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ValueError(KEY),
+        KEY.encode(),
+        f"\n{KEY}".encode(),
+        Speaker(),
+        Mute(),
+        {KEY: 1},
+        {(1, KEY): 1},
+        {1: KEY, None: 2, Mute(): 3},
+        {KEY},
+        (ValueError(KEY), [{"a": Speaker()}]),
+        into_itself(),
+        deep(),
+        "\ud800",
+        float("nan"),
+        10**5_000,
+        SecretStr(KEY),
+        f"https://x.test/?sig={KEY}",
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whatever_it_is_given_comes_out_as_json_without_a_key(page: Page, value: object) -> None:
+    page.log.warning("thing.happened", value=value, again=[value], number=1)
+    assert (page.line["number"], page.line["severity"]) == (1, "WARNING")
+    assert KEY[4:] not in page.text
+    assert "NaN" not in page.text
+
+
+@pytest.mark.parametrize("info", [True, (1, 2, 3), (), ("a",), "yes", Mute(), ValueError(KEY), (None, None, None)])
+def test_whatever_is_called_an_exception_is_no_reason_to_fail(page: Page, info: object) -> None:
+    page.log.error("thing.happened", exc_info=info)
+    assert page.line["message"] == "thing.happened"
+    assert KEY[4:] not in page.text
+
+
+def test_a_line_that_is_cut_never_begins_within_a_key(page: Page) -> None:
+    page.log.info("thing.happened", detail=" ".join([KEY] * 8_000 + ["x" * 200_000]))
+    assert "cut" in page.line
+    assert KEY[-8:] not in page.text
+
+
+ANYTHING = st.recursive(
+    st.one_of(
+        st.none(),
+        st.floats(),
+        st.integers(),
+        st.text(),
+        st.binary(),
+        st.sampled_from([KEY, f"x={KEY}", KEY.encode(), Speaker(), Mute(), ValueError(KEY), SecretStr(KEY)]),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.tuples(inner, inner),
+        st.dictionaries(st.one_of(st.text(), st.integers(), st.just(KEY), st.tuples(st.just(KEY))), inner, max_size=4),
+    ),
+    max_leaves=20,
+)
+
+
+@given(
+    ANYTHING,
+    st.dictionaries(st.text(max_size=5).filter(lambda name: name not in {"event", "self"}), ANYTHING, max_size=3),
+)
+def test_no_field_of_any_kind_keeps_a_line_from_being_written(event: object, fields: dict[str, object]) -> None:
+    page = Page()
+    page.log.info(event, **fields)
+    assert page.line["severity"] == "INFO"
+    assert KEY[4:] not in page.text

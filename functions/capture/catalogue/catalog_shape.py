@@ -16,7 +16,7 @@ from functions.capture.catalogue.catalog import TAG, fits
 from hedgerow.capture_rules import CatalogRules, EventPolicy, EventRule, Naming, PropertyRule, PropertyType
 from hedgerow.errors import InvalidError, OversizedError
 from hedgerow.foreign import UNPRINTABLE
-from hedgerow.logs import without_keys
+from hedgerow.key_shapes import without_keys
 
 MOST_EVENTS = 500
 MOST_PROPERTIES = 100

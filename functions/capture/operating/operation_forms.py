@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_pascal
 
 from functions.capture.guards.identity_names import is_refused_by_posthog
 from hedgerow.foreign import printable
-from hedgerow.logs import without_keys
+from hedgerow.key_shapes import without_keys
 
 LONGEST_ID = 200
 """Of ids and event names: PostHog cuts what is longer, and two ids may then be one."""
