@@ -34,6 +34,8 @@ ASSUMED = {
     "seconds_of_a_judgement": (0.2, "Of an instance, for the rules of one connection."),
     "seconds_of_a_message": (0.5, "Of an instance, waiting for a chat."),
     "seconds_of_a_tick": (0.3, "Of an instance, for a tick that finds nothing."),
+    "uptime_calls": (8_640, "Calls of the uptime check a day: every minute, from six places of Google's."),
+    "seconds_of_an_uptime_call": (0.1, "Of an instance: a tenth of a second is the least that is billed."),
     "query_bytes": (12_000, "Sent to PostHog by one sync: the query's text, headers, TLS."),
     "message_bytes": (4_000, "Sent to a chat by one message."),
     "log_bytes_per_call": (2_000, "Our lines and the platform's own of one request."),

@@ -172,7 +172,15 @@ def limits(wish: Wish, counts: Counts) -> tuple[Limit, ...]:
 
 def parts(wish: Wish, counts: Counts) -> tuple[Part, ...]:
     """A day by its causes."""
-    return (*_of_ticks(wish, counts), *_of_syncs(wish, counts), *_of_rules(wish, counts), *_of_capture(wish, counts))
+    uptime = counts.assumed["uptime_calls"].value
+    check = Part("the uptime check", Count(), uptime, uptime * counts.assumed["seconds_of_an_uptime_call"].value)
+    return (
+        *_of_ticks(wish, counts),
+        check,
+        *_of_syncs(wish, counts),
+        *_of_rules(wish, counts),
+        *_of_capture(wish, counts),
+    )
 
 
 def busy_syncs(wish: Wish) -> float:
