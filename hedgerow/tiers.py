@@ -43,13 +43,15 @@ def load(path: Path | None = None) -> dict[Tier, TierRules]:
     try:
         written = json.loads(source.read_text(encoding="utf-8"))
     except OSError as error:
-        _refuse(f"{source.name} cannot be read: {error.strerror}", "Restore tiers.json, or mend HEDGEROW_TIERS_FILE")
+        _refuse(
+            f"{source.name} cannot be read: {error.strerror}", f"Restore {source.name}, or mend HEDGEROW_TIERS_FILE"
+        )
     except ValueError as error:
-        _refuse(f"{source.name} is not JSON: {error}")
+        _refuse(f"{source.name} is not JSON: {error}", f"Mend {source.name}")
     if not isinstance(written, dict):
-        _refuse(f"{source.name} is not a JSON object of tiers")
+        _refuse(f"{source.name} is not a JSON object of tiers", f"Mend {source.name}")
     if unknown := sorted(written.keys() - set(TIERS)):
-        _refuse(f"{source.name}: there is no tier {unknown[0]!r}", f"Tiers are {', '.join(TIERS)}")
+        _refuse(f"`{unknown[0]}` in {source.name} is no tier", f"Tiers are {', '.join(TIERS)}")
     return {tier: _rules(source.name, tier, written) for tier in TIERS}
 
 
@@ -88,12 +90,12 @@ def oldest_kept(tier: Tier, rules: dict[Tier, TierRules], today: date) -> date |
 def _rules(file: str, tier: Tier, written: dict[str, Any]) -> TierRules:
     where = f"`{tier}` in {file}"
     if tier not in written:
-        _refuse(f"{file}: the tier `{tier}` is missing", f"Every one of {', '.join(TIERS)} needs its entry")
+        _refuse(f"{where} is missing", f"Every one of {', '.join(TIERS)} needs its entry")
     entry = written[tier]
     if not isinstance(entry, dict):
-        _refuse(f"{where} is not a JSON object")
+        _refuse(f"{where} is not a JSON object", f"Mend {file}")
     if wrong := sorted(entry.keys() ^ KEYS):
-        _refuse(f"{where} {'lacks' if wrong[0] in KEYS else 'has an unknown'} `{wrong[0]}`")
+        _refuse(f"{where} {'lacks' if wrong[0] in KEYS else 'has an unknown'} `{wrong[0]}`", f"Mend {file}")
     minutes, kept_days = entry["every_minutes"], entry["kept_days"]
     if minutes is not None and (type(minutes) is not int or minutes < LEAST_MINUTES or DAY_MINUTES % minutes):
         _refuse(
@@ -107,7 +109,7 @@ def _rules(file: str, tier: Tier, written: dict[str, Any]) -> TierRules:
     return TierRules(None if minutes is None else timedelta(minutes=minutes), kept_days)
 
 
-def _refuse(what: str, hint: str = "Mend tiers.json") -> NoReturn:
+def _refuse(what: str, hint: str) -> NoReturn:
     raise HedgerowError(f"{what}.", code="bad_tiers", hint=f"{hint}.")
 
 

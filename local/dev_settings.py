@@ -47,9 +47,13 @@ def settings_of(options: Options) -> Settings:
         raise CannotStartError(f"A setting cannot be used ({wrong}); docs/settings.md describes them.") from error
     try:
         targets()
-        tiers.load(asked.tiers_file)
     except HedgerowError as error:
         raise CannotStartError(f"{error.detail} {error.hint}") from error
+    try:
+        tiers.load(asked.tiers_file)
+    except HedgerowError as error:
+        where = f" The file is {asked.tiers_file}, by HEDGEROW_TIERS_FILE." if asked.tiers_file else ""
+        raise CannotStartError(f"{error.detail} {error.hint}{where}") from error
     invoker = SecretStr(secrets.token_urlsafe(32))
     update: dict[str, object] = {
         "data": options.data,

@@ -138,14 +138,16 @@ def the_connection(server: Server, asked: str | None) -> str:
     raise Stop(USAGE, "There are several connections; say which one is meant.", hint=names)
 
 
-def in_path(id: str) -> str:
-    """The id, fit for a path; anything else ends the command before a request is made of it.
+def in_path(id: str, kind: str = "") -> str:
+    """The id, fit for a path; anything else ends the command before a request is made of it. `kind`: how it begins.
 
     A path that holds `..`, `/`, `?` or nothing where an id belongs is another call, such as
     the tenant's end where one of its keys was meant.
     """
     if _ID.fullmatch(id) is None:
-        raise Stop(USAGE, f"{id!r} is not an id.", hint="Ids look like con_4f1d09ab: letters, _, hexadecimal digits.")
+        begun = re.match(r"[a-z]+(?=_)", id)
+        like = f"{kind or (begun[0] if begun else 'con')}_4f1d09ab"
+        raise Stop(USAGE, f"{id!r} is not an id.", hint=f"Such ids look like {like}: letters, _, hexadecimal digits.")
     return id
 
 

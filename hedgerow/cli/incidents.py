@@ -51,13 +51,13 @@ def list_incidents(
 @incidents.command("show")
 def show(incident: IncidentArgument, as_json: JsonOption = False) -> None:
     """One incident with its timeline."""
-    _say(tenant_server().get(f"/v1/incidents/{in_path(incident)}"), as_json=as_json)
+    _say(tenant_server().get(f"/v1/incidents/{in_path(incident, 'inc')}"), as_json=as_json)
 
 
 @incidents.command("acknowledge")
 def acknowledge(incident: IncidentArgument, as_json: JsonOption = False) -> None:
     """Say that somebody is at it."""
-    _say(tenant_server().post(f"/v1/incidents/{in_path(incident)}/acknowledge"), as_json=as_json)
+    _say(tenant_server().post(f"/v1/incidents/{in_path(incident, 'inc')}/acknowledge"), as_json=as_json)
 
 
 @incidents.command("snooze")
@@ -67,7 +67,9 @@ def snooze(
     as_json: JsonOption = False,
 ) -> None:
     """Hear no more of it for a while."""
-    _say(tenant_server().post(f"/v1/incidents/{in_path(incident)}/snooze", {"minutes": minutes}), as_json=as_json)
+    _say(
+        tenant_server().post(f"/v1/incidents/{in_path(incident, 'inc')}/snooze", {"minutes": minutes}), as_json=as_json
+    )
 
 
 @incidents.command("rate")
@@ -80,7 +82,7 @@ def rate(
     if verdict not in ("useful", "useless"):
         raise Stop(USAGE, "Say useful or useless.")
     _say(
-        tenant_server().post(f"/v1/incidents/{in_path(incident)}/rate", {"useful": verdict == "useful"}),
+        tenant_server().post(f"/v1/incidents/{in_path(incident, 'inc')}/rate", {"useful": verdict == "useful"}),
         as_json=as_json,
     )
 

@@ -88,7 +88,7 @@ def create_tenant(
 @tenants.command("show")
 def show_tenant(tenant: TenantArgument, as_json: JsonOption = False) -> None:
     """One tenant."""
-    _show(admin_server().get(f"/v1/tenants/{in_path(tenant)}"), as_json=as_json)
+    _show(admin_server().get(f"/v1/tenants/{in_path(tenant, 'ten')}"), as_json=as_json)
 
 
 @tenants.command("update")
@@ -108,13 +108,13 @@ def update_tenant(
     wanted = {name: value for name, value in asked.items() if value is not None}
     if not wanted:
         raise Stop(USAGE, "Nothing to change.", hint="Say --tier TIER, or --activity-tracking on or off.")
-    _show(admin_server().patch(f"/v1/tenants/{in_path(tenant)}", wanted), as_json=as_json)
+    _show(admin_server().patch(f"/v1/tenants/{in_path(tenant, 'ten')}", wanted), as_json=as_json)
 
 
 @tenants.command("keys")
 def tenant_keys(tenant: TenantArgument, as_json: JsonOption = False) -> None:
     """A tenant's keys: label, role, last use. The keys themselves are kept hashed."""
-    items = admin_server().pages(f"/v1/tenants/{in_path(tenant)}/keys")
+    items = admin_server().pages(f"/v1/tenants/{in_path(tenant, 'ten')}/keys")
     if as_json:
         return screen.say_json({"items": items, "next_cursor": None})
     made = screen.table("key", "label", "role", "made", "last used", fluid=("label",), spare=("made",))
@@ -132,7 +132,7 @@ def add_key(
     as_json: JsonOption = False,
 ) -> None:
     """Make another key; it is printed once."""
-    key = admin_server().post(f"/v1/tenants/{in_path(tenant)}/keys", {"label": label, "role": role})
+    key = admin_server().post(f"/v1/tenants/{in_path(tenant, 'ten')}/keys", {"label": label, "role": role})
     if as_json:
         return screen.say_json(key)
     screen.say(f"Key {key['id']} ({key['label']}, {key['role']}), shown this once:")
@@ -144,7 +144,7 @@ def revoke_key(
     tenant: TenantArgument, key: Annotated[str, typer.Argument(metavar="KEY", help="The key's id, key_….")]
 ) -> None:
     """Revoke a key at once."""
-    admin_server().delete(f"/v1/tenants/{in_path(tenant)}/keys/{in_path(key)}")
+    admin_server().delete(f"/v1/tenants/{in_path(tenant, 'ten')}/keys/{in_path(key, 'key')}")
     screen.say(f"Key {key} is revoked.")
 
 
@@ -155,10 +155,10 @@ def delete_tenant(tenant: TenantArgument, yes: YesOption = False, as_json: JsonO
     Its keys included; ends in one receipt.
     """
     if not yes:
-        confirm(f"Disconnect and purge everything of {in_path(tenant)}?")
+        confirm(f"Disconnect and purge everything of {in_path(tenant, 'ten')}?")
     server = admin_server()
     ending = until(
-        lambda: server.delete(f"/v1/tenants/{in_path(tenant)}"), lambda answer: answer.get("state") == "deleted"
+        lambda: server.delete(f"/v1/tenants/{in_path(tenant, 'ten')}"), lambda answer: answer.get("state") == "deleted"
     )
     if as_json:
         return screen.say_json(ending)

@@ -57,7 +57,7 @@ def runs(
     server = tenant_server()
     path = f"/v1/connections/{the_connection(server, connection)}/runs"
     if run is not None:
-        answer = server.get(f"{path}/{in_path(run)}")
+        answer = server.get(f"{path}/{in_path(run, 'run')}")
         items = [answer]
     else:
         answer = server.get(path, limit=limit)

@@ -64,7 +64,7 @@ def add(
 @webhooks.command("rotate")
 def rotate(webhook: WebhookArgument, as_json: JsonOption = False) -> None:
     """A new signing secret; the old one signs beside it for a day."""
-    made = tenant_server().post(f"/v1/webhooks/{in_path(webhook)}/rotate")
+    made = tenant_server().post(f"/v1/webhooks/{in_path(webhook, 'whk')}/rotate")
     if as_json:
         return screen.say_json(made)
     return _say_secret(made)
@@ -73,7 +73,7 @@ def rotate(webhook: WebhookArgument, as_json: JsonOption = False) -> None:
 @webhooks.command("test")
 def send_test(webhook: WebhookArgument, as_json: JsonOption = False) -> None:
     """Post a test now, and say what was answered."""
-    told = tenant_server().post(f"/v1/webhooks/{in_path(webhook)}/test")
+    told = tenant_server().post(f"/v1/webhooks/{in_path(webhook, 'whk')}/test")
     if as_json:
         screen.say_json(told)
     else:
@@ -89,14 +89,14 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Post again what happened since, under the same ids: who has seen one knows it."""
-    told = tenant_server().post(f"/v1/webhooks/{in_path(webhook)}/replay", {"since": since})
+    told = tenant_server().post(f"/v1/webhooks/{in_path(webhook, 'whk')}/replay", {"since": since})
     screen.say_json(told) if as_json else screen.say("On its way again.")
 
 
 @webhooks.command("remove")
 def remove(webhook: WebhookArgument) -> None:
     """Take a webhook away."""
-    tenant_server().delete(f"/v1/webhooks/{in_path(webhook)}")
+    tenant_server().delete(f"/v1/webhooks/{in_path(webhook, 'whk')}")
     screen.say("Removed.")
 
 

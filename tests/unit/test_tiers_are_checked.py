@@ -46,8 +46,8 @@ def test_an_interval_that_cannot_be_kept_is_refused(tmp_path: Path, minutes: obj
         ({**SHIPPED, "scale": {"every_minutes": 30, "by_hand": True}}, "`scale` in tiers.json lacks `kept_days`"),
         ({**SHIPPED, "scale": {**SCALE, "every": 3}}, "has an unknown `every`"),
         ({**SHIPPED, "scale": 30}, "`scale` in tiers.json is not a JSON object"),
-        ({**SHIPPED, "gold": SCALE}, "there is no tier 'gold'"),
-        ({name: each for name, each in SHIPPED.items() if name != "pro"}, "the tier `pro` is missing"),
+        ({**SHIPPED, "gold": SCALE}, "`gold` in tiers.json is no tier"),
+        ({name: each for name, each in SHIPPED.items() if name != "pro"}, "`pro` in tiers.json is missing"),
         ([], "not a JSON object of tiers"),
         ("{", "is not JSON"),
     ],
@@ -57,6 +57,13 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, content: object, said: str
         tiers.load(written(tmp_path, content))
     assert said in refused.value.detail
     assert refused.value.hint
+
+
+def test_the_remedy_names_the_file_that_was_read(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text("[]")
+    with pytest.raises(HedgerowError) as refused:
+        tiers.load(tmp_path / "mine.json")
+    assert refused.value.hint == "Mend mine.json."
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -71,3 +78,4 @@ def test_the_local_server_does_not_start_on_them(tmp_path: Path, monkeypatch: py
         settings_of(Options(port=0, data=tmp_path))
     assert str(refused.value).startswith("`scale` in tiers.json: `every_minutes` is 7. Take null")
     assert "\n" not in str(refused.value)
+    assert str(refused.value).endswith(f"The file is {file}, by HEDGEROW_TIERS_FILE.")

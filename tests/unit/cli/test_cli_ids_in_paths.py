@@ -35,3 +35,19 @@ def test_an_id_reaches_the_path_as_it_is(answers: Answers) -> None:
     done = hedgerow("tenants", "revoke-key", "ten_1", "key_0a", HEDGEROW_URL=answers.url, HEDGEROW_ADMIN_KEY="a")
     assert done.returncode == 0
     assert [asked[:2] for asked in answers.asked] == [("DELETE", "/v1/tenants/ten_1/keys/key_0a")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "like"),
+    [
+        (("tenants", "delete", "nope", "--yes"), "ten_4f1d09ab"),
+        (("tenants", "delete", "ten_nope", "--yes"), "ten_4f1d09ab"),
+        (("tenants", "delete", "con_nope", "--yes"), "ten_4f1d09ab"),
+        (("tenants", "revoke-key", "ten_1", "nope"), "key_4f1d09ab"),
+        (("webhooks", "remove", "nope"), "whk_4f1d09ab"),
+        (("connections", "show", "nope"), "con_4f1d09ab"),
+    ],
+)
+def test_an_example_is_of_the_kind_that_is_wanted(answers: Answers, arguments: tuple[str, ...], like: str) -> None:
+    done = hedgerow(*arguments, HEDGEROW_URL=answers.url, HEDGEROW_API_KEY="k", HEDGEROW_ADMIN_KEY="a")
+    assert (done.returncode, f"look like {like}:" in done.stderr) == (2, True), done.stderr
