@@ -11,6 +11,7 @@ from hedgerow.errors import HedgerowError
 
 if TYPE_CHECKING:
     from hedgerow.app import App
+    from hedgerow.cli.operations.schedules.keeping import Timetable
 
 PAUSE = "Pause them (hedgerow schedules pause NAME), or their work and the export's overwrite each other."
 
@@ -22,7 +23,12 @@ async def writers(app: App) -> tuple[str, ...]:
             return ()
         return (f"A server runs on {app.settings.data}: stop it, or its work and the export's overwrite each other.",)
     try:
-        going = [job.name for job in (await timetable(app)).jobs if job.state != "paused"]
+        return going(await timetable(app))
     except HedgerowError as error:
         return (f"Whether schedules are paused could not be told: {error.detail} {PAUSE}",)
-    return (f"Schedules that are not paused: {', '.join(going)}. {PAUSE}",) if going else ()
+
+
+def going(there: Timetable) -> tuple[str, ...]:
+    """The schedules that go on calling ticks, in one sentence."""
+    names = [job.name for job in there.jobs if job.state != "paused"]
+    return (f"Schedules that are not paused: {', '.join(names)}. {PAUSE}",) if names else ()
