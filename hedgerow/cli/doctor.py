@@ -56,6 +56,7 @@ def _report(data: DataOption) -> Report:
     terminal = Terminal(
         url=variable("HEDGEROW_URL"),
         capture_url=variable("HEDGEROW_CAPTURE_URL"),
+        tells=variable("HEDGEROW_TELLS"),
         admin_key=environment().admin_key,
         variables=names_beginning("HEDGEROW_"),
     )

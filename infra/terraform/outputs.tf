@@ -66,6 +66,15 @@ locals {
   # What the functions have, so that the operator's tools see the same installation.
   operator_environment = merge(
     { for name, value in local.environment : name => value if startswith(name, "HEDGEROW_") },
-    { HEDGEROW_URL = local.api_url, HEDGEROW_REGION = var.region },
+    {
+      HEDGEROW_URL         = local.api_url
+      HEDGEROW_CAPTURE_URL = local.capture_host
+      HEDGEROW_REGION      = var.region
+      # For `hedgerow doctor`: who is told at all. The addresses themselves are secrets, or Monitoring's.
+      HEDGEROW_TELLS = join(",", concat(
+        length(local.told) > 0 ? ["alerts"] : [],
+        contains(keys(var.secret_settings), "operator_webhook") ? ["operator_webhook"] : [],
+      ))
+    },
   )
 }

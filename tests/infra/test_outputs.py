@@ -33,7 +33,11 @@ def test_outputs_say_what_to_do_and_hold_no_key(small: Twin, whole: Twin) -> Non
         assert twin.outputs["dashboard"].endswith("?project=my-project")
         said = exported(twin.outputs["operator_environment"])
         fields = {f"HEDGEROW_{name.upper()}" for name in Settings.model_fields}
-        assert said.keys() - fields == {"HEDGEROW_URL"}, "the command line's own"
+        assert said.keys() - fields == {"HEDGEROW_URL", "HEDGEROW_CAPTURE_URL", "HEDGEROW_TELLS"}, (
+            "the command line's own"
+        )
+        assert said["HEDGEROW_CAPTURE_URL"] == twin.outputs["capture_host"]
+        assert said["HEDGEROW_TELLS"] == ("alerts" if twin is whole else "")
         assert said["HEDGEROW_REGION"] == "europe-west1"
         assert ("HEDGEROW_SEALING_KEY" in said) == (twin is whole)
         Settings(**{name.removeprefix("HEDGEROW_").lower(): value for name, value in said.items() if name in fields})

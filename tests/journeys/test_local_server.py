@@ -14,10 +14,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from functions.api.routes import targets
+from hedgerow import wiring
 from hedgerow.adapters.embedded import EmbeddedQueue
 from hedgerow.messages import SyncRequested
+from hedgerow.settings import Settings
 from tests.journeys.local_servers import Served, dev
 
 ADMIN = "the-operators-own-key"
@@ -146,10 +149,42 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_two_servers_do_not_share_a_folder(tmp_path: Path) -> None:
-    with dev(tmp_path / "data", HEDGEROW_ADMIN_KEY=ADMIN):
+    with dev(tmp_path / "data", HEDGEROW_ADMIN_KEY=ADMIN) as first:
+        assert (tmp_path / "data" / "lock").read_text() == f"{first.url}\n"
         done = _refused("--port", "0", "--data", str(tmp_path / "data"))
     assert done.returncode == 1
     assert "Another server" in done.stderr
+
+
+def test_no_new_key_is_made_for_secrets_that_it_would_not_open(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+
+    async def keep_a_secret() -> None:
+        app = wiring.build(Settings(data=data))
+        await app.vault.write("con_1", SecretStr("phx_secret"))
+        for seam in (app.queue, app.vault, app.store):
+            await seam.close()
+
+    asyncio.run(keep_a_secret())
+    (data / "sealing.key").unlink()
+
+    done = _refused("--port", "0", "--data", str(data), HEDGEROW_ADMIN_KEY=ADMIN)
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert f"{data / 'sealing.key'}, is not there; no new one was made." in done.stderr
+    assert not (data / "sealing.key").exists()
+
+
+def test_a_damaged_store_is_one_clear_line(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "store.db").write_bytes(b"x" * 8192)
+
+    done = _refused("--port", "0", "--data", str(data), HEDGEROW_ADMIN_KEY=ADMIN)
+
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "docs/operations/restore.md" in done.stderr
 
 
 def test_without_emulators_there_is_one_clear_line(tmp_path: Path) -> None:

@@ -178,6 +178,10 @@ async def test_in_the_cloud_nobody_told_is_a_warning(healthy: Room) -> None:
     app = replace(healthy.stage.app, settings=healthy.stage.app.settings.model_copy(update={"store": "firestore"}))
     assert "operator.untold" in {each.code for each in (await healthy.look(app=app)).of("warning")}
 
+    by_terraform = [each.subject for each in (await healthy.look(app=app, tells=frozenset())).of("warning")]
+    assert {"alert_emails", "HEDGEROW_OPERATOR_WEBHOOK"} <= set(by_terraform)
+    report = await healthy.look(app=app, tells=frozenset({"alerts", "operator_webhook"}))
+    assert "operator.untold" not in {each.code for each in report.findings}
     told = app.settings.model_copy(update={"operator_webhook": SecretStr("https://hooks.example.com/x")})
     report = await healthy.look(app=replace(app, settings=told))
     assert "operator.untold" not in {each.code for each in report.findings}

@@ -43,6 +43,8 @@ class Case:
     url: str
     capture_url: str = ""
     """Where SDKs send to: in the cloud another function's address. Empty where nobody said it."""
+    tells: frozenset[str] | None = None
+    """What Terraform says is there to tell people: `alerts`, `operator_webhook`. None where it says nothing."""
     admin_key: str = field(default="", repr=False)
     variables: tuple[str, ...] = ()
     google: str = ""

@@ -66,7 +66,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "webhook.off": ("warning", "A webhook was switched off, or its last call failed."),
     "operator.untold": (
         "warning",
-        "Nobody would be told of a connection in trouble: no channel, no operator's webhook.",
+        "Nobody would be told: of connections in trouble, or by the cloud's own alerts.",
     ),
     "operator.webhook": ("problem", "HEDGEROW_OPERATOR_WEBHOOK is no address that messages can go to."),
     "dead.messages": ("problem", "Messages that nobody could deliver wait for a person."),

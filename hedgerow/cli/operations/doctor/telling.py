@@ -14,6 +14,8 @@ from hedgerow.errors import InvalidError
 from hedgerow.ports import Where
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hedgerow.cli.operations.doctor.case import Case
     from hedgerow.cli.operations.doctor.findings import Finding
 
@@ -27,22 +29,31 @@ async def check(case: Case) -> list[Finding]:
     webhooks = await case.app.store.find(Webhook, limit=LOOKED_AT)
     findings += [_channel(each) for each in channels.items if each.disabled_at or each.trouble]
     findings += [_webhook(each) for each in webhooks.items if each.disabled_at or each.trouble]
-    is_told = case.settings.operator_webhook is not None or any(not each.disabled_at for each in channels.items)
-    if case.is_cloud and not is_told:
-        what = (
-            "No channel is on, and no operator's webhook is set here: nobody would be told of a connection in trouble."
-        )
-        command = (
-            "Set operator_webhook in secret_settings, then terraform apply; alert_emails says whom the cloud's own "
-            "alerts reach, which cannot be seen from here"
-        )
-        findings.append(found("operator.untold", "HEDGEROW_OPERATOR_WEBHOOK", what, command=command))
-    if not findings and not is_told:
+    untold = _untold(case, channels.items)
+    findings += untold if case.is_cloud else []
+    if not findings and untold:
         return [fine("telling people", "no channel and no operator's webhook: nobody would be told")]
     looked = f"{counted(len(channels.items), 'channel')} and {counted(len(webhooks.items), 'webhook')}"
     return findings or [
         fine("telling people", f"no notification lies; {looked} without trouble, as far as the last message tells")
     ]
+
+
+def _untold(case: Case, channels: Sequence[Channel]) -> list[Finding]:
+    findings: list[Finding] = []
+    tells = case.tells or frozenset()
+    is_told = case.settings.operator_webhook is not None or "operator_webhook" in tells
+    if not is_told and all(each.disabled_at for each in channels):
+        what = (
+            "No channel is on, and no operator's webhook is known here: nobody would hear of a connection in trouble."
+        )
+        command = "Set operator_webhook in secret_settings, then terraform apply; or hedgerow channels add for a tenant"
+        findings.append(found("operator.untold", "HEDGEROW_OPERATOR_WEBHOOK", what, command=command))
+    if case.tells is not None and "alerts" not in tells:
+        what = "The cloud's own alerts reach nobody."
+        command = "Set alert_emails or alert_channels, then terraform apply"
+        findings.append(found("operator.untold", "alert_emails", what, command=command))
+    return findings
 
 
 def _operators(case: Case) -> list[Finding]:

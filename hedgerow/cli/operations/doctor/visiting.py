@@ -32,6 +32,7 @@ class Terminal:
 
     url: str = ""
     capture_url: str = ""
+    tells: str = ""
     admin_key: str = field(default="", repr=False)
     variables: tuple[str, ...] = ()
 
@@ -78,6 +79,7 @@ def case_of(app: App, terminal: Terminal) -> Case:
         url=url,
         capture_url=terminal.capture_url.rstrip("/") or ("" if is_cloud(settings) else url),
         admin_key=key or ("" if is_cloud(settings) else _text(settings.data / ADMIN_KEY)),
+        tells=frozenset(terminal.tells.split(",")) if "HEDGEROW_TELLS" in terminal.variables else None,
         variables=terminal.variables,
         google=google,
     )
