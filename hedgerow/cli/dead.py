@@ -149,14 +149,22 @@ def drop(
     data: DataOption = None,
 ) -> None:
     """Forget them: what they asked for is never done."""
-    from hedgerow.cli.operations.dead import redelivering
+    from hedgerow.cli.operations.dead import dropping
 
     if not yes:
         confirm(f"Drop {screen.counted(len(set(ids)), 'dead message')} for good?")
-    dropped = run(data, lambda app: redelivering.drop(app, ids))
+    done = run(data, lambda app: dropping.drop(app, ids))
+    refused = [each for each in done if each.refused]
     if as_json:
-        return screen.say_json({"dropped": dropped})
-    return screen.say(f"Dropped {screen.counted(dropped, 'dead message')}.")
+        items = [{"id": each.id, "refused": each.refused} for each in done]
+        screen.say_json({"dropped": len(done) - len(refused), "refused": len(refused), "items": items})
+    else:
+        screen.say(f"Dropped {screen.counted(len(done) - len(refused), 'dead message')}.")
+        for each in refused:
+            screen.warn(f"{each.id}: {each.refused}")
+            screen.warn(f"→ {each.hint}")
+    if refused:
+        raise Stop(FAILED, f"{screen.counted(len(refused), 'dead message')} could not be dropped.")
 
 
 def _report(done: list[Redelivery], *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hedgerow.adapters.embedded import Wanted
-from hedgerow.cli.operations.dead import letters, redelivering
+from hedgerow.cli.operations.dead import dropping, letters, redelivering
 from hedgerow.dead_letters import DeadMessage
 from hedgerow.errors import InvalidError, MissingError
 from hedgerow.messages import RunEnded, SyncRequested
@@ -131,13 +131,13 @@ async def test_a_mended_body_goes_in_its_place(stage: Stage) -> None:
 
 async def test_an_id_that_is_not_there_stops_before_anything_is_done(stage: Stage) -> None:
     dead = await died(stage, ENDED)
-    for verb in (redelivering.redeliver, redelivering.drop):
+    for verb in (redelivering.redeliver, dropping.drop):
         with pytest.raises(MissingError):
             await verb(stage.app, [dead.id, "dead_404"])
     assert letters.state_of(await letters.one(stage.store, dead.id)) == "dead"
     assert await stage.published(RunEnded.topic) == []
 
-    assert await redelivering.drop(stage.app, [dead.id, dead.id]) == 1
+    assert await dropping.drop(stage.app, [dead.id, dead.id]) == [dropping.Drop(dead.id)]
     assert (await stage.store.find(DeadMessage)).items == ()
 
 

@@ -1,9 +1,10 @@
-"""Publishing dead messages again, exactly as they were, or mended; and dropping them.
+"""Publishing dead messages again, exactly as they were, or mended.
 
 Begun by the store: the record says that it is being published, then it is published,
 then the record says that it was. A death in between leaves `redelivering`: whoever
 redelivers it again publishes the same message under the same key, which its target
-knows how to take twice. Refuses what today's code could not read or would not keep whole.
+knows how to take twice. Refuses what today's code could not read or would not keep whole,
+and what somebody else took up or dropped in the meantime; the rest goes on.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from pydantic import ValidationError
 from hedgerow import traces
 from hedgerow.cli.operations.dead import letters
 from hedgerow.dead_letters import DeadMessage, why
-from hedgerow.errors import InvalidError
+from hedgerow.errors import ConflictError, InvalidError
 from hedgerow.messages import Message
-from hedgerow.ports import Delete, Swap
+from hedgerow.ports import Swap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from hedgerow.app import App
 
 AT_ONCE = 50
+TAKEN = "Somebody else is redelivering or dropping it."
+TAKEN_HINT = "Look at it again: hedgerow dead list."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +59,8 @@ async def redeliver_all(app: App, topic: str | None = None) -> list[Redelivery]:
 async def redeliver_mended(app: App, id: str, body: str) -> Redelivery:
     """Publish another body in place of one that cannot be read; `InvalidError` when it cannot be read either."""
     dead = await letters.one(app.store, id)
-    message = message_of(dead.topic, body)
-    await _announce(app, [(dead, message)])
-    return Redelivery(dead.id, dead.topic, message.key)
-
-
-async def drop(app: App, ids: Sequence[str]) -> int:
-    """Forget these; `MissingError` before anything is done."""
-    found = [await letters.one(app.store, id) for id in dict.fromkeys(ids)]
-    for start in range(0, len(found), AT_ONCE):
-        await app.store.commit(*(Delete(DeadMessage, dead.id) for dead in found[start : start + AT_ONCE]))
-    return len(found)
+    (done,) = await _announce(app, [(dead, message_of(dead.topic, body))])
+    return done
 
 
 def message_of(topic: str, body: str) -> Message:
@@ -109,13 +103,10 @@ async def _publish_again(app: App, found: Sequence[DeadMessage]) -> list[Redeliv
         ready: list[tuple[DeadMessage, Message]] = []
         for dead in found[start : start + AT_ONCE]:
             try:
-                message = _whole(dead)
+                ready.append((dead, _whole(dead)))
             except InvalidError as error:
                 done.append(Redelivery(dead.id, dead.topic, dead.key, error.detail, error.hint))
-                continue
-            ready.append((dead, message))
-            done.append(Redelivery(dead.id, dead.topic, message.key))
-        await _announce(app, ready)
+        done += await _announce(app, ready)
     return done
 
 
@@ -129,14 +120,32 @@ def _whole(dead: DeadMessage) -> Message:
     return message
 
 
-async def _announce(app: App, ready: Sequence[tuple[DeadMessage, Message]]) -> None:
-    """Commit, publish, commit; a `ConflictError` says that somebody else is at it."""
+async def _announce(app: App, ready: Sequence[tuple[DeadMessage, Message]]) -> list[Redelivery]:
+    """Commit, publish, commit. What somebody else changed since it was read is refused, alone."""
     if not ready:
-        return
-    begun = [dead.model_copy(update={"redelivering_at": app.now(), "redelivered_at": None}) for dead, _ in ready]
-    committed = await app.store.commit(*(Swap(dead) for dead in begun))
-    for dead, message in ready:
+        return []
+    messages = {dead.id: message for dead, message in ready}
+    begun = await _written(
+        app, [dead.model_copy(update={"redelivering_at": app.now(), "redelivered_at": None}) for dead, _ in ready]
+    )
+    for id, dead in begun.items():
         with traces.going_on(dead.trace):
-            await app.queue.publish(message)
-    ended = [committed.of(dead).model_copy(update={"redelivered_at": app.now()}) for dead in begun]
-    await app.store.commit(*(Swap(dead) for dead in ended))
+            await app.queue.publish(messages[id])
+    # Whoever has taken one up again by now says of it that it was published.
+    await _written(app, [dead.model_copy(update={"redelivered_at": app.now()}) for dead in begun.values()])
+    return [
+        Redelivery(dead.id, dead.topic, message.key, *(() if dead.id in begun else (TAKEN, TAKEN_HINT)))
+        for dead, message in ready
+    ]
+
+
+async def _written(app: App, records: Sequence[DeadMessage]) -> dict[str, DeadMessage]:
+    """Those that nobody else has written since they were read, with their new versions."""
+    try:
+        committed = await app.store.commit(*(Swap(dead) for dead in records))
+    except ConflictError:
+        if len(records) == 1:
+            return {}
+        alone = [await _written(app, [dead]) for dead in records]
+        return {id: dead for written in alone for id, dead in written.items()}
+    return {dead.id: committed.of(dead) for dead in records}
