@@ -108,14 +108,14 @@ def _say(
         screen.say(f"Dominated by {', '.join(f'{line.name} ({line.usd / whole:.0%})' for line in dear)}.")
     for saving in savings:
         screen.say(f"With {saving.what}: {saving.usd:,.2f} USD.")
-    reads, writes, calls = (f"{each.per_hour:,.0f}" for each in limits)
-    screen.say(f"An hour has {reads} reads, {writes} writes and {calls} requests on average. For Terraform's alert:")
-    for each in limits:
-        screen.say(f"{each.variable} = {each.limit}")
     screen.say(
         f"{screen.counted(asked.connections, 'connection')}, {asked.tier}, {asked.events_a_day:,.0f} events a day, "
         f"31 days, list prices of {prices.dated}; docs/operations/costs.md says what is assumed."
     )
+    reads, writes, calls = (f"{each.per_hour:,.0f}" for each in limits)
+    screen.say(f"An hour has {reads} reads, {writes} writes and {calls} requests on average. For Terraform's alert:")
+    for each in limits:
+        screen.say(f"{each.variable} = {each.limit}")
 
 
 def amount(line: Line) -> str:
