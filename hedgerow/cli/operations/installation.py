@@ -62,8 +62,8 @@ async def opened(
         raise MissingError(
             f"There is no installation in the folder {settings.data}.",
             code="no_installation",
-            hint="Name its folder with --data, set HEDGEROW_STORE and HEDGEROW_PROJECT for one in the cloud, "
-            "or make one: hedgerow dev.",
+            hint="Name its folder with --data; for one on the emulators or in the cloud set HEDGEROW_STORE, "
+            "HEDGEROW_QUEUE and HEDGEROW_PROJECT (docs/operations/doctor.md, Where it looks); or make one: hedgerow dev.",
         )
     with as_it_was_if_refused(settings.data) if may_be_new else nullcontext():
         app = wiring.build(settings, now)
