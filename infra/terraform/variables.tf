@@ -98,9 +98,23 @@ variable "settings" {
   validation {
     condition = alltrue([
       for name in keys(var.settings) :
-      startswith(name, "HEDGEROW_") && !endswith(name, "_KEY") && !strcontains(name, "WEBHOOK") && name != "HEDGEROW_INVOKER"
+      startswith(name, "HEDGEROW_") && !endswith(upper(name), "_KEY") && !strcontains(upper(name), "WEBHOOK")
     ])
     error_message = "settings takes names that begin with HEDGEROW_, and none that holds a secret."
+  }
+
+  validation {
+    condition     = !contains([for name in keys(var.settings) : upper(name)], "HEDGEROW_TELEMETRY_HEADERS")
+    error_message = "HEDGEROW_TELEMETRY_HEADERS is a secret and would stand in the state: keep it in Secret Manager and name it in secret_settings."
+  }
+
+  # Whoever may call a private target is decided by Terraform's own accounts alone.
+  validation {
+    condition = length(setintersection(
+      [for name in keys(var.settings) : upper(name)],
+      ["HEDGEROW_IDENTITY", "HEDGEROW_INVOKER", "HEDGEROW_INVOKER_EMAILS"]
+    )) == 0
+    error_message = "settings takes no HEDGEROW_IDENTITY, HEDGEROW_INVOKER or HEDGEROW_INVOKER_EMAILS: they say who may call the private targets, and Terraform sets them."
   }
 }
 
