@@ -81,6 +81,7 @@ class SyncProgress(Part):
     last_success_at: Instant | None = None
     last_success_day: date | None = Field(default=None, description="The newest local day that success covered.")
     failures: int = Field(default=0, description="Failed runs since the last success.")
+    refused: int = Field(default=0, description="Of those the scheduled ones whose findings our own store refused.")
     zone_moved_at: Instant | None = Field(default=None, description="When PostHog last named another zone.")
     heavy_at: Instant | None = Field(default=None, description="When wau, mau and new users last ran.")
     flags_at: Instant | None = Field(default=None, description="When the feature flags were last listed.")

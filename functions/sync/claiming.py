@@ -80,6 +80,10 @@ async def _try(app: App, message: SyncRequested, *, again: bool) -> Held | None:
     if not tiers.is_syncable(connection) or not connection.activity_tracking:
         await _give_up(app, connection, run)
         return None
+    too_often = outcomes.begun_too_often(run)
+    if too_often is not None:
+        await ends.give_up(app, run, connection, too_often)
+        return None
     untouched = None if again else slots.untouched(connection, run.id, app.now())
     looked = untouched or await slots.look(app, connection, run.id)
     if isinstance(looked, slots.Closed):

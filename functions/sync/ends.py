@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from functions.sync import outcomes, telling
+from hedgerow import tiers
 from hedgerow.app import App
+from hedgerow.errors import HedgerowError
+from hedgerow.logs import log
 from hedgerow.messages import Message, RunEnded, SyncRequested
 from hedgerow.models import Connection, SyncRun
 from hedgerow.ports import Add, Change, Swap
@@ -13,6 +16,14 @@ async def end(app: App, run: SyncRun) -> None:
     """Announce and commit a run that ends without its connection being written."""
     await app.queue.publish(*await following(app, run, is_news=True))
     await app.store.commit(Swap(run), *await changes_with(app, run))
+
+
+async def give_up(app: App, run: SyncRun, connection: Connection, error: HedgerowError) -> None:
+    """Announce and commit a run that may not be begun again, with what that means for its connection."""
+    ended = outcomes.failed(run, connection, None, error, tiers.load(app.settings.tiers_file), app.now())
+    await app.queue.publish(*await following(app, ended.run, is_news=True))
+    await app.store.commit(Swap(ended.run), Swap(ended.connection), *await changes_with(app, ended.run, connection))
+    log().error("sync.given_up", run_id=run.id, connection_id=connection.id, attempts=run.attempts)
 
 
 async def changes_with(app: App, run: SyncRun, before: Connection | None = None) -> list[Change]:

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from functions.sync.asking import Asked
 from functions.sync.windows import Ask
 from hedgerow import days, slots, tiers
-from hedgerow.errors import HedgerowError, OutboundError
+from hedgerow.errors import HedgerowError, OutboundError, RejectedError, TooLargeError
 from hedgerow.models import Connection, ProjectSlot, SyncProgress, SyncRun, Tier, Trouble
 from hedgerow.tiers import TierRules
 
@@ -20,9 +20,25 @@ ASKED_FOR_QUIET = frozenset({"rate_limited", "concurrency_limited"})
 # Of a run that succeeded.
 TOO_MANY_HOURS = "too_many_hours"
 MOST_ATTEMPTS = 6
+# Of a run whose attempts die, and are brought back by ticks. A scheduled one has a next slot; what somebody asked for
+# outlives three hours of a vault that fails, or of a deployment that lacks a right.
+MOST_BEGUN, MOST_ASKED_FOR_BEGUN = 6, 36
+# What our own store refuses for good waits longer from slot to slot, for some days in all: a release that mends it
+# is often nearer than a person, and comes to many connections at once.
+REFUSED = (RejectedError, TooLargeError)
+MOST_REFUSED = 10
+FIRST_REFUSED_WAIT = timedelta(minutes=30)
+LONGEST_REFUSED_WAIT = timedelta(days=1)
 FIRST_BACKOFF = timedelta(minutes=1)
 LONGEST_BACKOFF = timedelta(minutes=30)
 QUIET_UNSAID = timedelta(seconds=60)
+
+
+class GivenUpError(HedgerowError):
+    """A run was begun as often as it may be, and no attempt came to its end."""
+
+    code = "given_up"
+    hint = "Refresh once more; if this stays, the server's log has what the attempts died of."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,7 @@ def succeeded(
             "last_success_at": began,
             "last_success_day": _newest(connection.progress.last_success_day, ask.window.last),
             "failures": 0,
+            "refused": 0,
             "by_family": asked.by_family,
             "days_per_query": asked.days_per_query,
             **_lateness(connection.progress, asked, began),
@@ -79,14 +96,16 @@ def succeeded(
 def failed(
     run: SyncRun,
     connection: Connection,
-    slot: ProjectSlot,
+    slot: ProjectSlot | None,
     error: HedgerowError,
     rules: dict[Tier, TierRules],
     now: datetime,
 ) -> Ended:
     """The run waits for another try, or has failed; the connection says why and when it goes on."""
+    if isinstance(error, REFUSED):
+        return _refused(run, connection, error, rules, now)
     trouble = Trouble(code=error.code, detail=error.detail, hint=error.hint)
-    if error.code in ASKED_FOR_QUIET:
+    if error.code in ASKED_FOR_QUIET and slot is not None:
         until = now + _quiet(error)
         waiting = run.model_copy(
             update={"state": "pending", "due_at": until, "error": trouble, "attempts": run.attempts - 1}
@@ -108,6 +127,13 @@ def failed(
         again = run.model_copy(update={"state": "pending", "due_at": now + backoff(run.attempts), "error": trouble})
         return Ended(again, held)
     return Ended(_over(run, trouble, connection.due_at, now), held)
+
+
+def begun_too_often(run: SyncRun) -> GivenUpError | None:
+    """Why this run may not be begun again; None while it may."""
+    if run.attempts < (MOST_BEGUN if run.kind == "scheduled" else MOST_ASKED_FOR_BEGUN):
+        return None
+    return GivenUpError(f"The run was begun {run.attempts} times, and no attempt came to its end.")
 
 
 def too_many_hours(dropped: int) -> Trouble:
@@ -176,6 +202,36 @@ def whole_after(whole: SyncRun, part: SyncRun, now: datetime) -> SyncRun:
             "next_due_at": part.next_due_at,
         }
     )
+
+
+def _refused(
+    run: SyncRun, connection: Connection, error: HedgerowError, rules: dict[Tier, TierRules], now: datetime
+) -> Ended:
+    """The run has failed; the schedule tries again later and later, and stops when that was often enough."""
+    trouble = Trouble(
+        code=error.code,
+        detail="What this run found in PostHog is larger than Hedgerow's own store takes."
+        if isinstance(error, TooLargeError)
+        else "Hedgerow's own store refuses what this run found in PostHog.",
+        hint="Tell whoever runs this Hedgerow: the server's log has the reason. The schedule tries again later and later; once it has stopped, `hedgerow connections resume` begins anew.",
+    )
+    progress = connection.progress
+    # No failures: a success came between, or a person has brought the connection back.
+    times = (progress.refused if progress.failures else 0) + (run.kind == "scheduled")
+    counted = progress.model_copy(update={"failures": progress.failures + 1, "refused": times})
+    held = connection.model_copy(update={"trouble": trouble, "progress": counted})
+    if run.kind != "scheduled":
+        return Ended(_over(run, trouble, held.due_at, now), held)
+    if times >= MOST_REFUSED:
+        stopped = {"state": "needs_attention", "state_since": now, "due_at": None}
+        return Ended(_over(run, trouble, None, now), held.model_copy(update=stopped))
+    due = tiers.next_due(held, rules, now + _refused_wait(times))
+    return Ended(_over(run, trouble, due, now), held.model_copy(update={"due_at": due}))
+
+
+def _refused_wait(times: int) -> timedelta:
+    """None before the second try, then half an hour, doubling, never more than a day."""
+    return min(LONGEST_REFUSED_WAIT, FIRST_REFUSED_WAIT * 2 ** (times - 2)) if times > 1 else timedelta()
 
 
 def _lateness(known: SyncProgress, asked: Asked, began: datetime) -> dict[str, object]:

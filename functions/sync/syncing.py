@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from functions.sync import asking, claiming, measured, recording, rezoning, storing
+from functions.sync import asking, claiming, measured, outcomes, recording, rezoning, storing
 from functions.sync.answers import Facts
 from functions.sync.asking import Answer, Asked, Names
 from functions.sync.claiming import Held
@@ -65,6 +65,10 @@ async def _attempt(visit: Visit) -> None:
     try:
         await _run(visit)
     except (OutboundError, SecretGoneError) as error:
+        await recording.finish(visit, error)
+    except outcomes.REFUSED as error:
+        # Asking PostHog the same again would be refused again: the run is over, and its connection says so.
+        log().error("sync.refused", code=error.code, detail=error.detail)
         await recording.finish(visit, error)
     except HedgerowError:
         raise

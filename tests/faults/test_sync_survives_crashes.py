@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from functions.sync import outcomes, refreshing, syncing, ticking
 from hedgerow import slots
 from hedgerow.activity import Activity
+from hedgerow.adapters.embedded import Wanted
 from hedgerow.adapters.firestore import FirestoreStore
 from hedgerow.adapters.sqlite import SqliteStore
 from hedgerow.measures import Measure
+from hedgerow.messages import SyncRequested
 from hedgerow.models import ProjectSlot, SyncRun
 from hedgerow.months import Value
-from hedgerow.ports import Where
-from tests.crash import Crash, Fuse, armed, every_fuse
+from hedgerow.ports import Swap, Where
+from tests.crash import Crash, CrashingVault, Fuse, armed, every_fuse
 from tests.sync_stage import NOW, SyncStage, sync_stage
 
 if TYPE_CHECKING:
-    from hedgerow.ports import Store
+    from pydantic import SecretStr
+
+    from hedgerow.ports import Store, Vault
 
 EVENTS = [
     {
@@ -181,3 +186,66 @@ async def assert_nothing_stuck(stage: SyncStage, where: str) -> None:
     slot = await stage.store.get(ProjectSlot, slots.slot_id(connection))
     assert slot is not None, where
     assert slot.closed_until is None, where
+
+
+class DyingVault(CrashingVault):
+    """A vault whose every read is the end of the process."""
+
+    def __init__(self, vault: Vault) -> None:
+        super().__init__(vault, Fuse())
+        self.deaths = 0
+
+    async def read(self, reference: str) -> SecretStr:
+        self.deaths += 1
+        raise Crash(reference)
+
+
+async def tick_on(stage: SyncStage, dying: SyncStage, times: int) -> None:
+    """Ticks past the end of every lease, whose syncs die; a message is delivered once."""
+    for _ in range(times):
+        stage.forward(timedelta(minutes=5))
+        await ticking.tick(stage.app, "pro")
+        waiting = await stage.queue.exchange([], [Wanted(SyncRequested.topic, 0, 100)])
+        for message in waiting:
+            with suppress(Crash):
+                await syncing.sync(dying.app, SyncRequested.model_validate_json(message.body))
+        await stage.queue.exchange([message.id for message in waiting], [])
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "firestore"])
+async def test_a_scheduled_run_that_dies_every_time_is_given_up_and_the_next_slot_tries_again(
+    kind: str, request: pytest.FixtureRequest, project: str
+) -> None:
+    async with prepared() as origin, anew(origin, kind, request, project) as stage:
+        vault = DyingVault(stage.app.vault)
+        await tick_on(stage, stage.with_ports(vault=vault), outcomes.MOST_BEGUN + 4)
+        run, connection = (await stage.runs())[0], await stage.connection()
+        assert run.error is not None
+        assert (run.kind, run.state, run.error.code) == ("scheduled", "failed", "given_up")
+        assert run.attempts == vault.deaths == outcomes.MOST_BEGUN
+        assert connection.trouble == run.error
+        assert connection.trouble.hint
+        await assert_nothing_stuck(stage, "given up")
+        assert {told.kind for told in await stage.activity()} >= {"run.failed"}
+        stage.forward(timedelta(hours=3))
+        await stage.tick()
+        assert [found.state for found in await stage.runs()][:2] == ["succeeded", "failed"]
+        assert (await stage.connection()).trouble is None
+
+
+async def test_a_refresh_that_dies_every_time_is_given_up_hours_later_and_leaves_the_schedule_alone() -> None:
+    async with prepared() as stage:
+        stage.posthog.clock.move_to(NOW)
+        connection = await stage.connection()
+        far = NOW + timedelta(days=1)
+        await stage.store.commit(Swap(connection.model_copy(update={"due_at": far})))
+        asked = await refreshing.refresh(stage.app, connection, None, None)
+        vault = DyingVault(stage.app.vault)
+        await tick_on(stage, stage.with_ports(vault=vault), outcomes.MOST_ASKED_FOR_BEGUN + 4)
+        run, connection = await stage.store.get(SyncRun, asked.id), await stage.connection()
+        assert run is not None
+        assert run.error is not None
+        assert (run.state, run.error.code) == ("failed", "given_up")
+        assert run.attempts == vault.deaths == outcomes.MOST_ASKED_FOR_BEGUN
+        assert (connection.trouble, connection.due_at, connection.state) == (run.error, far, "connected")
+        assert (await stage.refresh()).state == "succeeded"
