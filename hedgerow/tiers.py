@@ -48,6 +48,8 @@ def load(path: Path | None = None) -> dict[Tier, TierRules]:
         )
     except ValueError as error:
         _refuse(f"{source.name} is not JSON: {error}", f"Mend {source.name}")
+    except RecursionError:
+        _refuse(f"{source.name} is nested too deeply", f"Mend {source.name}")
     if not isinstance(written, dict):
         _refuse(f"{source.name} is not a JSON object of tiers", f"Mend {source.name}")
     if unknown := sorted(written.keys() - set(TIERS)):

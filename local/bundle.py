@@ -49,9 +49,14 @@ class Bundle:
     names: tuple[str, ...]
 
 
-def build(path: Path, root: Path = ROOT) -> Bundle:
-    """Write the zip of the tree at `root`. `HedgerowError`, and nothing written, when the tree cannot be deployed."""
+def build(path: Path, root: Path = ROOT, *, strays: bool = True) -> Bundle:
+    """Write the zip of the tree at `root`. `HedgerowError`, and nothing written, when the tree cannot be deployed.
+
+    Without `strays` a file that git does not know is such a reason.
+    """
     contents = {name: _bytes(root / name) for name in sorted(_names(root))}
+    if not strays:
+        _refuse_strays(root, tuple(contents))
     check(contents)
     packed = _packed(contents)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,10 +114,20 @@ def _packed(contents: dict[str, bytes]) -> bytes:
     return written.getvalue()
 
 
-def _unknown_to_git(root: Path, names: Sequence[str]) -> list[str]:
-    """What a clone would not have: in the zip because a function may import it, but worth a word."""
-    known = subprocess.run(["git", "ls-files", "-z"], cwd=root, check=False, capture_output=True, text=True)
-    return sorted(set(names) - set(known.stdout.split("\0"))) if known.returncode == 0 else []
+def _refuse_strays(root: Path, names: Sequence[str]) -> None:
+    """What a clone would not have may be a key file or a build's leavings. Without git, or its clone, nobody can tell."""
+    try:
+        known = subprocess.run(["git", "ls-files", "-z"], cwd=root, check=False, capture_output=True)
+    except FileNotFoundError:
+        return
+    listed = {os.fsdecode(name) for name in known.stdout.split(b"\0")}
+    if known.returncode == 0 and (strays := sorted({*names} - listed)):
+        more = f", nor {len(strays) - 1} more" if len(strays) > 1 else ""
+        raise HedgerowError(
+            f"git does not know {strays[0]}{more}: a clone would make another zip.",
+            code="not_in_git",
+            hint=f"Remove it, or `git add {strays[0]}`.",
+        )
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -121,15 +136,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--to", type=Path, default=ROOT / ZIP, metavar="FILE", help=f"where to; {ZIP} by default")
     path = parser.parse_args(arguments).to
     try:
-        bundle = build(path)
+        bundle = build(path, strays=False)
     except HedgerowError as error:
         print(f"No zip: {error.detail} {error.hint}", file=sys.stderr)
         return 1
     except OSError as error:
         print(f"No zip: {error.filename} cannot be used: {error.strerror}.", file=sys.stderr)
         return 1
-    for name in _unknown_to_git(ROOT, bundle.names):
-        print(f"git does not know {name}: a clone would make another zip. Add it, or remove it.")
     shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
     print(f"{shown}: {len(bundle.names)} files, {bundle.size:,} bytes")
     print(f"sha256 {bundle.sha256}")

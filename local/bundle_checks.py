@@ -31,7 +31,7 @@ def check(contents: Mapping[str, bytes]) -> None:
             )
     _check_ticks(targets, rules)
     _check_imports(modules)
-    _check_requirements(contents["requirements.txt"].decode())
+    _check_requirements(_text("requirements.txt", contents["requirements.txt"]))
 
 
 def _read(contents: Mapping[str, bytes]) -> tuple[dict[str, manifest.Target], dict[Tier, tiers.TierRules]]:
@@ -42,11 +42,21 @@ def _read(contents: Mapping[str, bytes]) -> tuple[dict[str, manifest.Target], di
         return manifest.read(Path(folder, "manifest.json")), tiers.load(Path(folder, "tiers.json"))
 
 
+def _text(name: str, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        _refuse(f"{name} is not UTF-8 text", "Run `make lock`")
+
+
 def _parsed(name: str, source: bytes) -> ast.Module:
     try:
         return ast.parse(source, name)
     except (SyntaxError, ValueError) as error:
         _refuse(f"{name} is not Python: {error}", "Mend it; one such file fails the whole build")
+    except (RecursionError, MemoryError):
+        # Python's parser says so of what is nested too deeply.
+        _refuse(f"{name} is nested too deeply for Python", "Mend it; one such file fails the whole build")
 
 
 def _defined(tree: ast.Module) -> Iterator[str]:

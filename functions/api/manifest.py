@@ -69,6 +69,8 @@ def read(path: Path) -> dict[str, Target]:
         ) from None
     except ValueError as error:
         _refuse(f"{path.name} is not JSON: {error}")
+    except RecursionError:
+        _refuse(f"{path.name} is nested too deeply")
     if not isinstance(written, dict) or not written:
         _refuse(f"{path.name} is not a JSON object of targets")
     read = {name: _target(name, entry) for name, entry in written.items()}
@@ -124,6 +126,8 @@ def _check_trigger(where: str, trigger: Trigger, entry: dict[str, Any]) -> None:
     own = {"http": "paths", "schedule": "schedules", "topic": "topic"}
     if foreign := [key for each, key in own.items() if each != trigger and key in entry]:
         _refuse(f"{where}: `{foreign[0]}` does not belong to trigger {trigger}")
+    if wrong := [key for key in ("paths", "schedules") if not isinstance(entry.get(key, []), list)]:
+        _refuse(f"{where}: `{wrong[0]}` is not a list")
     if trigger == "topic" and not _TOPIC.fullmatch(str(entry.get("topic", ""))):
         _refuse(f"{where} has no `topic`", 'Name the message\'s topic, such as "topic": "run-ended".')
     if trigger == "schedule" and not entry.get("schedules"):

@@ -66,11 +66,11 @@ def write(root: Path, name: str, text: str) -> None:
     (root / name).write_bytes(text.encode())
 
 
-def refused(tree: Path, tmp_path: Path) -> str:
+def refused(tree: Path, tmp_path: Path, *, strays: bool = True) -> str:
     """The line that says why there is no zip. There is none."""
     path = tmp_path / "out" / "functions.zip"
     with pytest.raises(HedgerowError) as error:
-        bundle.build(path, tree)
+        bundle.build(path, tree, strays=strays)
     assert not path.parent.exists()
     line = f"{error.value.detail} {error.value.hint}"
     assert error.value.hint
