@@ -36,6 +36,11 @@ async def export(app: App, folder: Folder, tenant_id: str | None, tell: Tell) ->
     if manifest is not None:
         return _ended(folder, manifest)
     folder.make()
+    with folder.held():
+        return await _exported(app, folder, tenant_id, tell)
+
+
+async def _exported(app: App, folder: Folder, tenant_id: str | None, tell: Tell) -> Manifest:
     owned = await owned_by(app.store, tenant_id) if tenant_id is not None else None
     note = _begun(folder, Unfinished(tenant_id=tenant_id, source=_source(app.settings), owned=_digest(owned)))
     for kind in moved(tenant_id):

@@ -5,11 +5,14 @@ Files are their owner's alone; what replaces a file is on the disk before it doe
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import os
-from contextlib import suppress
+import stat
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -74,8 +77,32 @@ class Folder:
         """Make the folder, its owner's alone, where it is missing."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Copied from elsewhere, files that were begun may be open to others.
+            if (self.path / UNFINISHED).is_file():
+                for file in self.path.glob("*.ndjson"):
+                    file.chmod(0o600)
         except OSError as error:
             raise InvalidError(f"{self.path} cannot be a folder: {error.strerror}.", hint="Name another.") from error
+        if self.path.stat().st_mode & stat.S_IWOTH:
+            raise InvalidError(
+                f"Anybody on this machine may write into {self.path}.", hint=f"chmod 700 {self.path}, or name another."
+            )
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within the block no other process exports into the folder; `StateConflictError` when one does already."""
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise StateConflictError(
+                f"Another export writes into {self.path} just now.",
+                code="export_under_way",
+                hint="Wait for it to end, or name another folder.",
+            ) from error
+        finally:
+            os.close(folder)
 
     def of(self, collection: str) -> Path:
         """The file of a collection."""
@@ -113,7 +140,7 @@ class Folder:
         digest = hashlib.sha256()
         size = 0
         try:
-            with self.of(collection).open("rb") as file:
+            with _regular(self.of(collection)) as file:
                 while chunk := file.read(CHUNK):
                     digest.update(chunk)
                     size += len(chunk)
@@ -123,12 +150,13 @@ class Folder:
 
     def lines(self, collection: str) -> Iterator[bytes]:
         """The lines of a collection's file, one by one."""
-        with self.of(collection).open("rb") as file:
+        with _regular(self.of(collection)) as file:
             yield from file
 
     def _read(self, name: str, kind: type[M]) -> M | None:
         try:
-            text = (self.path / name).read_bytes()
+            with _regular(self.path / name) as file:
+                text = file.read()
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -153,6 +181,16 @@ class Folder:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _regular(path: Path) -> BinaryIO:
+    """The file, open for reading. A pipe or a device in its place would never end."""
+    # Without O_NONBLOCK the open itself waits for a pipe's other end.
+    opened = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+        opened.close()
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    return opened
 
 
 class _Format(BaseModel):

@@ -206,7 +206,10 @@ def _pages(folder: Folder, manifest: Manifest, kind: type[Record]) -> Iterator[l
         if page and (len(page) == PAGE or size + len(line) > PAGE_BYTES):
             yield page
             page, size = [], 0
-        page.append(record_of(kind, line, manifest.collections[kind.collection].schema_version))
+        record = record_of(kind, line, manifest.collections[kind.collection].schema_version)
+        if any(record.id == each.id for each in page):
+            raise InvalidError(f"{kind.collection}/{record.id} is twice in the export.", hint=AGAIN)
+        page.append(record)
         size += len(line)
     if page:
         yield page

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import orjson
 from pydantic import ValidationError
 
+from hedgerow.adapters.changes import is_possible_id
 from hedgerow.errors import InvalidError
 from hedgerow.lifting import lifted
 from hedgerow.models import Connection
@@ -38,6 +39,8 @@ def record_of(kind: type[R], line: bytes, schema: int) -> R:
     except (ValidationError, ValueError, TypeError, KeyError) as error:
         # Pydantic's own words would show what the record holds.
         raise InvalidError(f"A line of {kind.collection} is no record of it.", hint=_HINT) from error
+    if not is_possible_id(record.id):
+        raise InvalidError(f"A line of {kind.collection} has an id that no store can hold.", hint=_HINT)
     if schema == kind.schema_version and not _holds(orjson.loads(line_of(record)), fields):
         raise InvalidError(f"{kind.collection}/{record.id} holds something this release would drop.", hint=_HINT)
     return record
