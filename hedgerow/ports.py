@@ -159,15 +159,20 @@ class Vault(Protocol):
         """The secret behind a reference; `SecretGoneError` when it was destroyed."""
         ...
 
-    async def destroy(self, name: str, *, keep: str | None = None) -> None:
+    async def versions(self, name: str) -> tuple[str, ...]:
+        """A mark of each version of `name` that is not destroyed, for `destroy` alone. No mark ever comes back."""
+        ...
+
+    async def destroy(self, name: str, *, keep: str | None = None, only: Sequence[str] | None = None) -> None:
         """Destroy every version of `name`, except the reference to keep. Safe to repeat.
 
-        What was secret is gone at once; the name may stay behind, empty.
+        With `only`, marks that `versions` gave: no version beyond these, however late the
+        call. What was secret is gone at once; the name may stay behind, empty.
         """
         ...
 
     async def remove(self, name: str) -> None:
-        """Destroy every version of `name` and the name with it. Safe to repeat; the name may be written again."""
+        """Forget `name` itself, unless it has a version that is not destroyed. Safe to repeat; it may be written again."""
         ...
 
     async def close(self) -> None:

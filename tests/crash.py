@@ -126,8 +126,11 @@ class CrashingVault:
     async def read(self, reference: str) -> SecretStr:
         return await self._fuse.around("vault.read", lambda: self._vault.read(reference))
 
-    async def destroy(self, name: str, *, keep: str | None = None) -> None:
-        await self._fuse.around("vault.destroy", lambda: self._vault.destroy(name, keep=keep))
+    async def versions(self, name: str) -> tuple[str, ...]:
+        return await self._fuse.around("vault.versions", lambda: self._vault.versions(name))
+
+    async def destroy(self, name: str, *, keep: str | None = None, only: Sequence[str] | None = None) -> None:
+        await self._fuse.around("vault.destroy", lambda: self._vault.destroy(name, keep=keep, only=only))
 
     async def remove(self, name: str) -> None:
         await self._fuse.around("vault.remove", lambda: self._vault.remove(name))

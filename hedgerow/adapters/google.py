@@ -9,26 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from hedgerow import traces
 from hedgerow.adapters.google_clients import PATIENCE_SECONDS, ClientPerLoop, open_transport, short_retry
 from hedgerow.adapters.google_errors import APPLY, Service
+from hedgerow.adapters.pubsub_requests import chunks
 from hedgerow.adapters.secret_names import check_name
 from hedgerow.errors import MisconfiguredError, SecretGoneError, TooLargeError
 from hedgerow.pushes import DEAD_TOPIC, MOST_ATTEMPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Sequence
 
     from google.cloud.secretmanager_v1 import SecretManagerServiceAsyncClient
     from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient
 
     from hedgerow.messages import Message
 
-REQUEST_MESSAGES = 1000
-REQUEST_BYTES = 9_000_000
-"""Pub/Sub takes 1,000 messages and 10 MB in one request; the rest of the 10 is for framing."""
 REQUESTS_AT_ONCE = 8
 SECRET_BYTES = 65_536
+_ETAG = " etag "
 ACK_SECONDS = 600
 RETRY_SECONDS = (1, 600)
 """On the emulator. The cloud's begin at 10; a person at a laptop should not wait that long for the second try."""
@@ -66,7 +64,7 @@ class PubSubQueue:
             async with places:
                 await self._send(topic, chunk)
 
-        requests = [(topic, chunk) for topic, batch in by_topic.items() for chunk in _chunks(batch)]
+        requests = [(topic, chunk) for topic, batch in by_topic.items() for chunk in chunks(batch)]
         await _all_of(send(topic, chunk) for topic, chunk in requests)
 
     async def reach(self) -> None:
@@ -215,17 +213,38 @@ class SecretManagerVault:
                 raise gone from error
         return SecretStr(answer.payload.data.decode())
 
-    async def destroy(self, name: str, *, keep: str | None = None) -> None:
-        """Destroy every version of `name`, except the reference to keep. Safe to repeat."""
-        from google.api_core import exceptions as google
+    async def versions(self, name: str) -> tuple[str, ...]:
+        """A mark of each version that is not destroyed: its name and its etag.
 
+        A secret that was deleted and is written again counts from 1 again; the etag tells
+        the new version from the old one [U].
+        """
+        from google.api_core import exceptions as google
+        from google.cloud.secretmanager_v1.types import SecretVersion
+
+        marks: list[str] = []
         with self._service.errors(self._prefix + name), suppress(google.NotFound):
-            await self._destroy_others(self._secret(name), keep)
+            pages = await self._clients.get().list_secret_versions({"parent": self._secret(name)}, **_call())
+            destroyed = SecretVersion.State.DESTROYED
+            marks += [f"{each.name}{_ETAG}{each.etag}" async for each in pages if each.state != destroyed]
+        return tuple(marks)
+
+    async def destroy(self, name: str, *, keep: str | None = None, only: Sequence[str] | None = None) -> None:
+        """Destroy every version of `name`, or of the marks `only`, except the reference to keep. Safe to repeat."""
+        marks = await self.versions(name) if only is None else only
+        kept = None if keep is None else _within_project(keep)
+        with self._service.errors(self._prefix + name):
+            for mark in marks:
+                version, _, etag = mark.partition(_ETAG)
+                if _within_project(version) != kept:
+                    await self._destroy_version(version, etag)
 
     async def remove(self, name: str) -> None:
-        """Delete the secret `name` with all its versions. Safe to repeat."""
+        """Delete the secret `name`, unless it has a version that is not destroyed. Safe to repeat."""
         from google.api_core import exceptions as google
 
+        if await self.versions(name):
+            return
         with self._service.errors(self._prefix + name), suppress(google.NotFound):
             await self._clients.get().delete_secret({"name": self._secret(name)}, **_call())
 
@@ -236,20 +255,13 @@ class SecretManagerVault:
     def _secret(self, name: str) -> str:
         return f"{self._project}/secrets/{self._prefix}{check_name(name)}"
 
-    async def _destroy_others(self, secret: str, keep: str | None) -> None:
+    async def _destroy_version(self, version: str, etag: str) -> None:
         from google.api_core import exceptions as google
-        from google.cloud.secretmanager_v1.types import SecretVersion
 
-        client = self._clients.get()
-        kept = None if keep is None else _within_project(keep)
-        async for version in await client.list_secret_versions({"parent": secret}, **_call()):
-            if version.state == SecretVersion.State.DESTROYED or _within_project(version.name) == kept:
-                continue
-            try:
-                await client.destroy_secret_version({"name": version.name}, **_call())
-            except (google.NotFound, google.FailedPrecondition):
-                # Somebody else destroyed it in the meantime.
-                continue
+        # Somebody else destroyed it in the meantime, or it is another one under the same number. Which of these an
+        # etag that does not fit is answered with is unverified.
+        with suppress(google.NotFound, google.FailedPrecondition, google.Aborted):
+            await self._clients.get().destroy_secret_version({"name": version, "etag": etag}, **_call())
 
     def _connect(self) -> SecretManagerServiceAsyncClient:
         from google.cloud.secretmanager_v1 import SecretManagerServiceAsyncClient
@@ -272,27 +284,6 @@ async def _all_of(sends: Iterable[Any]) -> None:
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
             raise outcome
-
-
-def _chunks(messages: list[Message]) -> Iterator[list[Any]]:
-    from google.pubsub_v1.types import PubsubMessage
-
-    chunk: list[Any] = []
-    size = 0
-    travelling = traces.attributes()
-    for message in messages:
-        attributes = {"key": message.key, **travelling}
-        encoded = PubsubMessage.pb()(data=message.model_dump_json().encode(), attributes=attributes)
-        bytes_more = encoded.ByteSize() + 8
-        if bytes_more > REQUEST_BYTES:
-            raise TooLargeError(f"Pub/Sub carries 10 MB in a message; {message.topic} {message.key} is larger.")
-        if chunk and (len(chunk) == REQUEST_MESSAGES or size + bytes_more > REQUEST_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(encoded)
-        size += bytes_more
-    if chunk:
-        yield chunk
 
 
 def _within_project(name: str) -> str:

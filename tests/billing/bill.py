@@ -117,8 +117,11 @@ class CountingVault:
         self._bill.accesses += 1
         return await self._vault.read(reference)
 
-    async def destroy(self, name: str, *, keep: str | None = None) -> None:
-        await self._vault.destroy(name, keep=keep)
+    async def versions(self, name: str) -> tuple[str, ...]:
+        return await self._vault.versions(name)
+
+    async def destroy(self, name: str, *, keep: str | None = None, only: Sequence[str] | None = None) -> None:
+        await self._vault.destroy(name, keep=keep, only=only)
 
     async def remove(self, name: str) -> None:
         await self._vault.remove(name)

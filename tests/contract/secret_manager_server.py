@@ -31,6 +31,7 @@ class SecretManager:
     unavailable: int = 0
     forbidden: bool = False
     calls: list[str] = field(default_factory=list)
+    _lives: list[list[bytes | None]] = field(default_factory=list)
 
     async def create_secret(self, request: types.CreateSecretRequest, context: Any) -> types.Secret:
         await self._begin("create", context)
@@ -73,6 +74,7 @@ class SecretManager:
                 {
                     "name": _name(key, number),
                     "state": State.DESTROYED if versions[number - 1] is None else State.ENABLED,
+                    "etag": self._etag(versions, number),
                 }
                 for number in numbers[start : start + 2]
             ],
@@ -82,6 +84,8 @@ class SecretManager:
     async def destroy_version(self, request: types.DestroySecretVersionRequest, context: Any) -> types.SecretVersion:
         await self._begin("destroy", context)
         key, versions, number = await self._version(request.name, context)
+        if request.etag not in {"", self._etag(versions, number)}:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "The etag is another version's.")
         if versions[number - 1] is None:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"{request.name} is in DESTROYED state.")
         versions[number - 1] = None
@@ -92,6 +96,13 @@ class SecretManager:
         key, _ = await self._secret(request.name, context)
         del self.secrets[key]
         return empty_pb2.Empty()
+
+    def _etag(self, versions: list[bytes | None], number: int) -> str:
+        """As long as a secret lives each of its versions has one; the next secret of its name has others."""
+        if not any(each is versions for each in self._lives):
+            self._lives.append(versions)
+        life = next(at for at, each in enumerate(self._lives) if each is versions)
+        return f'"{life}-{number}"'
 
     async def _begin(self, call: str, context: Any) -> None:
         self.calls.append(call)

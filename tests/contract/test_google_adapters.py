@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from hedgerow.adapters.firestore import FirestoreStore
-from hedgerow.adapters.google import PubSubQueue, _chunks
+from hedgerow.adapters.google import PubSubQueue
+from hedgerow.adapters.pubsub_requests import chunks
 from hedgerow.errors import TransientError
 from hedgerow.messages import RunEnded
 from hedgerow.parts import Part
@@ -108,7 +109,7 @@ def test_no_request_is_larger_than_pubsub_takes() -> None:
     large = [RunEnded(connection_id="c" * (number * 10_000), run_id="run_1") for number in range(60)]
     small = [RunEnded(connection_id="con_1", run_id=f"run_{number}") for number in range(2_500)]
 
-    requests = [PublishRequest.pb()(topic="t" * 300, messages=chunk) for chunk in _chunks([*large, *small])]
+    requests = [PublishRequest.pb()(topic="t" * 300, messages=chunk) for chunk in chunks([*large, *small])]
 
     assert sum(len(request.messages) for request in requests) == 2_560
     assert max(len(request.messages) for request in requests) <= 1_000

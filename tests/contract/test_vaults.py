@@ -74,9 +74,51 @@ async def test_destruction_may_be_repeated_and_leaves_others_alone(vault: Vault)
     assert await read(vault, kept) == PHX.get_secret_value()
 
 
+async def test_only_what_was_seen_is_destroyed(vault: Vault) -> None:
+    assert await vault.versions("con_1") == ()
+    gone = [await vault.write("con_1", PHX), await vault.write("con_1", OTHER)]
+    kept = await vault.write("con_1", OTHER)
+    seen = await vault.versions("con_1")
+    later = await vault.write("con_1", PHX)
+    assert len(set(seen)) == 3
+    assert "phx_" not in str(seen)
+
+    for _ in range(2):
+        await vault.destroy("con_1", only=seen, keep=kept)
+
+    for reference in gone:
+        with pytest.raises(SecretGoneError):
+            await vault.read(reference)
+    assert await read(vault, kept) == OTHER.get_secret_value()
+    assert await read(vault, later) == PHX.get_secret_value()
+    assert len(await vault.versions("con_1")) == 2
+
+
+async def test_a_mark_never_comes_back(vault: Vault) -> None:
+    await vault.write("con_1", PHX)
+    seen = await vault.versions("con_1")
+    await vault.destroy("con_1")
+    await vault.remove("con_1")
+    again = await vault.write("con_1", OTHER)
+
+    await vault.destroy("con_1", only=seen)
+
+    assert await read(vault, again) == OTHER.get_secret_value()
+
+
+async def test_a_name_with_something_in_it_is_not_removed(vault: Vault) -> None:
+    await vault.destroy("con_1", only=[])
+    kept = await vault.write("con_1", PHX)
+
+    await vault.remove("con_1")
+
+    assert await read(vault, kept) == PHX.get_secret_value()
+
+
 async def test_removal_may_be_repeated_leaves_others_alone_and_gives_the_name_back(vault: Vault) -> None:
     gone = [await vault.write("con_1", PHX), await vault.write("con_1", OTHER)]
     kept = await vault.write("con_1-hash", PHX)
+    await vault.destroy("con_1")
 
     for _ in range(3):
         await vault.remove("con_1")
@@ -253,7 +295,14 @@ async def test_a_moment_of_absence_is_waited_out(project: str) -> None:
 
     assert manager.secrets == {}
     assert manager.calls == (
-        ["create"] * 3 + ["add"] + ["access"] * 2 + ["list"] * 3 + ["list"] * 2 + ["destroy"] + ["delete"] * 2
+        ["create"] * 3
+        + ["add"]
+        + ["access"] * 2
+        + ["list"] * 3
+        + ["list"] * 2
+        + ["destroy"]
+        + ["list"] * 2
+        + ["delete"]
     )
 
 

@@ -25,6 +25,8 @@ from tests.functions.capture.shaky_store import Shaking
 from tests.functions.capture.wire_bytes import OK, event
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic import SecretStr
 
     from hedgerow.app import App
@@ -230,8 +232,11 @@ class KeylessVault:
             raise SecretGoneError("The secret was destroyed.")
         return await self._vault.read(reference)
 
-    async def destroy(self, name: str, *, keep: str | None = None) -> None:
-        await self._vault.destroy(name, keep=keep)
+    async def versions(self, name: str) -> tuple[str, ...]:
+        return await self._vault.versions(name)
+
+    async def destroy(self, name: str, *, keep: str | None = None, only: Sequence[str] | None = None) -> None:
+        await self._vault.destroy(name, keep=keep, only=only)
 
     async def remove(self, name: str) -> None:
         await self._vault.remove(name)
