@@ -74,6 +74,7 @@ class ChannelTrace(Record):
 
     tenant_id: str
     name: str
+    secret_ref: str
 
 
 class WebhookTrace(Record):
@@ -85,6 +86,7 @@ class WebhookTrace(Record):
 
     tenant_id: str
     created_at: Instant
+    secret_ref: str
 
 
 # Rules first: without its rule nothing is judged, and no new state, incident or notification follows.
@@ -95,6 +97,13 @@ OF_A_CONNECTION: tuple[type[Record], ...] = (
     NotificationTrace,
     ThreadTrace,
 )
+
+
+def address_of(id: str) -> type[ChannelTrace | WebhookTrace] | None:
+    """What has an id that begins so, if it is a channel or a webhook."""
+    if id.startswith("chn_"):
+        return ChannelTrace
+    return WebhookTrace if id.startswith("whk_") else None
 
 
 async def addresses(app: App, tenant_id: str) -> list[Delete]:

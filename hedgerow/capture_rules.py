@@ -12,6 +12,8 @@ from pydantic import Field
 from hedgerow.parts import Part
 from hedgerow.records import Index, Instant, Record, derived_id
 
+HASH_KEYS = "hash_"
+FORMERLY = "-hash"
 PropertyType = Literal["string", "number", "integer", "boolean", "object", "array", "any"]
 EventPolicy = Literal["observe", "tag", "refuse"]
 Naming = Literal["report", "noun.verb", "snake_case", "off"]
@@ -104,5 +106,20 @@ def version_id(connection_id: str, version: int) -> str:
 
 
 def hash_key_name(connection_id: str) -> str:
-    """What the key of a connection's keyed hashes is called in the vault. A rotation of its personal key leaves it."""
-    return f"{connection_id}-hash"
+    """What the key of a connection's keyed hashes is called in the vault. A rotation of its personal key leaves it.
+
+    It begins otherwise than the connection's own: rights go by the beginning of a name.
+    """
+    return f"{HASH_KEYS}{connection_id}"
+
+
+def hash_key_names(connection_id: str) -> tuple[str, str]:
+    """Every name such a key may have: what it is called, and what it was called once."""
+    return hash_key_name(connection_id), f"{connection_id}{FORMERLY}"
+
+
+def connection_of_hash_key(name: str) -> str | None:
+    """Whose hash key is called so; None for a name that is no hash key's."""
+    if name.startswith(HASH_KEYS):
+        return name.removeprefix(HASH_KEYS)
+    return name.removesuffix(FORMERLY) if name.endswith(FORMERLY) else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from hedgerow import drafts
 from hedgerow.activity import Activity, Scalar, entry
 from hedgerow.app import App
 from hedgerow.errors import ConflictError
@@ -19,7 +20,7 @@ from hedgerow.ports import Add, Change, Delete, Swap, Where
 from hedgerow.posthog.keys import claim_id
 from hedgerow.records import derived_id
 
-# One finisher at a time: a second one, late, might destroy the credential of a connection that came back meanwhile.
+# One finisher at a time, to spare the second one the work.
 LEASE = timedelta(seconds=30)
 PAGE = 100
 RUN_PAGES = 4
@@ -69,33 +70,52 @@ async def end(app: App, connection: Connection) -> Connection:
     The credential goes first. A purge stays `disconnecting` until it is done; else the
     connection is `disconnected`, its history kept as the tier says.
     """
-    if connection.state != "disconnecting":
-        return connection
-    await app.vault.destroy(connection.id)
-    if connection.disconnect_purge:
-        from hedgerow.capture_rules import hash_key_name
-
-        # Without its key a hash says nothing any more. A disconnection that keeps its history keeps the key too:
-        # whoever connects again finds the same persons.
-        await app.vault.destroy(hash_key_name(connection.id))
-    else:
-        await _fail_pending_runs(app, connection)
     for _ in range(_TRIES):
+        is_purge = connection.disconnect_purge
+        names = (connection.id, *_hash_keys(connection.id)) if is_purge else (connection.id,)
+        current = await _destroyed(app, connection.id, names)
+        if current is None or current.state != "disconnecting":
+            return current or connection
+        connection = current
+        if connection.disconnect_purge != is_purge:
+            continue
+        if not connection.disconnect_purge:
+            await _fail_pending_runs(app, connection)
         over = _finished(app, connection)
         try:
             changes = (Swap(over), *await _token(app, over), *await _told(app, connection))
             connection = (await app.store.commit(*changes)).of(over)
             break
         except ConflictError:
-            current = await app.store.get(Connection, connection.id)
-            if current is None or current.state != "disconnecting":
-                return current or connection
-            connection = current
+            continue  # Perhaps it came back, and this is another ending: its credential must go as well.
     else:
         raise ConflictError(f"Connection {connection.id} changed too often while it was disconnected.")
     if not connection.disconnect_purge:
         # Its alert rules are looked at once more, which ends what they have open; a tick would, later.
         await app.queue.publish(RunEnded(connection_id=connection.id, run_id="disconnected"))
+    return connection
+
+
+def _hash_keys(id: str) -> tuple[str, ...]:
+    from hedgerow.capture_rules import hash_key_names
+
+    # Without its key a hash says nothing any more. A disconnection that keeps its history keeps the key too: whoever
+    # connects again finds the same persons.
+    return hash_key_names(id)
+
+
+async def _destroyed(app: App, id: str, names: tuple[str, ...]) -> Connection | None:
+    """The connection as it stands, what was written under these names destroyed if it is still ending.
+
+    Nobody who connects afterwards can use what was seen before: this may come as late as it likes.
+    """
+    seen = {name: await app.vault.versions(name) for name in names}
+    for name in names:
+        await drafts.fence(app, name)
+    connection = await app.store.get(Connection, id)
+    if connection is not None and connection.state == "disconnecting":
+        for name in names:
+            await app.vault.destroy(name, only=seen[name])
     return connection
 
 

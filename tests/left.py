@@ -11,7 +11,7 @@ from functions.alerts.records import AlertRule, Incident, Notification, RuleStat
 from functions.alerts.spec import MetricSeries
 from hedgerow import hours
 from hedgerow.activity import Activity, entry
-from hedgerow.capture_rules import CaptureRules, CatalogRules, CatalogVersion, hash_key_name
+from hedgerow.capture_rules import CaptureRules, CatalogRules, CatalogVersion, hash_key_name, hash_key_names
 from hedgerow.deliveries import Delivery, DeliveryChunk, chunk_id, hour_of
 from hedgerow.hours import HOUR, HourMonth, HourPoint, Hours
 from hedgerow.last_answers import LastAnswer
@@ -185,7 +185,7 @@ async def left_of(stage: Stage, connection_id: str) -> dict[str, int]:
     mine = Where("connection_id", "==", connection_id)
     counts = {kind.collection: await stage.store.count(kind, mine) for kind in LEAVINGS}
     counts["connections"] = int(await stage.store.get(Connection, connection_id) is not None)
-    secrets = [connection_id, hash_key_name(connection_id)]
+    secrets = [connection_id, *hash_key_names(connection_id)]
     counts["sealed_secrets"] = sum(
         [await stage.store.count(SealedSecret, Where("name", "==", name)) for name in secrets]
     )

@@ -1,8 +1,7 @@
 """Changes a connection that stands: its name, schedule, pinned events and keys; pauses and resumes it.
 
 A new key is tested before it replaces the old one, and the old one is destroyed only
-after the commit that replaced it. What a dead attempt left in the vault goes with the
-next rotation or the disconnect, which find it by the connection's id.
+after the commit that replaced it. What a dead attempt left in the vault is swept by its draft.
 """
 
 from __future__ import annotations
@@ -13,10 +12,11 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from functions.connect import claiming, connecting, recognising, telling, testing
+from functions.connect import claiming, connecting, keeping, recognising, telling, testing
+from functions.connect.keeping import Written
 from functions.connect.testing import Asked, Findings
 from functions.connect.views import ConnectionChange
-from hedgerow import tiers
+from hedgerow import drafts, tiers
 from hedgerow.app import App
 from hedgerow.errors import ConflictError, InvalidError, RefusedError, SecretGoneError, StateConflictError
 from hedgerow.models import Connection, SyncRun, Tenant
@@ -100,14 +100,17 @@ async def resume(app: App, connection: Connection) -> Connection:
 async def _rekey(app: App, connection: Connection, keys: Keys, edit: Edit) -> Connection:
     """Test with the new keys, write the secret, swap, destroy the old one, in this order."""
     findings = await _examined(app, connection, keys)
-    reference = await app.vault.write(connection.id, keys.key) if keys.key is not None else None
-    try:
-        changed, planned = await _swap_keys(app, connection, keys, findings, reference, edit)
-    except RefusedError:
-        await _keep_current(app, connection.id)
-        raise
-    if keys.key is not None:
-        changed = await _settled(app, changed, keys.key)
+    if keys.key is None:
+        changed, planned = await _swap_keys(app, connection, keys, findings, None, edit)
+    else:
+        draft = await drafts.begin(app, connection.id)
+        try:
+            written = Written(await app.vault.write(connection.id, keys.key), draft)
+            changed, planned = await _swap_keys(app, connection, keys, findings, written, edit)
+        except RefusedError:
+            await keeping.undo(app, draft)
+            raise
+        changed = await keeping.settled(app, changed, keys.key, draft)
     await connecting.announce(app, planned)
     return changed
 
@@ -138,8 +141,9 @@ async def _examined(app: App, connection: Connection, keys: Keys) -> Findings:
 
 
 async def _swap_keys(
-    app: App, before: Connection, keys: Keys, findings: Findings, reference: str | None, edit: Edit
+    app: App, before: Connection, keys: Keys, findings: Findings, written: Written | None, edit: Edit
 ) -> tuple[Connection, tuple[SyncRun, ...]]:
+    reference = written.reference if written else None
     for _ in range(TRIES):
         current = await _current(app, before.id)
         if current.secret_ref != before.secret_ref:
@@ -168,7 +172,8 @@ async def _swap_keys(
             guard = (Swap(tenant),) if tenant is not None else ()
             healed = current.state == "needs_attention" and changed.state == "connected"
             told = (Add(telling.connected(changed, app.now(), changed.secret_ref)),) if healed else ()
-            done = await app.store.commit(Swap(changed), *guard, *claims, *(Add(run) for run in planned), *told)
+            over = (drafts.used(app, written.draft),) if written else ()
+            done = await app.store.commit(Swap(changed), *guard, *claims, *(Add(run) for run in planned), *told, *over)
         except ConflictError:
             continue
         return done.of(changed), planned
@@ -198,22 +203,6 @@ def _gained(before: Connection, after: Connection) -> bool:
     # One that came back with its project token alone may know its project's number still.
     could, can = (one.secret_ref is not None and one.project_id is not None for one in (before, after))
     return can and not could
-
-
-async def _settled(app: App, changed: Connection, key: SecretStr) -> Connection:
-    """The old secret destroyed; the new one written again should another rotation's clean-up have met it."""
-    try:
-        await app.vault.read(changed.secret_ref or "")
-    except SecretGoneError:
-        reference = await app.vault.write(changed.id, key)
-        changed = await _swap(app, changed.id, lambda current: current.model_copy(update={"secret_ref": reference}))
-    await _keep_current(app, changed.id)
-    return changed
-
-
-async def _keep_current(app: App, id: str) -> None:
-    current = await app.store.get(Connection, id)
-    await connecting.tidy(app, id, current.secret_ref if current else None)
 
 
 async def _stored_key(app: App, connection: Connection) -> SecretStr | None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from functions.connect import claiming, recognising, telling, testing
+from functions.connect import claiming, keeping, recognising, telling, testing
 from functions.connect.recognising import Sought
 from functions.connect.showing import Shown
 from functions.connect.testing import Asked, Findings
@@ -24,7 +24,7 @@ from hedgerow.keys import Caller
 from hedgerow.logs import log
 from hedgerow.messages import SyncRequested
 from hedgerow.models import Connection, SyncProgress, SyncRun, Tenant
-from hedgerow.ports import Add, Change, Delete, Swap
+from hedgerow.ports import Add, Change, Swap
 from hedgerow.posthog import hosts
 from hedgerow.records import derived_id
 
@@ -104,9 +104,9 @@ async def create(app: App, caller: Caller, wanted: ConnectionWanted) -> Connecte
             written = replace(attempt, reference=await app.vault.write(id, asked.key))
             made = await _commit(app, written, id, draft)
         except RefusedError:
-            await _undo(app, id, draft)
+            await keeping.undo(app, draft)
             raise
-        await tidy(app, id, made.connection.secret_ref)
+        made = replace(made, connection=await keeping.settled(app, made.connection, asked.key, draft))
     await announce(app, made.runs)
     return Connected(made.connection, made.runs[0] if made.runs else None)
 
@@ -153,21 +153,13 @@ async def announce(app: App, planned: tuple[SyncRun, ...]) -> None:
         log().warning("first_run.unannounced", run_id=first.id, detail=error.detail)
 
 
-async def tidy(app: App, id: str, keep: str | None) -> None:
-    """Destroy every secret of this connection but the one in use; what fails now is done by the next rotation."""
-    try:
-        await app.vault.destroy(id, keep=keep)
-    except TransientError as error:
-        log().warning("secrets.untidied", connection_id=id, detail=error.detail)
-
-
 async def _commit(app: App, attempt: Attempt, id: str, draft: SecretDraft | None) -> Plan:
     """Plan and write; the secret was written for `id`, so another connection meanwhile is a refusal."""
     for _ in range(TRIES):
         plan = await _plan(app, attempt)
         if plan.connection.id != id:
             break
-        changes = (*plan.changes, Delete(SecretDraft, draft.id, draft.version)) if draft else plan.changes
+        changes = (*plan.changes, drafts.used(app, draft)) if draft else plan.changes
         try:
             committed = await app.store.commit(*changes)
         except ConflictError:
@@ -264,13 +256,6 @@ async def _brought_back(app: App, existing: Connection, fresh: Connection, attem
         # Apps may still send with it: their traffic must not fall away because they were not mentioned.
         kept["project_token"] = existing.project_token
     return fresh.model_copy(update=kept)
-
-
-async def _undo(app: App, id: str, draft: SecretDraft) -> None:
-    """Destroy what this attempt wrote, and nothing of whoever was first."""
-    existing = await app.store.get(Connection, id)
-    await app.vault.destroy(id, keep=existing.secret_ref if existing else None)
-    await app.store.commit(Delete(SecretDraft, draft.id))
 
 
 def _bare(key: SecretStr | None) -> SecretStr | None:

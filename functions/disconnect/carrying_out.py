@@ -27,10 +27,10 @@ async def carry_out(app: App, message: PurgeRequested) -> None:
     if tenant_id is None:
         return
     from hedgerow import closing
-    from hedgerow.capture_rules import hash_key_name
+    from hedgerow.capture_rules import hash_key_names
 
-    names = (message.connection_id, hash_key_name(message.connection_id))
-    await drafts.clear(app, names, message.connection_id)
+    for name in (message.connection_id, *hash_key_names(message.connection_id)):
+        await drafts.clear(app, name)
     await closing.settle(app, tenant_id)
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from pydantic import SecretStr
 
 from functions.connect import changing, connecting
 from functions.connect.views import ConnectionChange, ConnectionWanted
+from functions.disconnect import ending
 from hedgerow import disconnection, drafts
-from hedgerow.errors import StateConflictError
+from hedgerow.errors import RefusedError, StateConflictError
 from hedgerow.keys import Caller
 from hedgerow.models import Connection, SyncRun, TokenClaim
 from hedgerow.ports import Where
@@ -23,6 +25,8 @@ from tests.functions.connect.room import US, Room, furnished
 
 if TYPE_CHECKING:
     from hedgerow.ports import Store
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -38,6 +42,14 @@ def worth_trying(calls: int) -> list[Fuse]:
 
 async def secrets_of(room: Room, id: str) -> list[str]:
     return [one.id for one in (await room.stage.store.find(SealedSecret, Where("name", "==", id))).items]
+
+
+async def swept(room: Room) -> None:
+    """The ticks that look after a draft of an attempt that died: once when it is due, and once more."""
+    for _ in range(2):
+        room.stage.clock.forward(drafts.LIFE)
+        await drafts.sweep(room.stage.app, room.stage.clock())
+        await room.stage.carry_out()
 
 
 async def connect(room: Room, fuse: Fuse, *, comes_back: bool) -> None:
@@ -58,9 +70,7 @@ async def connect(room: Room, fuse: Fuse, *, comes_back: bool) -> None:
         if comes_back:
             with suppress(StateConflictError):  # It had been written: already connected.
                 await connecting.create(app, caller, wanted)
-    room.stage.clock.forward(drafts.LIFE)
-    await drafts.sweep(app, app.now())
-    await room.stage.carry_out()
+    await swept(room)
 
     connections = (await app.store.find(Connection, Where("tenant_id", "==", caller.tenant_id))).items
     claim = await app.store.get(TokenClaim, claim_id(project.token))
@@ -105,9 +115,7 @@ async def bring_back(room: Room, fuse: Fuse, *, comes_back: bool) -> None:
         if comes_back:
             with suppress(StateConflictError):  # It had been written: already connected.
                 await connecting.create(app, caller, wanted)
-    room.stage.clock.forward(drafts.LIFE)
-    await drafts.sweep(app, app.now())
-    await room.stage.carry_out()
+    await swept(room)
 
     (stored,) = (await app.store.find(Connection, Where("tenant_id", "==", caller.tenant_id))).items
     claim = await app.store.get(TokenClaim, claim_id(project.token))
@@ -146,10 +154,12 @@ async def rotate(room: Room, fuse: Fuse) -> None:
         assert between is not None
         assert (await app.vault.read(between.secret_ref or "")).get_secret_value() in {old, new}
         await changing.change(app, between, change)
+        await swept(room)
     stored = await app.store.get(Connection, made.id)
     assert stored is not None
     assert stored.state == "connected"
     assert await secrets_of(room, stored.id) == [stored.secret_ref]
+    assert (await app.store.find(drafts.SecretDraft)).items == ()
     assert (await app.vault.read(stored.secret_ref or "")).get_secret_value() == new
 
 
@@ -160,3 +170,66 @@ async def test_rotating_may_die_anywhere(room: Room) -> None:
     for fuse in worth_trying(len(whole.calls)):
         await rotate(room, fuse)
         assert fuse.blown
+
+
+Ended = Callable[[Room, Connection], Awaitable[object]]
+
+
+async def disconnected(room: Room, connection: Connection) -> None:
+    caller = Caller("write", connection.tenant_id)
+    await ending.disconnect(room.stage.app, caller, connection.id, purge=False, refuse_traffic=False)
+    await room.stage.carry_out()
+
+
+async def purged(room: Room, connection: Connection) -> None:
+    caller = Caller("write", connection.tenant_id)
+    await ending.disconnect(room.stage.app, caller, connection.id, purge=True, refuse_traffic=False)
+    await room.stage.carry_out()
+
+
+async def tenant_deleted(room: Room, connection: Connection) -> None:
+    await ending.delete_tenant(room.stage.app, connection.tenant_id, 20)
+    await room.stage.carry_out()
+
+
+@dataclass
+class Ending(Fuse):
+    """At one numbered port call the connection ends; the process dies there, or goes on and meets it."""
+
+    ends_at: int = 0
+    dies: bool = False
+    end: Callable[[], Awaitable[object]] | None = None
+
+    async def around(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
+        if self.end is not None and len(self.calls) + 1 == self.ends_at:
+            await self.end()
+            answer = await super().around(name, call)
+            if self.dies:
+                self.blow(name)
+            return answer
+        return await super().around(name, call)
+
+
+async def rotated_into_an_ending(room: Room, fuse: Ending, end: Ended | None) -> None:
+    """A rotation that meets an ending at one call, and dies right after it or goes on: in the end no key is left."""
+    app, caller = room.stage.app, Caller("write", (await room.stage.tenant()).id)
+    body = {"host": US, "personal_api_key": room.us.add_key(), "project_id": room.us.add_project("Another").id}
+    made = (await connecting.create(app, caller, ConnectionWanted.model_validate(body))).connection
+    if end is not None:
+        fuse.end = lambda: end(room, made)
+    with suppress(Crash, RefusedError):
+        await changing.change(armed(app, fuse), made, ConnectionChange(personal_api_key=SecretStr(room.us.add_key())))
+    await swept(room)
+    if end is not None:
+        assert await secrets_of(room, made.id) == []
+        assert (await app.store.find(drafts.SecretDraft)).items == ()
+
+
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("end", [disconnected, purged, tenant_deleted])
+async def test_no_key_outlives_an_ending_that_comes_anywhere_in_a_rotation(room: Room, end: Ended, dies: bool) -> None:
+    whole = Ending()
+    await rotated_into_an_ending(room, whole, None)
+    assert "vault.write" in whole.calls
+    for at in range(1, len(whole.calls) + 1):
+        await rotated_into_an_ending(room, Ending(ends_at=at, dies=dies), end)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 STORE = {"get": "read", "get_many": "read", "find": "read", "count": "read"}
 CHANGES = {"Add": "write", "Swap": "write", "Patch": "write", "Delete": "delete"}
-VAULT = {"read": "read", "write": "write", "destroy": "destroy", "remove": "delete"}
+VAULT = {"read": "read", "write": "write", "destroy": "destroy", "versions": "destroy", "remove": "delete"}
 ORDER = ("read", "write", "destroy", "delete")
 # Settings that hold a secret of the installation's own.
 KEYS = ("admin_key", "operator_webhook", "operator_webhook_secret", "telemetry_headers")
@@ -19,13 +19,15 @@ NAMES: dict[str, tuple[str, ...]] = {
     "functions.sync": ("con_",),
     "functions.metrics": ("con_",),
     "functions.capture": ("con_",),
+    "functions.capture.guards.hash_keys": ("hash_",),
+    # What an earlier release named is still read.
+    "functions.capture.guards.hash_keys:key_of": ("con_", "hash_"),
     "functions.alerts.series": ("con_",),
     "functions.alerts.channels": ("chn_", "whk_"),
     "functions.alerts.pages.signing_key": ("signing-",),
-    "hedgerow.disconnection": ("con_",),
+    "hedgerow.disconnection": ("con_", "hash_"),
     "hedgerow.closing": ("chn_", "whk_"),
-    "hedgerow.drafts": ("chn_", "con_", "whk_"),
-    "hedgerow.drafts:clear": ("con_",),
+    "hedgerow.drafts": ("chn_", "con_", "hash_", "whk_"),
 }
 
 

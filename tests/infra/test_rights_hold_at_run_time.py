@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.infra.calling import Target
 
 MANIFEST: dict[str, dict[str, Any]] = json.loads((REPOSITORY / "functions" / "manifest.json").read_text("utf-8"))
-VAULT = {"read": "read", "write": "write", "destroy": "destroy", "remove": "delete"}
+VAULT = {"read": "read", "write": "write", "destroy": "destroy", "versions": "destroy", "remove": "delete"}
 
 
 def beyond(name: str, calls: list[str]) -> list[str]:

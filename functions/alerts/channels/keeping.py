@@ -1,7 +1,6 @@
 """Keeps a channel's or webhook's secret and its record in step: the secret is written first and destroyed last.
 
-A crash before the record leaves a draft, whose sweep destroys the secret; one after it
-leaves an older version, which the next change or the removal takes along.
+A crash, before the record or after it, leaves a draft, whose sweep destroys what is not in use.
 """
 
 from __future__ import annotations
@@ -77,15 +76,16 @@ async def guards(app: App, tenant_id: str) -> list[Change]:
     return [Swap(tenant)]
 
 
-async def swap(app: App, record: R, fields: Mapping[str, object]) -> R:
-    """The record with other fields, as it then stands."""
+async def swap(app: App, record: R, fields: Mapping[str, object], draft: SecretDraft | None = None) -> R:
+    """The record with other fields, as it then stands; the draft of a secret among them is used up with it."""
     for _ in range(_TRIES):
         current = await _current(app, record)
         if all(getattr(current, name) == value for name, value in fields.items()):
             return current
         changed = current.model_copy(update=dict(fields))
         try:
-            return (await app.store.commit(Swap(changed))).of(changed)
+            over = (drafts.used(app, draft),) if draft is not None else ()
+            return (await app.store.commit(Swap(changed), *over)).of(changed)
         except ConflictError:
             continue
     raise busy()
@@ -93,14 +93,15 @@ async def swap(app: App, record: R, fields: Mapping[str, object]) -> R:
 
 async def rekey(app: App, record: R, settings: ChannelSettings, fields: Mapping[str, object]) -> R:
     """Other settings and fields at once; the old secret goes after the commit."""
-    reference = await app.vault.write(record.id, settings_of.dump(settings))
+    draft = await drafts.begin(app, record.id)
     try:
-        changed = await swap(app, record, {**fields, "secret_ref": reference})
+        reference = await app.vault.write(record.id, settings_of.dump(settings))
+        changed = await swap(app, record, {**fields, "secret_ref": reference}, draft)
     except RefusedError:
-        current = await app.store.get(type(record), record.id)
-        await app.vault.destroy(record.id, keep=current.secret_ref if current is not None else None)
+        await drafts.give_up(app, draft)
+        await _tidy(app, record, draft)
         raise
-    await app.vault.destroy(record.id, keep=reference)
+    await _tidy(app, record, draft)
     return changed
 
 
@@ -138,6 +139,15 @@ def _signed_too(settings: ChannelSettings, secret: SecretStr) -> ChannelSettings
             "Only a webhook has a signing secret.", code="not_signed", hint="Chats know their own address."
         )
     return settings.model_copy(update={"secrets": (secret, *settings.secrets[:1])})
+
+
+async def _tidy(app: App, record: Channel | Webhook, draft: SecretDraft) -> None:
+    """Destroy all but the secret in use, unless others are at work: what is left is for the draft's sweep."""
+    seen = await app.vault.versions(record.id)
+    if not await drafts.is_at_work(app, record.id):
+        current = await app.store.get(type(record), record.id)
+        await app.vault.destroy(record.id, keep=current.secret_ref if current is not None else None, only=seen)
+        await app.store.commit(Delete(SecretDraft, draft.id))
 
 
 async def _current(app: App, record: R) -> R:

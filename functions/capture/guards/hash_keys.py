@@ -10,8 +10,10 @@ import secrets
 from pydantic import SecretStr
 
 from functions.capture.guards.privacy import needs_key
+from hedgerow import drafts
 from hedgerow.app import App
 from hedgerow.capture_rules import CaptureRules, hash_key_name
+from hedgerow.drafts import SecretDraft
 from hedgerow.errors import ConflictError, MissingError
 from hedgerow.models import Connection
 from hedgerow.ports import Swap
@@ -36,24 +38,28 @@ async def _made(app: App, connection_id: str) -> str:
     """The reference of the one key, ours or that of somebody who was first."""
     name = hash_key_name(connection_id)
     mine = ""
+    draft: SecretDraft | None = None
     for _ in range(_TRIES):
         rules = await app.store.get(CaptureRules, connection_id)
         if rules is not None and rules.hash_key_ref is not None:
-            await _forget(app, mine, name, rules.hash_key_ref)
+            await _give_up(app, draft)
             return rules.hash_key_ref
         connection = await app.store.get(Connection, connection_id)
         if rules is None or connection is None or connection.disconnect_purge:
-            await _forget(app, mine, name, None)
+            await _give_up(app, draft)
             raise MissingError("The connection, or what was asked of its events, is gone.")
-        mine = mine or await app.vault.write(name, SecretStr(secrets.token_hex(KEY_BYTES)))
+        if draft is None:
+            # Capture may destroy nothing: `purge_connection` takes what loses a race, or dies here.
+            draft = await drafts.begin(app, name)
+            mine = await app.vault.write(name, SecretStr(secrets.token_hex(KEY_BYTES)))
         try:
-            await app.store.commit(Swap(rules.model_copy(update={"hash_key_ref": mine})))
+            await app.store.commit(Swap(rules.model_copy(update={"hash_key_ref": mine})), drafts.used(app, draft))
         except ConflictError:
             continue
         return mine
     raise ConflictError(f"The rules of {connection_id} are being changed by others.")
 
 
-async def _forget(app: App, mine: str, name: str, kept: str | None) -> None:
-    if mine and mine != kept:
-        await app.vault.destroy(name, keep=kept)
+async def _give_up(app: App, draft: SecretDraft | None) -> None:
+    if draft is not None:
+        await drafts.give_up(app, draft)

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from functions.connect import changing, connecting
 from functions.connect.views import ConnectionChange, ConnectionWanted
-from hedgerow import disconnection
+from hedgerow import disconnection, drafts
 from hedgerow.drafts import SecretDraft
 from hedgerow.errors import StateConflictError
 from hedgerow.keys import Caller
@@ -48,7 +48,9 @@ async def disconnect(room: Room, id: str) -> None:
 
 
 async def the_one(room: Room, tenant: Tenant) -> Connection:
-    """The tenant's only connection; no secret is in the vault but the one it names, and no draft is left."""
+    """The tenant's only connection; no secret is in the vault but the one it names, and no draft is left, once a tick has come."""
+    await drafts.sweep(room.stage.app, room.stage.clock())
+    await room.stage.carry_out()
     (one,) = (await room.stage.store.find(Connection, Where("tenant_id", "==", tenant.id))).items
     secrets = [secret.id for secret in (await room.stage.store.find(SealedSecret)).items]
     assert secrets == ([one.secret_ref] if one.secret_ref else [])

@@ -268,6 +268,13 @@ async def test_what_an_attempt_that_died_left_in_the_vault_is_swept(room: Room) 
     await room.stage.carry_out()
     with pytest.raises(SecretGoneError):
         await app.vault.read(reference)
+    # Who wrote it may only have slept, and write again: it is looked after once more.
+    late = await app.vault.write("con_of_nobody", SecretStr("phx_0123456789abcdef"))
+    room.stage.clock.forward(drafts.LIFE)
+    assert await drafts.sweep(app, app.now()) == 1
+    await room.stage.carry_out()
+    with pytest.raises(SecretGoneError):
+        await app.vault.read(late)
     assert await app.store.get(drafts.SecretDraft, draft.id) is None
 
 

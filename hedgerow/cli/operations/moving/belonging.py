@@ -13,7 +13,7 @@ from functions.alerts.pages.signing_key import VAULT_NAME, SigningKey
 from functions.alerts.records import AlertRule, Channel, Incident, Notification, RuleState, Thread, Webhook
 from functions.capture.redelivery.drain_lease import DrainLease
 from hedgerow.activity import Activity
-from hedgerow.capture_rules import CaptureRules, CatalogVersion, hash_key_name
+from hedgerow.capture_rules import CaptureRules, CatalogVersion, hash_key_names
 from hedgerow.cli.operations.collections import every_record
 from hedgerow.dead_letters import DeadMessage
 from hedgerow.deliveries import Delivery, DeliveryChunk
@@ -74,7 +74,7 @@ BELONGS: Mapping[type[Record], Belonging] = {
     RetentionWalk: "passing",
     RuleState: "connection",
     SealedSecret: "secret",
-    SecretDraft: "connection",
+    SecretDraft: "passing",
     SigningKey: "passing",
     SyncRun: "connection",
     Tenant: "tenant",
@@ -127,7 +127,7 @@ def questions(kind: type[Record], owned: Owned | None) -> list[Question]:
     mine, connections = owned.tenant_id, frozenset(owned.connections)
     match BELONGS[kind]:
         case "secret":
-            names = [name for id in owned.connections for name in (id, hash_key_name(id))]
+            names = [name for id in owned.connections for name in (id, *hash_key_names(id))]
             return [Question((Where("name", "==", name),), _is_moved) for name in (*names, *owned.addresses)]
         case "tenant" if kind is Tenant:
             return [Question((), lambda record: record.id == mine)]
