@@ -15,7 +15,7 @@ from hedgerow.adapters.google import SecretManagerVault
 from hedgerow.adapters.sealed import SealedVault
 from hedgerow.adapters.sqlite import SqliteStore
 from hedgerow.cli.operations.doctor.diagnosing import diagnose
-from hedgerow.cli.operations.doctor.visiting import case_of
+from hedgerow.cli.operations.doctor.visiting import Terminal, case_of
 from hedgerow.cli.operations.moving.exporting import export
 from hedgerow.cli.operations.moving.folder import Folder
 from hedgerow.cli.operations.moving.importing import Choices, bring_in
@@ -131,5 +131,5 @@ async def synced(app: App, id: str) -> SyncRun:
 
 async def said(app: App, id: str) -> list[tuple[str, str]]:
     """What the doctor finds with this connection: codes, and the command that mends it."""
-    report = await diagnose(case_of(app, url=NOWHERE))
+    report = await diagnose(case_of(app, Terminal(url=NOWHERE)))
     return [(each.code, each.command) for each in report.findings if each.subject == id]
