@@ -87,7 +87,10 @@ async def test_a_moved_connection_asks_for_its_key_and_goes_on_with_it(
         held = await app.store.get(Connection, id)
         assert held is not None
         assert (held.state, held.due_at) == ("needs_attention", None)
-        assert await said(app, id) == [("connection.needs_attention", f"hedgerow connections rotate {id}")]
+        assert set(await said(app, id)) == {
+            ("connection.needs_attention", f"hedgerow connections rotate {id}"),
+            ("vault.secret_gone", f"hedgerow connections rotate {id}"),
+        }
 
         async with room.stage.calling(connect, key) as client:
             shown = (await client.get(f"/v1/connections/{id}")).json()
