@@ -129,6 +129,8 @@ async def test_of_two_creates_at_once_one_wins_and_its_key_lives(room: Room, wit
     assert len(runs.items) == int(with_key)
     if with_key:
         assert await secrets_of(room, stored.id) == [stored.secret_ref]
+    await drafts.sweep(room.stage.app, room.stage.clock())
+    await room.stage.carry_out()
     assert (await room.stage.store.find(drafts.SecretDraft)).items == ()
 
 
