@@ -7,11 +7,11 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from functions.alerts.conditions.kinds import Condition
+from functions.alerts.severity import Severity
 from hedgerow import days
 from hedgerow.foreign import Shown
 from hedgerow.measures import Filter, Math
 
-Severity = Literal["info", "warning", "critical"]
 SeriesGrain = Literal["hour", "day", "so_far"]
 _Grain = Annotated[
     SeriesGrain,

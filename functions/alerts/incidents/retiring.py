@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from functions.alerts.notifying.gathering import thread_id
-from functions.alerts.records import Incident, Notification, Thread
+from functions.alerts.tick_records import Incident, Notification, Thread
 from hedgerow.activity import KEPT_DAYS, Activity
 from hedgerow.app import App
 from hedgerow.ports import Change, Delete, Where
@@ -47,6 +46,8 @@ async def _incidents(app: App) -> int:
         for incident in page.items:
             if incident.state == "open":
                 continue
+            from functions.alerts.notifying.gathering import thread_id
+
             changes: list[Change] = [Delete(Incident, incident.id)]
             changes += [Delete(Thread, thread_id(incident.id, channel_id)) for channel_id in incident.channels]
             await app.store.commit(*changes)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable
 
 from functions.alerts.incidents import retiring
 from functions.alerts.notifying import sweeping
-from functions.alerts.records import RuleState
+from functions.alerts.tick_records import RuleState
 from hedgerow import tiers, walks
 from hedgerow.app import App
 from hedgerow.errors import HedgerowError, InvalidError

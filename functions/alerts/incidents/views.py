@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from functions.alerts.records import Incident, IncidentState, Step
-from functions.alerts.spec import Severity
+from functions.alerts.severity import Severity
 from hedgerow.records import Instant
 
 

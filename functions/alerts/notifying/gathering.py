@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from functions.alerts.records import Notification, Thread
+from functions.alerts.tick_records import Notification, Thread
 from hedgerow.app import App
 from hedgerow.ports import Where
 from hedgerow.records import derived_id

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functions.alerts.notifying import sweeping
 from functions.alerts.notifying.gathering import is_held
-from functions.alerts.records import Notification
+from functions.alerts.tick_records import Notification
 from hedgerow import traces
 from hedgerow.app import App
 from hedgerow.errors import ConflictError

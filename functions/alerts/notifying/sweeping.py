@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.alerts.records import Notification, Webhook
+from functions.alerts.tick_records import Notification, Webhook
 from functions.alerts.webhooks import queueing
 from hedgerow.app import App
 from hedgerow.messages import NotificationDue

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from functions.alerts.notifying.saying import at_words, span_words, who
 from functions.alerts.records import Incident, Notification, Step
-from functions.alerts.spec import Severity
+from functions.alerts.severity import Severity
 from hedgerow.channels.notice import Link, Mood, Notice
 from hedgerow.models import Connection
 

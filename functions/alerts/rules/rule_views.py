@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from functions.alerts.conditions.kinds import Condition
 from functions.alerts.records import AlertRule, LastVerdict, Phase, RuleState
 from functions.alerts.rules.templates import Setting
-from functions.alerts.spec import Policy, RuleForm, SeriesSpec, Severity
+from functions.alerts.severity import Severity
+from functions.alerts.spec import Policy, RuleForm, SeriesSpec
 from hedgerow.foreign import Shown
 from hedgerow.records import Instant
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from functions.alerts.conditions.kinds import Anomaly, Change, Condition, StaleFlag, Threshold
+from functions.alerts.severity import Severity
 from functions.alerts.spec import (
     BacklogSeries,
     EventSeries,
@@ -15,7 +16,6 @@ from functions.alerts.spec import (
     RatioSeries,
     RuleForm,
     SeriesSpec,
-    Severity,
     SyncSeries,
 )
 from hedgerow.errors import InvalidError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from functions.alerts.records import ALL, Notification, Webhook
+from functions.alerts.tick_records import ALL, Notification, Webhook
 from hedgerow.activity import Activity
 from hedgerow.app import App
 from hedgerow.errors import ConflictError
