@@ -185,7 +185,8 @@ async def _verify(app: App, token: Token) -> None:
 def _check_audience(claims: Claims, wanted: str, called: str) -> None:
     """The token must be for `wanted`; where that is empty, for the address that was `called`, whatever the path."""
     if wanted:
-        is_meant = claims.audience.rstrip("/") == wanted.rstrip("/")
+        # An audience of nothing but slashes is no address: it would be that of a token for nobody.
+        is_meant = bool(wanted.rstrip("/")) and claims.audience.rstrip("/") == wanted.rstrip("/")
     else:
         is_meant = _origin(claims.audience) == _origin(called) is not None
     if not is_meant:

@@ -33,9 +33,11 @@ class Push:
 
 
 def unwrap(body: bytes) -> Push:
-    """The push of an envelope; `ValueError` when it is none."""
+    """The push of an envelope; `ValueError` when it is none, or holds half of a character, which no store can keep."""
     try:
         envelope = json.loads(body)
+        if b"\\ud" in body.lower():
+            json.dumps(envelope, ensure_ascii=False).encode()
         message = envelope["message"]
         return Push(
             data=base64.b64decode(message.get("data", ""), validate=True),

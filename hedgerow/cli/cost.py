@@ -63,6 +63,9 @@ def cost(
     from hedgerow.cli.operations.costs import files, reckoning, saying
     from hedgerow.wiring import utc_now
 
+    if events_per_day and not connections:
+        raise Stop(USAGE, "Without a connection no event is captured.", hint="Say --connections 1 or more.")
+
     prices, counts = files.prices(), files.counts()
     asked = saying.wish(
         connections,

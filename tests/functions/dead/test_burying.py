@@ -189,3 +189,18 @@ async def test_what_can_never_succeed_is_put_aside_at_once(stage: Stage) -> None
 async def test_an_envelope_nested_without_end_is_put_aside(stage: Stage) -> None:
     assert await push(stage, evaluate_alerts, b"[" * 200_000) == 204
     assert [each.code for each in await kept(stage)] == ["unreadable"]
+
+
+@pytest.mark.parametrize("half", ["key", "messageId", "subscription"])
+async def test_half_a_character_in_what_came_with_a_message_puts_it_aside(stage: Stage, half: str) -> None:
+    whole = json.loads(dead_letter())
+    if half == "key":
+        whole["message"]["attributes"]["key"] = "\ud800"
+    elif half == "messageId":
+        whole["message"]["messageId"] = "\ud800"
+    else:
+        whole["subscription"] = "\ud800"
+    assert await push(stage, bury_message, json.dumps(whole).encode()) == 204
+    (dead,) = await kept(stage)
+    assert dead.code == "unreadable"
+    assert not dead.is_whole or "\\ud800" in dead.body

@@ -194,3 +194,9 @@ async def test_settings_that_name_nobody_let_nobody_in_and_say_which(
 
 def test_an_installation_without_identity_is_not_misconfigured() -> None:
     assert misconfigured(Settings()) == []
+
+
+@pytest.mark.parametrize("audience", ["/", "//"])
+async def test_an_audience_of_slashes_lets_no_token_for_nobody_in(room: Room, audience: str) -> None:
+    assert await room.call(room.token(aud="").cut(), audience=audience) == (403, "wrong_audience")
+    assert await room.call(room.token(aud="/").cut(), audience=audience) == (403, "wrong_audience")

@@ -200,3 +200,9 @@ def test_wrong_usage_is_said(arguments: list[str]) -> None:
     done = hedgerow("cost", *arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_events_without_a_connection_are_no_bill() -> None:
+    refused = hedgerow("cost", "--connections", "0", "--events-per-day", "1000000000000")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "Without a connection no event is captured." in refused.stderr
