@@ -13,12 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from hedgerow.addresses import Allowed
 
 PREFIX = "HEDGEROW_"
+SEALING_BYTES = 32
 
 
 class Settings(BaseModel):
     """Read from `HEDGEROW_*` where they are not given; `docs/settings.md` is generated from these descriptions."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True, hide_input_in_errors=True)
 
     admin_key: SecretStr | None = Field(
         default=None, description="The operator's key: tenants and ticks. `hedgerow dev` makes one when unset."
@@ -180,6 +181,20 @@ class Settings(BaseModel):
     @classmethod
     def _in_pairs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         Allowed.of(value)
+        return value
+
+    @field_validator("sealing_key")
+    @classmethod
+    def _whole(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            from base64 import b64decode
+
+            try:
+                is_whole = len(b64decode(value.get_secret_value(), validate=True)) == SEALING_BYTES
+            except ValueError:
+                is_whole = False
+            if not is_whole:
+                raise ValueError(f"must be {SEALING_BYTES} bytes in base64")
         return value
 
 

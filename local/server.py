@@ -111,6 +111,8 @@ async def _serve(app: App, listener: socket.socket) -> None:
         Doors(app, private),
         log_level="warning",
         access_log=False,
+        # What it says itself is a line of ours too, not bare text.
+        log_config=None,
         # Who the client is, `HEDGEROW_FORWARDED_HOPS` says; uvicorn would believe anybody on this machine.
         proxy_headers=False,
         lifespan="off",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hedgerow.cli.operations.moving import exporting, importing
-from hedgerow.cli.operations.moving.folder import UNFINISHED, Folder
+from hedgerow.cli.operations.moving.folder import UNFINISHED, Folder, Unfinished
 from hedgerow.cli.operations.moving.importing import Choices
 from hedgerow.errors import InvalidError, StateConflictError
 from tests.stage import Stage, staged
@@ -61,9 +61,7 @@ async def test_an_export_resumed_in_a_copied_folder_is_its_owners_alone(stage: S
     (folder.path / "manifest.json").unlink()
     copy = Folder(tmp_path / "copy")
     shutil.copytree(folder.path, copy.path)
-    note = exporting.Unfinished(
-        tenant_id=None, source=exporting._source(stage.app.settings), owned=exporting._digest(None)
-    )
+    note = Unfinished(tenant_id=None, source=exporting._source(stage.app.settings), owned=exporting._digest(None))
     (copy.path / UNFINISHED).write_text(note.model_dump_json())
     for file in copy.path.glob("*.ndjson"):
         file.chmod(0o644)

@@ -65,6 +65,8 @@ async def opened(
             hint="Name its folder with --data; for one on the emulators or in the cloud set HEDGEROW_STORE, "
             "HEDGEROW_QUEUE and HEDGEROW_PROJECT (docs/operations/doctor.md, Where it looks); or make one: hedgerow dev.",
         )
+    if is_embedded(settings) and settings.data.exists() and not settings.data.is_dir():
+        raise InvalidError(f"{settings.data} is a file, not a folder.", hint="Name a folder with --data.")
     with as_it_was_if_refused(settings.data) if may_be_new else nullcontext():
         app = wiring.build(settings, now)
         try:

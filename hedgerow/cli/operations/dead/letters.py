@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from hedgerow.dead_letters import DeadMessage
-from hedgerow.errors import MissingError
+from hedgerow.errors import InvalidError, MissingError
 from hedgerow.ports import Where
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def _where(topic: str | None) -> tuple[Where, ...]:
     from datetime import datetime
 
     if topic is not None:
+        if not topic.isascii():
+            raise InvalidError("Topics are written in ASCII.", hint="hedgerow dead list names those of dead messages.")
         return (Where("topic", "==", topic),)
     # By time, newest first: a question without conditions would go by id.
     return (Where("at", ">", datetime.fromisoformat(STARTS)),)
