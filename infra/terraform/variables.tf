@@ -2,11 +2,9 @@ variable "project_id" {
   description = "The Google Cloud project. One project is one environment: names in it are the same everywhere."
   type        = string
 
-  # An apply that finds half of the variables would take down what the other half stood for: a load balancer, an
-  # address, somebody's e-mail. So they lie where every apply looks.
   validation {
-    condition     = var.project_id != "" && length(fileset(path.module, "{terraform.tfvars,terraform.tfvars.json,*.auto.tfvars,*.auto.tfvars.json}")) > 0
-    error_message = "There is no terraform.tfvars here: copy environments/small.tfvars or environments/production.tfvars to terraform.tfvars and change it, so that every later `terraform apply` finds the same variables."
+    condition     = can(regex("^[a-z][-a-z0-9:.]{4,61}[a-z0-9]$", var.project_id))
+    error_message = "project_id is the project's id, such as my-company-hedgerow: no name, no number."
   }
 }
 
