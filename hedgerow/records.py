@@ -11,6 +11,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+LONGEST_ID = 1500
+
 
 @dataclass(frozen=True, slots=True, init=False)
 class Index:
@@ -93,3 +95,13 @@ def derived_id(prefix: str, *parts: str) -> str:
     """The id that the same parts always give: a doubled message then writes the same record."""
     digest = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
     return f"{prefix}_{digest[:24]}"
+
+
+def is_possible_id(id: str) -> bool:
+    """Whether a record could have this id on every store: the rules of Firestore, the strictest."""
+    if not id or id in {".", ".."} or "/" in id or "\x00" in id or (id.startswith("__") and id.endswith("__")):
+        return False
+    try:
+        return len(id.encode()) <= LONGEST_ID
+    except UnicodeEncodeError:
+        return False

@@ -5,7 +5,12 @@ Apart from the vault that opens them, so that whoever walks every record need no
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 from hedgerow.records import Index, Record
+
+KEY_BYTES = 32
 
 
 class SealedSecret(Record):
@@ -18,3 +23,13 @@ class SealedSecret(Record):
     name: str
     nonce: bytes
     sealed: bytes
+
+
+def way_back(path: Path) -> str:
+    """What a person does whose key file is gone."""
+    key = shlex.quote(str(path))
+    return (
+        f"Put {path} back from a backup. Where there is none, its secrets are lost: "
+        f"(umask 077; openssl rand -hex {KEY_BYTES} > {key}) makes a new key, and every connection and channel "
+        "is given its secret again (docs/operations/restore.md)."
+    )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hedgerow.errors import ConflictError
 from hedgerow.ports import Delete, Patch, Swap
+from hedgerow.records import is_possible_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from hedgerow.ports import Change
     from hedgerow.records import Record
 
-LONGEST_ID = 1500
 """Bytes of a document id; Firestore's limit, kept everywhere."""
 
 
@@ -59,16 +59,6 @@ def conflict(*changes: Change) -> ConflictError:
     if len(changes) > 1:
         return ConflictError(f"Of {about} at least one was written by somebody else first.")
     return ConflictError(f"{type(changes[0]).__name__} of {about}: somebody else wrote first.")
-
-
-def is_possible_id(id: str) -> bool:
-    """Whether a record could have this id on every store: the rules of Firestore, the strictest."""
-    if not id or id in {".", ".."} or "/" in id or "\x00" in id or (id.startswith("__") and id.endswith("__")):
-        return False
-    try:
-        return len(id.encode()) <= LONGEST_ID
-    except UnicodeEncodeError:
-        return False
 
 
 def _check_values(kind: type[Record], values: Mapping[str, object]) -> None:

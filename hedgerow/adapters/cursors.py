@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from hedgerow.adapters.changes import is_possible_id
 from hedgerow.errors import InvalidError
+from hedgerow.records import is_possible_id
 
 if TYPE_CHECKING:
     from hedgerow.adapters.index_choice import IndexChoice

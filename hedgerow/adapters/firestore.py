@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hedgerow.adapters.changes import check_changes, conflict, is_possible_id, subject
+from hedgerow.adapters.changes import check_changes, conflict, subject
 from hedgerow.adapters.cursors import decode_cursor, encode_cursor
 from hedgerow.adapters.firestore_queries import build_query, start_behind
 from hedgerow.adapters.firestore_values import (
@@ -29,6 +29,7 @@ from hedgerow.adapters.google_clients import (
 from hedgerow.adapters.google_errors import Service, is_without_database
 from hedgerow.adapters.index_choice import choose_index
 from hedgerow.ports import Add, Committed, Delete, Page, Patch, Swap
+from hedgerow.records import is_possible_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from pydantic import SecretStr
 from hedgerow.adapters.secret_names import check_name
 from hedgerow.errors import HedgerowError, SecretGoneError
 from hedgerow.ports import Add, Delete, Where
-from hedgerow.sealed_secrets import SealedSecret
+from hedgerow.sealed_secrets import KEY_BYTES, SealedSecret, way_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
     from hedgerow.ports import Store
 
-KEY_BYTES = 32
 NONCE_BYTES = 12
 COMMITTED = 100
 
@@ -145,16 +143,6 @@ def load_or_create_key(path: Path | str, store: Path | None = None) -> bytes:
             hint=f"Put back the file this installation was started with: {KEY_BYTES * 2} hexadecimal digits.",
         )
     return key
-
-
-def way_back(path: Path) -> str:
-    """What a person does whose key file is gone."""
-    key = shlex.quote(str(path))
-    return (
-        f"Put {path} back from a backup. Where there is none, its secrets are lost: "
-        f"(umask 077; openssl rand -hex {KEY_BYTES} > {key}) makes a new key, and every connection and channel "
-        "is given its secret again (docs/operations/restore.md)."
-    )
 
 
 def _holds_secrets(store: Path) -> bool:

@@ -6,12 +6,13 @@ import json
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hedgerow.adapters.changes import check_changes, conflict, is_possible_id, subject
+from hedgerow.adapters.changes import check_changes, conflict, subject
 from hedgerow.adapters.cursors import decode_cursor, encode_cursor
 from hedgerow.adapters.index_choice import choose_index
 from hedgerow.adapters.sqlite_tables import Table
 from hedgerow.adapters.sqlite_thread import SqliteThread, empty_log, transaction
 from hedgerow.ports import Add, Committed, Delete, Page, Patch, Swap
+from hedgerow.records import is_possible_id
 
 if TYPE_CHECKING:
     import sqlite3

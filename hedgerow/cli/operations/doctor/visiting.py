@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from functions.api import timetable
 from hedgerow import wiring
-from hedgerow.adapters.sealed import way_back
 from hedgerow.cli.environment import DEFAULT_URL
 from hedgerow.cli.operations.doctor.case import ADMIN_KEY, Case, is_cloud
 from hedgerow.cli.operations.doctor.diagnosing import AREAS, diagnose, place
@@ -16,6 +15,7 @@ from hedgerow.cli.operations.doctor.settings import contradictions
 from hedgerow.cli.operations.installation import is_embedded, opened
 from hedgerow.cli.operations.place import LOCK, is_served
 from hedgerow.errors import HedgerowError
+from hedgerow.sealed_secrets import way_back
 
 if TYPE_CHECKING:
     from pathlib import Path

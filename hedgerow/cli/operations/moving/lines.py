@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 import orjson
 from pydantic import ValidationError
 
-from hedgerow.adapters.changes import is_possible_id
 from hedgerow.errors import InvalidError
 from hedgerow.lifting import lifted
 from hedgerow.models import Connection
-from hedgerow.records import Record
+from hedgerow.records import Record, is_possible_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
