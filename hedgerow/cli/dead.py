@@ -33,7 +33,7 @@ class ListByDefault(VerbByDefault):
     verb = "list"
 
 
-dead = typer.Typer(cls=ListByDefault, help="Messages that nobody could deliver; without a verb, the list.")
+dead = typer.Typer(cls=ListByDefault, help="Messages that nobody could deliver. Without a verb, the list.")
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The dead message's id, dead_….")]
 IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Dead messages, dead_….")]
 TopicOption = Annotated[

@@ -65,7 +65,7 @@ def import_data(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring an export into a store, and compare every record with it.
+    """Bring an export into a store and compare it.
 
     Nothing is written when the export is damaged or the store holds other records under
     its ids; with --replace it says how many, and asks. Run again after it was stopped, it goes on.

@@ -88,7 +88,7 @@ async def _push_to(app: App, address: str) -> None:
     """Every topic as Terraform makes it; the syncs' own is pushed to the process that runs, the rest to nobody."""
     assert isinstance(app.queue, PubSubQueue)
     for kind in Message.__subclasses__():
-        where = address if kind is SyncRequested else HOST
+        where = address if kind.topic == SyncRequested.topic else HOST
         await app.queue.ensure_push(kind.topic, f"http://{where}/")
 
 

@@ -58,12 +58,12 @@ def test_only_the_purge_removes_names_and_no_tick_touches_a_secret_but_to_look_w
 
 
 def test_no_target_reads_the_secrets_of_another_kind() -> None:
-    readers = {prefix: set[str]() for prefix in ("con_", "chn_", "whk_", "signing-")}
+    readers = {prefix: set[str]() for prefix in ("con_", "hash_", "chn_", "whk_", "signing-")}
     for name, entry in MANIFEST.items():
         for prefix in entry["rights"]["secrets"].get("read", ()):
             readers[prefix].add(name)
     assert "notify" not in readers["con_"]
-    assert "sync_connection" not in readers["chn_"] | readers["whk_"] | readers["signing-"]
+    assert "sync_connection" not in readers["hash_"] | readers["chn_"] | readers["whk_"] | readers["signing-"]
 
 
 def test_a_topic_that_is_published_has_a_target() -> None:

@@ -140,7 +140,7 @@ async def _with_chat(stage: SyncStage) -> AsyncIterator[tuple[SyncStage, list[di
 
 async def test_from_the_tick_to_the_chat_and_back(journey: Journey) -> None:
     await journey.watch()
-    journey.stage.forward(timedelta(hours=2))
+    journey.stage.forward(timedelta(hours=3, minutes=1))
     await journey.fire("sync_tick", TICK, {"tier": "pro"})
     await journey.deliver()
     here = f"projects/acme/traces/{TICK}"
@@ -182,7 +182,7 @@ async def test_a_run_that_a_tick_found_again_goes_on_in_its_own_trace(journey: J
 
 async def test_a_notification_that_a_crash_left_goes_on_in_its_own_trace(journey: Journey) -> None:
     await journey.watch()
-    journey.stage.forward(timedelta(hours=2))
+    journey.stage.forward(timedelta(hours=3, minutes=1))
     await journey.fire("sync_tick", TICK, {"tier": "pro"})
     await _deliver_but_notify(journey)
     await journey.lose()

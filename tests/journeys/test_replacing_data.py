@@ -114,7 +114,7 @@ def test_a_refused_import_leaves_the_place_as_it_was(export: Path, tmp_path: Pat
 def test_a_store_without_its_key_gets_no_fresh_one_from_a_refused_import(data: Path, export: Path) -> None:
     (data / "sealing.key").unlink()
     refused = hedgerow("import-data", str(export), "--data", str(data))
-    assert "wrong_vault_key" in refused.stderr
+    assert "sealing_key_missing" in refused.stderr
     assert not (data / "sealing.key").exists()
     (data / "sealing.key").write_text(KEY + "\n")
     assert hedgerow("import-data", str(export), "--data", str(data)).returncode == 0
