@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import stat
 import subprocess
@@ -16,27 +15,8 @@ from hedgerow.adapters.sqlite import SqliteStore
 from hedgerow.models import Tenant
 from hedgerow.ports import Add
 from tests.cli_process import hedgerow
+from tests.journeys.conftest import KEY
 from tests.stage import NOW
-
-RELEASE = Path(__file__).parents[1] / "upgrade" / "releases" / "3-alerts.db.gz"
-KEY = "00" * 32
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """An installation of somebody."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    (folder / "store.db").write_bytes(gzip.decompress(RELEASE.read_bytes()))
-    (folder / "sealing.key").write_text(KEY + "\n")
-    return folder
-
-
-@pytest.fixture
-def export(data: Path, tmp_path: Path) -> Path:
-    made = hedgerow("export-data", str(tmp_path / "export"), "--data", str(data))
-    assert made.returncode == 0, made.stderr
-    return tmp_path / "export"
 
 
 def place(folder: Path, key: str = KEY) -> str:
