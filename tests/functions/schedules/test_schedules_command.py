@@ -31,10 +31,12 @@ async def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def hedgerow(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def hedgerow(folder: Path | None, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The command on a folder, or without one on what the variables name."""
+    place = () if folder is None else ("--data", str(folder))
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HEDGEROW_")}
     return subprocess.run(
-        [sys.executable, "-m", "hedgerow.cli", "schedules", *arguments, "--data", str(folder)],
+        [sys.executable, "-m", "hedgerow.cli", "schedules", *arguments, *place],
         env={**clean, **variables},
         capture_output=True,
         text=True,
@@ -80,11 +82,13 @@ async def test_a_pause_says_what_stops_and_how_to_go_on(folder: Path) -> None:
     assert not (await known_in(folder))[SCALE].paused
 
 
-async def test_run_keeps_the_wish_and_says_where_to_look(folder: Path) -> None:
+async def test_run_keeps_the_wish_and_says_where_to_look_and_that_nobody_serves_the_folder(folder: Path) -> None:
     said = hedgerow(folder, "run", "sync-tick-scale")
 
-    assert said.returncode == 0
+    assert said.returncode == 3
     assert "hedgerow schedules list" in said.stdout
+    assert f"No server runs on {folder}" in said.stderr
+    assert f"hedgerow dev --data {folder}" in said.stderr
     assert (await known_in(folder))[SCALE].wanted_at is not None
 
 
@@ -97,9 +101,9 @@ def test_an_unknown_name_is_refused_with_the_nearest(folder: Path, verb: str) ->
     assert f"Did you mean {SCALE}?" in said.stderr
 
 
-def test_the_cloud_without_a_region_says_which_variable(folder: Path) -> None:
+def test_the_cloud_without_a_region_says_which_variable() -> None:
     cloud = {"HEDGEROW_QUEUE": "pubsub", "HEDGEROW_PROJECT": "hedge", "HEDGEROW_STORE": "firestore"}
-    said = hedgerow(folder, "list", **cloud)
+    said = hedgerow(None, "list", **cloud)
 
     assert said.returncode == 3
     assert "wrong_region" in said.stderr
@@ -107,7 +111,7 @@ def test_the_cloud_without_a_region_says_which_variable(folder: Path) -> None:
     assert "Traceback" not in said.stderr
 
 
-def test_the_cloud_without_credentials_says_what_to_do(folder: Path, tmp_path: Path) -> None:
+def test_the_cloud_without_credentials_says_what_to_do(tmp_path: Path) -> None:
     cloud = {
         "HEDGEROW_QUEUE": "pubsub",
         "HEDGEROW_PROJECT": "hedge",
@@ -115,7 +119,7 @@ def test_the_cloud_without_credentials_says_what_to_do(folder: Path, tmp_path: P
         "HEDGEROW_REGION": "europe-west1",
         "GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path / "no-such-file.json"),
     }
-    said = hedgerow(folder, "list", **cloud)
+    said = hedgerow(None, "list", **cloud)
 
     assert said.returncode == 3
     assert "no_credentials" in said.stderr
