@@ -164,7 +164,7 @@ def _begun(now: datetime, connection: Connection, *, purge: bool, refuse_traffic
 
 
 def _finished(app: App, connection: Connection) -> Connection:
-    update: dict[str, object] = {"secret_ref": None}
+    update: dict[str, object] = {"secret_ref": None, "key_since": None}
     if not connection.disconnect_purge:
         update |= {"state": "disconnected", "state_since": app.now(), "finishing_until": None}
     return connection.model_copy(update=update)

@@ -5,7 +5,7 @@ A port beside `Queue`, because no function may look at, or needs, any of this.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -29,12 +29,21 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic as it stands. `waiting` and `oldest_at` are None where only monitoring knows them."""
+    """A topic as it stands."""
 
     name: str
     exists: bool
     subscription: Subscription | None = None
-    waiting: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits in a topic, and since when; None where nothing does.
+
+    `failures` is how often the message that failed most did, 0 where nobody counts.
+    """
+
+    waiting: int
     oldest_at: datetime | None = None
     failures: int = 0
 
@@ -44,6 +53,10 @@ class Inspection(Protocol):
 
     async def topics(self, names: Sequence[str]) -> tuple[Topic, ...]:
         """These topics, named without the installation's prefix, in this order."""
+        ...
+
+    async def backlog(self, at: datetime) -> Mapping[str, Backlog] | None:
+        """What waits at `at`, by topic, of those that anything is known of; None where nobody knows: on the emulator."""
         ...
 
     async def close(self) -> None:

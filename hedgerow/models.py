@@ -122,6 +122,9 @@ class Connection(Record):
     project_id: str | None = Field(default=None, description="None while the connection is capture-only.")
     project_token: str | None = None
     secret_ref: str | None = Field(default=None, description="The vault's reference of the personal API key.")
+    key_since: Instant | None = Field(
+        default=None, description="When that key was given; None too where an older release took it."
+    )
     state: ConnectionState
     state_since: Instant
     trouble: Trouble | None = Field(default=None, description="What needs attention, or failed last.")

@@ -44,6 +44,12 @@ class Settings(BaseModel):
     )
     topic_prefix: str = Field(default="hedgerow-", description="What the names of our Pub/Sub topics begin with.")
     secret_prefix: str = Field(default="hedgerow-", description="What the names of our secrets begin with.")
+    key_days: int = Field(
+        default=365,
+        ge=0,
+        le=36_500,
+        description="After how many days a personal API key should be replaced: `hedgerow doctor` tells of it a month before. 0: never.",
+    )
     region: str = Field(
         default="", description="Where Cloud Scheduler's jobs are, such as europe-west1; for operators."
     )

@@ -186,7 +186,7 @@ def _rekeyed(app: App, current: Connection, keys: Keys, findings: Findings, refe
         "project_token": keys.token or current.project_token,
     }
     if reference is not None:
-        update["secret_ref"] = reference
+        update |= {"secret_ref": reference, "key_since": app.now()}
     if findings.token != current.project_token and keys.token is not None and not findings.proved:
         # The former token said which project it was; nothing says it of this one.
         update["project_id"] = None

@@ -223,6 +223,7 @@ def _fresh(app: App, tenant: Tenant, attempt: Attempt) -> Connection:
         project_id=findings.project_id if asked.key is not None else None,
         project_token=findings.token,
         secret_ref=attempt.reference,
+        key_since=app.now() if attempt.reference is not None else None,
         state="connected",
         state_since=app.now(),
         capabilities=findings.capabilities,

@@ -157,6 +157,9 @@ class ConnectionView(BaseModel):
     project_id: str | None
     project_token_ends: str | None = Field(description="The project token's last four characters.")
     has_personal_api_key: bool
+    key_since: Instant | None = Field(
+        description="When the personal API key in use was given; null without one, or where an older release took it."
+    )
     state: ConnectionState
     state_since: Instant
     timezone: str

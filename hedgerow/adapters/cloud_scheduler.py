@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hedgerow.adapters.google_clients import PATIENCE_SECONDS, ClientPerLoop, open_transport, short_retry
+from hedgerow.adapters.google_clients import (
+    PATIENCE_SECONDS,
+    ClientPerLoop,
+    open_transport,
+    plain_instant,
+    short_retry,
+)
 from hedgerow.adapters.google_errors import APPLY, Service
 from hedgerow.errors import MissingError, StateConflictError
 from hedgerow.ports import Job
@@ -128,9 +133,9 @@ def _job(job: scheduler.Job, prefix: str) -> Job:
         cron=job.schedule if job.time_zone in UTC_ZONES else f"{job.schedule} in {job.time_zone}",
         target=_target(name.removeprefix(prefix), job.http_target.body),
         state=_state(job),
-        last_at=_instant(job.last_attempt_time),
+        last_at=plain_instant(job.last_attempt_time),
         last_status=_status(job),
-        next_at=_instant(job.schedule_time) if _state(job) in {"enabled", "failing"} else None,
+        next_at=plain_instant(job.schedule_time) if _state(job) in {"enabled", "failing"} else None,
     )
 
 
@@ -157,11 +162,6 @@ def _target(shortened: str, body: bytes) -> str:
     except (ValueError, AttributeError):
         tier = ""
     return shortened.removesuffix(f"-{tier}" if tier else "").replace("-", "_")
-
-
-def _instant(at: datetime | None) -> datetime | None:
-    # Google's own class of instants counts nanoseconds and equals no other.
-    return datetime.fromtimestamp(at.timestamp(), UTC) if at else None
 
 
 def _id(job: scheduler.Job) -> str:

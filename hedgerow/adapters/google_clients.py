@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -81,6 +82,11 @@ def short_retry() -> AsyncRetry:
     from google.api_core.retry_async import AsyncRetry
 
     return AsyncRetry(predicate=is_worth_repeating, initial=0.1, maximum=2.0, multiplier=2.0, timeout=PATIENCE_SECONDS)
+
+
+def plain_instant(at: datetime | None) -> datetime | None:
+    """Google's own class of instants counts nanoseconds and equals no other."""
+    return datetime.fromtimestamp(at.timestamp(), UTC) if at else None
 
 
 async def repeatedly(read: Callable[[float], Awaitable[T]]) -> T:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from hedgerow.adapters.google_clients import PATIENCE_SECONDS, ClientPerLoop, open_transport, short_retry
 from hedgerow.adapters.google_errors import Service
-from hedgerow.inspection import Subscription, Topic
+from hedgerow.adapters.monitoring import PubSubBacklogs
+from hedgerow.inspection import Backlog, Subscription, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,30 +29,29 @@ class EmbeddedInspection:
         self._queue = queue
 
     async def topics(self, names: Sequence[str]) -> tuple[Topic, ...]:
-        """How much waits in each, and since when."""
-        there = {each.topic: each for each in await self._queue.backlog()}
-        found: list[Topic] = []
-        for name in names:
-            waiting = there.get(name)
-            found.append(
-                Topic(
-                    name,
-                    exists=True,
-                    waiting=waiting.waiting if waiting else 0,
-                    oldest_at=datetime.fromisoformat(waiting.oldest) if waiting else None,
-                    failures=waiting.failures if waiting else 0,
-                )
-            )
-        return tuple(found)
+        """Each, as it was asked for."""
+        return tuple(Topic(name, exists=True) for name in names)
+
+    async def backlog(self, at: datetime) -> dict[str, Backlog]:
+        """How much waits in each that anything waits in, and since when."""
+        return {
+            each.topic: Backlog(each.waiting, datetime.fromisoformat(each.oldest), each.failures)
+            for each in await self._queue.backlog()
+        }
 
     async def close(self) -> None:
         """Nothing to let go of."""
 
 
 class PubSubInspection:
-    """Topics and subscriptions `topic_prefix` + topic of a project; how much waits, only Cloud Monitoring knows."""
+    """Topics and subscriptions `topic_prefix` + topic of a project; how much waits, Cloud Monitoring says.
 
-    def __init__(self, project: str, topic_prefix: str, *, emulator_host: str | None = None) -> None:
+    The emulator has no such thing beside it: `monitoring_host` is a "host:port" in plain text for tests.
+    """
+
+    def __init__(
+        self, project: str, topic_prefix: str, *, emulator_host: str | None = None, monitoring_host: str | None = None
+    ) -> None:
         self._project = f"projects/{project}"
         self._prefix = topic_prefix
         self._emulator_host = emulator_host
@@ -62,6 +62,8 @@ class PubSubInspection:
             emulator=emulator_host,
             emulator_setting="PUBSUB_EMULATOR_HOST",
         )
+        has_monitoring = emulator_host is None or monitoring_host is not None
+        self._backlogs = PubSubBacklogs(project, topic_prefix, host=monitoring_host) if has_monitoring else None
         self._publishers = ClientPerLoop(self._connect_publisher)
         self._subscribers = ClientPerLoop(self._connect_subscriber)
 
@@ -70,8 +72,14 @@ class PubSubInspection:
         with self._service.errors():
             return tuple([await self._topic(name) for name in names])
 
+    async def backlog(self, at: datetime) -> dict[str, Backlog] | None:
+        """As Cloud Monitoring has it, some minutes late."""
+        return await self._backlogs.read(at) if self._backlogs is not None else None
+
     async def close(self) -> None:
         """Close the channels of this event loop."""
+        if self._backlogs is not None:
+            await self._backlogs.close()
         await self._publishers.close()
         await self._subscribers.close()
 

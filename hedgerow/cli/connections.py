@@ -134,6 +134,14 @@ def _change(connection: str | None, fields: Shown, *, as_json: bool) -> None:
     _show(server.url, server.patch(f"/v1/connections/{the_connection(server, connection)}", fields), as_json=as_json)
 
 
+def _key(connection: Shown) -> str:
+    if not connection["has_personal_api_key"]:
+        return "none"
+    # A server of an older release does not say since when.
+    given = screen.instant(connection.get("key_since"))
+    return f"in the vault, given {given}" if given else "in the vault"
+
+
 def _show(url: str, connection: Shown, *, as_json: bool) -> None:
     if as_json:
         return screen.say_json(connection)
@@ -144,7 +152,7 @@ def _show(url: str, connection: Shown, *, as_json: bool) -> None:
         screen.row(made, f"  {label}", connection[field] or "none")
     for label, field in (("last success", "last_success_at"), ("next sync due", "due_at")):
         screen.row(made, f"  {label}", screen.instant(connection[field]) or "none")
-    screen.row(made, "  personal API key", "in the vault" if connection["has_personal_api_key"] else "none")
+    screen.row(made, "  personal API key", _key(connection))
     screen.row(made, "  pinned events", ", ".join(connection["events"]) or "none")
     screen.show(made)
     say_where_sdks_point(url, connection)

@@ -7,6 +7,7 @@ Exit codes: 0 nothing is wrong, 1 there are problems, 3 store or settings let no
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,10 +25,15 @@ if TYPE_CHECKING:
     from hedgerow.cli.operations.doctor.findings import Finding, Report
 
 STYLES = {"problem": "red", "warning": "yellow", "unknown": "magenta", "ok": None}
+MOST_ALIKE = 20
+"""The most findings of one code on a screen: the longest standing."""
 
 
 def doctor(
-    verbose: Annotated[bool, typer.Option("--verbose", help="List what is fine, too.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="List what is fine, too, and leave nothing off.")] = False,
+    look_at_all: Annotated[
+        bool, typer.Option("--all", help="Look at every connection, not at the first 500 alone; may take minutes.")
+    ] = False,
     as_json: JsonOption = False,
     data: DataOption = None,
 ) -> None:
@@ -35,7 +41,7 @@ def doctor(
 
     Looks at settings, store, vault, queue, schedules, connections, outbox and server.
     """
-    report = _report(data)
+    report = _report(data, look_at_all=look_at_all)
     if as_json:
         screen.say_json(_shown(report))
     else:
@@ -44,7 +50,7 @@ def doctor(
         raise Stop(report.exit_code)
 
 
-def _report(data: DataOption) -> Report:
+def _report(data: DataOption, *, look_at_all: bool) -> Report:
     from hedgerow.cli.operations.doctor.visiting import Terminal, unusable, visit
     from hedgerow.cli.operations.installation import read_settings
     from hedgerow.errors import HedgerowError
@@ -59,6 +65,7 @@ def _report(data: DataOption) -> Report:
         tells=variable("HEDGEROW_TELLS"),
         admin_key=environment().admin_key,
         variables=names_beginning("HEDGEROW_"),
+        looks_at_all=look_at_all,
     )
     return asyncio.run(visit(settings, terminal))
 
@@ -67,12 +74,18 @@ def _say(report: Report, *, verbose: bool) -> None:
     fine = report.of("ok")
     if report.looked_at:
         screen.say(f"Looked at: {report.looked_at}")
+    told: Counter[str] = Counter()
     for each in report.findings:
-        if each.severity != "ok":
+        if each.severity == "ok":
+            continue
+        told[each.code] += 1
+        if verbose or told[each.code] <= MOST_ALIKE:
             _say_finding(each, report.at)
     if verbose:
         for each in fine:
             screen.say(f"ok       {each.subject}: {each.what}", STYLES["ok"])
+    else:
+        _say_others(told)
     _say_keys(report)
     counts = [
         screen.counted(number, noun)
@@ -85,6 +98,15 @@ def _say(report: Report, *, verbose: bool) -> None:
         if names:
             counts[-1:] = [f"{counts[-1] if counts else 'Nothing is wrong'}. {title}: {', '.join(names)}"]
     screen.say(f"{', '.join(counts)}.")
+
+
+def _say_others(told: Counter[str]) -> None:
+    """What was left off: an outage has one cause and a thousand connections."""
+    for code, number in told.items():
+        if number > MOST_ALIKE:
+            screen.say(
+                f"and {number - MOST_ALIKE:,} more of [{code}]: hedgerow doctor --verbose, or --json, names them"
+            )
 
 
 def _say_keys(report: Report) -> None:

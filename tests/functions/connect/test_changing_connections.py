@@ -152,6 +152,17 @@ async def test_rotations_at_once_end_with_one_key_that_can_be_read(room: Room) -
     assert await secrets_of(room, id) == [stored.secret_ref]
 
 
+async def test_a_rotation_and_nothing_else_makes_the_key_young_again(room: Room) -> None:
+    async with room.tenant() as (_, client):
+        id = await connected(client, room.keys())
+        given = (await record(room, id)).key_since
+        room.stage.clock.forward(timedelta(days=40))
+        await change(client, id, name="Shop", project_token=room.us.project_token)
+        assert (await record(room, id)).key_since == given
+        await change(client, id, personal_api_key=room.us.add_key())
+    assert (await record(room, id)).key_since == room.stage.clock()
+
+
 async def test_what_a_dead_rotation_left_goes_with_the_next_one(room: Room) -> None:
     async with room.tenant() as (_, client):
         id = await connected(client, room.keys())

@@ -76,6 +76,7 @@ async def test_capture_only_has_no_run_and_says_why(room: Room) -> None:
         made = await connected(client, {"host": US, "project_token": room.us.project_token})
     assert (made["run"], made["due_at"], made["project_id"]) == (None, None, None)
     assert made["diagnosis"]["code"] == "capture_only"
+    assert made["key_since"] is None
     assert "connections rotate" in made["diagnosis"]["command"]
     assert await room.stage.published("sync-requested") == []
 
@@ -139,8 +140,11 @@ async def test_a_disconnected_project_comes_back_under_its_id(room: Room) -> Non
         made = await connected(client, room.keys(project_token=room.us.project_token, name="Shop"))
         await client.patch(f"/v1/connections/{made['id']}", json={"events": ["signed up"]})
         await disconnect(room, made["id"])
+        gone = (await client.get(f"/v1/connections/{made['id']}")).json()
         room.stage.clock.forward(timedelta(days=2))
         back = await connected(client, room.keys())
+    assert (gone["has_personal_api_key"], gone["key_since"]) == (False, None)
+    assert back["key_since"] == room.stage.clock().isoformat().replace("+00:00", "Z")
     assert back["id"] == made["id"]
     assert (back["state"], back["name"], back["events"]) == ("connected", "Shop", ["signed up"])
     assert back["run"]["id"] != made["run"]["id"]

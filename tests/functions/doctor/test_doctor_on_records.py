@@ -266,18 +266,3 @@ async def test_what_gives_the_key_again_is_named_once(healthy: Room) -> None:
     gone = Trouble(code="secret_gone", detail="The vault holds nothing.", hint=SecretGoneError.hint)
     connection = await connected(healthy, state="needs_attention", trouble=gone)
     assert (await healthy.only()).command == f"hedgerow connections rotate {connection.id}"
-
-
-async def test_a_look_costs_the_same_however_many_connections_there_are(healthy: Room) -> None:
-    tenant = await healthy.stage.tenant()
-    first = await healthy.stage.connection(tenant)
-    calls: list[int] = []
-    for number in (600, 1_200):
-        for _ in range(number):
-            await healthy.stage.add(first.model_copy(update={"id": new_id("con"), "version": 0, "secret_ref": None}))
-        fuse = Fuse()
-        report = await healthy.look(app=armed(healthy.stage.app, fuse))
-        assert report.exit_code == 0
-        calls.append(len(fuse.calls))
-
-    assert calls[0] == calls[1]

@@ -47,6 +47,8 @@ class Case:
     """What Terraform says is there to tell people: `alerts`, `operator_webhook`. None where it says nothing."""
     admin_key: str = field(default="", repr=False)
     variables: tuple[str, ...] = ()
+    looks_at_all: bool = False
+    """At every connection, however many there are and however long that takes."""
     google: str = ""
     """Whose Date header tells Google's time: an origin, empty where nothing of Google's is used."""
 

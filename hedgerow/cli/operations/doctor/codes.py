@@ -52,6 +52,10 @@ CODES: dict[str, tuple[Severity, str]] = {
     "connection.needs_attention": ("problem", "It stopped by itself: PostHog refuses its key, or the like."),
     "connection.failing": ("warning", "Its last syncs failed; it is tried again by itself."),
     "connection.stale": ("problem", "No success within three of its intervals."),
+    "connection.key_expiring": (
+        "warning",
+        "Its personal API key is as old as `HEDGEROW_KEY_DAYS` allows, or in a month.",
+    ),
     "connection.capability_lost": ("warning", "Its keys can no longer do something that it needs."),
     "connection.disconnecting": ("problem", "Disconnecting for more than an hour."),
     "tenant.closing": ("problem", "Being deleted for more than an hour."),

@@ -1,11 +1,13 @@
 """Which connections are stuck, refused, failing or stale?
 
-What an index finds is found in full, up to a page; the rest is judged on the first few
-hundred connections, so that a look costs the same with a hundred thousand of them.
+What an index finds is found wherever it is. The rest is judged on the first few hundred
+connections, so that a look costs the same with a hundred thousand of them, or on all
+where that was asked for.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hedgerow import tiers
@@ -24,12 +26,13 @@ if TYPE_CHECKING:
 
 STALE = 3
 """Intervals without a success."""
+WARNED = timedelta(days=30)
+"""How long before its day a key is told of."""
 
 
 async def check(case: Case) -> list[Finding]:
     """One finding for each connection and fault."""
-    rules = _rules(case)
-    page = await case.app.store.find(Connection, limit=LOOKED_AT)
+    ailing, seen, more = await _one_by_one(case)
     findings = [
         *await _stuck(case),
         *[_attention(each) for each in await _in_state(case, "needs_attention")],
@@ -38,12 +41,25 @@ async def check(case: Case) -> list[Finding]:
             for each in await _in_state(case, "disconnecting")
             if each.state_since < case.now - LONG_BEGUN
         ],
-        *[finding for each in page.items for finding in _ailing(case, each, rules)],
+        *ailing,
     ]
-    first = "the first " if page.next_cursor else ""
+    first = "the first " if more else ""
     return findings or [
-        fine("connections", f"none due too long; {first}{counted(len(page.items), 'connection')} looked at one by one")
+        fine("connections", f"none due too long; {first}{counted(seen, 'connection')} looked at one by one")
     ]
+
+
+async def _one_by_one(case: Case) -> tuple[list[Finding], int, bool]:
+    """What is wrong with them, how many were looked at, and whether there are others."""
+    rules = _rules(case)
+    findings: list[Finding] = []
+    cursor, seen = None, 0
+    while True:
+        page = await case.app.store.find(Connection, limit=LOOKED_AT, cursor=cursor)
+        findings += [finding for each in page.items for finding in _ailing(case, each, rules)]
+        cursor, seen = page.next_cursor, seen + len(page.items)
+        if cursor is None or not case.looks_at_all:
+            return findings, seen, cursor is not None
 
 
 def _rules(case: Case) -> dict[Tier, TierRules] | None:
@@ -95,9 +111,9 @@ def _endless(connection: Connection) -> Finding:
 
 def _ailing(case: Case, connection: Connection, rules: dict[Tier, TierRules] | None) -> list[Finding]:
     every = tiers.interval(connection, rules) if rules is not None else None
+    findings = _expiring(case, connection)
     if connection.state != "connected" or not connection.activity_tracking:
-        return []
-    findings: list[Finding] = []
+        return findings
     progress = connection.progress
     last = progress.last_success_at or connection.created_at
     show = f"hedgerow runs {connection.id}"
@@ -114,6 +130,19 @@ def _ailing(case: Case, connection: Connection, rules: dict[Tier, TierRules] | N
         command = each.hint or f"hedgerow connections rotate {connection.id}"
         findings.append(_of("connection.capability_lost", connection, what, command))
     return findings
+
+
+def _expiring(case: Case, connection: Connection) -> list[Finding]:
+    """PostHog's own keys never expire; how old one may grow, the installation says."""
+    days, since = case.settings.key_days, connection.key_since
+    if not days or since is None or connection.secret_ref is None:
+        return []
+    expires = since + timedelta(days=days)
+    if case.now < expires - WARNED:
+        return []
+    verb = "was to be replaced by" if expires <= case.now else "is to be replaced by"
+    what = f"{_whose(connection)}: its personal API key {verb} {expires:%Y-%m-%d}, {days} days after it was given."
+    return [_of("connection.key_expiring", connection, what, f"hedgerow connections rotate {connection.id}", since)]
 
 
 def _of(code: str, connection: Connection, what: str, command: str, since: datetime | None = None) -> Finding:

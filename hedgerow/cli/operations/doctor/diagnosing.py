@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 30.0
 """For one area; Google's clients repeat what fails for twenty."""
+LONG_PATIENCE_SECONDS = 900.0
+"""Where all connections are looked at: 100,000 come in some 200 pages."""
 
 FIRST: tuple[tuple[str, Check], ...] = (
     ("settings", settings.check),
@@ -57,8 +59,10 @@ WITHOUT: tuple[tuple[str, Check], ...] = (("queue", queue.check),)
 AREAS = tuple(name for name, _ in (*FIRST, *WITHOUT, *ON_THE_STORE))
 
 
-async def diagnose(case: Case, *, patience: float = PATIENCE_SECONDS) -> Report:
+async def diagnose(case: Case, *, patience: float | None = None) -> Report:
     """Everything that is wrong, the gravest first. Never raises for what it looks at."""
+    if patience is None:
+        patience = LONG_PATIENCE_SECONDS if case.looks_at_all else PATIENCE_SECONDS
     findings = await _look(case, (*FIRST, *WITHOUT), patience)
     skipped: tuple[str, ...] = ()
     if any(each.code in {"store.unreachable", "store.refused"} for each in findings):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 from typing import TYPE_CHECKING
 
 from functions.api.routes import targets
 from hedgerow.cli.operations.doctor.case import DAMAGED, LONG_DUE, NO_RIGHTS
 from hedgerow.cli.operations.doctor.findings import counted, fine, found, some
-from hedgerow.errors import TransientError
+from hedgerow.errors import HedgerowError, TransientError
 from hedgerow.pushes import DEAD_TOPIC, MOST_ATTEMPTS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hedgerow.cli.operations.doctor.case import Case
     from hedgerow.cli.operations.doctor.findings import Finding
-    from hedgerow.inspection import Subscription, Topic
+    from hedgerow.inspection import Backlog, Subscription, Topic
 
 APPLY = "terraform apply"
 
@@ -23,24 +26,31 @@ async def check(case: Case) -> list[Finding]:
     """One finding for each fault of each topic."""
     names = sorted(each.topic for each in targets().values() if each.topic)
     try:
-        topics = await case.inspection.topics(names)
+        topics, (backlog, unknown) = await asyncio.gather(case.inspection.topics(names), _backlog(case))
     except TransientError as error:
         if error.code == NO_RIGHTS:
             raise  # Ours, not the functions': nothing is known of the queue.
         command = _aside(case) if error.code == DAMAGED else error.hint
         return [found("queue.unreachable", case.settings.queue, error.detail, command=command)]
     findings = [*_unseen(case, topics), *(each for topic in topics for each in _faults(case, topic))]
+    findings += [*unknown, *(each for name in names for each in _stuck(case, name, (backlog or {}).get(name)))]
     if findings:
         return findings
-    if case.settings.queue == "pubsub":
-        return [
-            fine(
-                "queue",
-                f"{counted(len(topics), 'topic')} pushed to us; how long what waits has waited, Monitoring shows",
-            )
-        ]
-    waiting = sum(topic.waiting or 0 for topic in topics)
+    if backlog is None:
+        return [fine("queue", f"{counted(len(topics), 'topic')}; how long messages wait, the emulator does not tell")]
+    waiting = sum(each.waiting for each in backlog.values())
     return [fine("queue", f"{counted(len(topics), 'topic')}, {counted(waiting, 'message')} waiting")]
+
+
+async def _backlog(case: Case) -> tuple[Mapping[str, Backlog] | None, list[Finding]]:
+    """What waits; or why Cloud Monitoring does not say, which hides nothing else."""
+    try:
+        return await case.inspection.backlog(case.now), []
+    except HedgerowError as error:
+        if case.settings.queue == "embedded":
+            raise  # It is the queue itself that was asked.
+        what = f"How long messages have waited could not be seen: {error.detail}"
+        return {}, [found("unknown", "backlog", what, command=error.hint)]
 
 
 def _unseen(case: Case, topics: tuple[Topic, ...]) -> list[Finding]:
@@ -60,7 +70,7 @@ def _unseen(case: Case, topics: tuple[Topic, ...]) -> list[Finding]:
 
 def _faults(case: Case, topic: Topic) -> list[Finding]:
     if case.settings.queue == "embedded":
-        return _stuck(case, topic)
+        return []
     if not topic.exists:
         what = "The topic does not exist: what is published there fails."
         return [found("queue.topic_missing", topic.name, what, command=_make(case))]
@@ -89,15 +99,25 @@ def _faults_of(case: Case, name: str, subscription: Subscription) -> list[Findin
     return findings
 
 
-def _stuck(case: Case, topic: Topic) -> list[Finding]:
-    if topic.oldest_at is None or topic.oldest_at > case.now - LONG_DUE:
+def _stuck(case: Case, topic: str, backlog: Backlog | None) -> list[Finding]:
+    if backlog is None or backlog.oldest_at is None or backlog.oldest_at > case.now - LONG_DUE:
         return []
-    failed = f"; one failed {topic.failures} of {MOST_ATTEMPTS} times" if topic.failures else ""
-    what = f"{counted(topic.waiting or 0, 'message')} waiting{failed}."
+    failed = f"; one failed {backlog.failures} of {MOST_ATTEMPTS} times" if backlog.failures else ""
+    what = f"{counted(backlog.waiting, 'message')} waiting{failed}."
     command = (
         f"hedgerow dev --data {shlex.quote(str(case.settings.data))}, if it does not run; else its log has the reason"
     )
-    return [found("queue.stuck", topic.name, what, since=topic.oldest_at, command=command)]
+    if case.settings.queue == "pubsub":
+        command = f"The log has the reason: {_log(case, topic)}"
+    return [found("queue.stuck", topic, what, since=backlog.oldest_at, command=command)]
+
+
+def _log(case: Case, topic: str) -> str:
+    """The command that shows the errors of the function a topic's messages are pushed to."""
+    target = next(name for name, each in targets().items() if each.topic == topic)
+    service = f"hedgerow-{target}".replace("_", "-")
+    asked = f'resource.labels.service_name="{service}" severity>=ERROR'
+    return f"gcloud logging read {shlex.quote(asked)} --project {case.settings.project} --freshness 1h"
 
 
 def _aside(case: Case) -> str:

@@ -35,6 +35,7 @@ class Terminal:
     tells: str = ""
     admin_key: str = field(default="", repr=False)
     variables: tuple[str, ...] = ()
+    looks_at_all: bool = False
 
 
 async def visit(settings: Settings, terminal: Terminal) -> Report:
@@ -81,6 +82,7 @@ def case_of(app: App, terminal: Terminal) -> Case:
         admin_key=key or ("" if is_cloud(settings) else _text(settings.data / ADMIN_KEY)),
         tells=frozenset(terminal.tells.split(",")) if "HEDGEROW_TELLS" in terminal.variables else None,
         variables=terminal.variables,
+        looks_at_all=terminal.looks_at_all,
         google=google,
     )
 
