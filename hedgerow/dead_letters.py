@@ -7,6 +7,7 @@ record and how it is first written; what a person then does is the command line'
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Literal
 
@@ -24,6 +25,7 @@ BODY_CHARACTERS = 64_000
 REASON_CHARACTERS = 2_000
 ATTRIBUTE_CHARACTERS = 1_024
 _INSTANT = TypeAdapter(Instant)
+_COUNT = re.compile("[0-9]{1,9}")
 
 DeadCode = Literal["unreadable", "rejected", "given_up"]
 
@@ -59,8 +61,8 @@ def given_up(push: Push, topic_prefix: str, now: datetime) -> DeadMessage:
     """The record of a push of the dead topic; a second push of the same dead letter gives the same id."""
     attributes = dict(push.attributes)
     subscription = attributes.get(SUBSCRIPTION, "")
-    attempts = attributes.get(DELIVERIES, "")
-    times = f"{attempts} times" if attempts.isdigit() else "again and again"
+    attempts = int(said) if _COUNT.fullmatch(said := attributes.get(DELIVERIES, "")) else None
+    times = f"{attempts} times" if attempts is not None else "again and again"
     return _record(
         push,
         now,
@@ -68,7 +70,7 @@ def given_up(push: Push, topic_prefix: str, now: datetime) -> DeadMessage:
         subscription=subscription,
         code="given_up",
         reason=f"It was delivered {times} and never acknowledged: its target answered with an error, or not at all.",
-        attempts=int(attempts) if attempts.isdigit() else None,
+        attempts=attempts,
         published=attributes.get(PUBLISHED, ""),
         same=(subscription, attributes.get(PUBLISHED, "")),
     )

@@ -35,7 +35,8 @@ class Push:
 def unwrap(body: bytes) -> Push:
     """The push of an envelope; `ValueError` when it is none, or holds half of a character, which no store can keep."""
     try:
-        envelope = json.loads(body)
+        # As bytes, the parser would take another encoding, or half of a character, for text.
+        envelope = json.loads(body.decode())
         if b"\\ud" in body.lower():
             json.dumps(envelope, ensure_ascii=False).encode()
         message = envelope["message"]

@@ -22,7 +22,7 @@ from hedgerow.entrypoint import on_message
 from hedgerow.errors import TooLargeError
 from hedgerow.messages import RunEnded
 from hedgerow.ports import Add
-from hedgerow.pushes import dead_letter_attributes
+from hedgerow.pushes import DELIVERIES, dead_letter_attributes
 from local.private import PrivateTargets
 from tests.crash import Crash, Fuse, armed
 from tests.stage import NOW, Stage, Target, staged
@@ -204,3 +204,24 @@ async def test_half_a_character_in_what_came_with_a_message_puts_it_aside(stage:
     (dead,) = await kept(stage)
     assert dead.code == "unreadable"
     assert not dead.is_whole or "\\ud800" in dead.body
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        dead_letter(key="half").replace(b'"half"', b'"\xed\xa0\x80"'),
+        dead_letter(key="\ud800").decode().encode("utf-16"),
+    ],
+)
+async def test_an_envelope_that_is_no_utf_8_is_put_aside(stage: Stage, odd: bytes) -> None:
+    assert await push(stage, bury_message, odd) == 204
+    assert [dead.code for dead in await kept(stage)] == ["unreadable"]
+
+
+@pytest.mark.parametrize("said", ["²", "9" * 5_000, "-1"])
+async def test_a_number_of_deliveries_that_is_none_is_left_out(stage: Stage, said: str) -> None:
+    whole = json.loads(dead_letter())
+    whole["message"]["attributes"][DELIVERIES] = said
+    assert await push(stage, bury_message, json.dumps(whole).encode()) == 204
+    (dead,) = await kept(stage)
+    assert (dead.attempts, dead.code) == (None, "given_up")
