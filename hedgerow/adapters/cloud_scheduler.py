@@ -7,15 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hedgerow.adapters.google_clients import (
-    PATIENCE_SECONDS,
-    ClientPerLoop,
-    open_transport,
-    plain_instant,
-    short_retry,
-)
+from hedgerow.adapters.google_clients import ClientPerLoop, open_transport, patience, plain_instant
 from hedgerow.adapters.google_errors import APPLY, Service
 from hedgerow.errors import MissingError, StateConflictError
 from hedgerow.ports import Job
@@ -63,7 +57,7 @@ class CloudSchedules:
     async def list(self) -> tuple[Job, ...]:
         """Every schedule, by name, over as many pages as there are."""
         with self._service.errors(self._parent):
-            pages = await self._clients.get().list_jobs({"parent": self._parent, "page_size": PAGE_JOBS}, **_call())
+            pages = await self._clients.get().list_jobs({"parent": self._parent, "page_size": PAGE_JOBS}, **patience())
             jobs = [job async for job in pages if _id(job).startswith(self._prefix)]
         return tuple(sorted((_job(job, self._prefix) for job in jobs), key=lambda job: job.name))
 
@@ -92,7 +86,7 @@ class CloudSchedules:
                 await self._ask(name, call)
             except FailedPrecondition as error:
                 # It refuses what is so already, as after an answer that was lost.
-                job = await self._clients.get().get_job({"name": self._path(name)}, **_call())
+                job = await self._clients.get().get_job({"name": self._path(name)}, **patience())
                 if job.state.name != wanted:
                     raise StateConflictError(
                         f"Cloud Scheduler has {name} as {job.state.name}: {error.message}",
@@ -103,7 +97,7 @@ class CloudSchedules:
         from google.api_core.exceptions import NotFound
 
         try:
-            await getattr(self._clients.get(), call)({"name": self._path(name)}, **_call())
+            await getattr(self._clients.get(), call)({"name": self._path(name)}, **patience())
         except NotFound as error:
             raise MissingError(
                 f"Cloud Scheduler has no job {name} in {self._service.place}.",
@@ -120,10 +114,6 @@ class CloudSchedules:
         return CloudSchedulerAsyncClient(
             transport=open_transport(CloudSchedulerGrpcAsyncIOTransport, self._emulator_host)
         )
-
-
-def _call() -> dict[str, Any]:
-    return {"retry": short_retry(), "timeout": PATIENCE_SECONDS}
 
 
 def _job(job: scheduler.Job, prefix: str) -> Job:

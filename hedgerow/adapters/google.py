@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from hedgerow.adapters.google_clients import PATIENCE_SECONDS, ClientPerLoop, open_transport, short_retry
+from hedgerow.adapters.google_clients import ClientPerLoop, open_transport, patience
 from hedgerow.adapters.google_errors import APPLY, Service
+from hedgerow.adapters.pubsub import PubSub
 from hedgerow.adapters.pubsub_requests import chunks
 from hedgerow.adapters.secret_names import check_name
 from hedgerow.errors import MisconfiguredError, SecretGoneError, TooLargeError
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from google.cloud.secretmanager_v1 import SecretManagerServiceAsyncClient
-    from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient
 
     from hedgerow.messages import Message
 
@@ -40,18 +40,7 @@ class PubSubQueue:
     """
 
     def __init__(self, project: str, topic_prefix: str = "hedgerow-", *, emulator_host: str | None = None) -> None:
-        self._project = f"projects/{project}"
-        self._prefix = topic_prefix
-        self._emulator_host = emulator_host
-        self._service = Service(
-            name="Pub/Sub",
-            api="pubsub.googleapis.com",
-            project=project,
-            emulator=emulator_host,
-            emulator_setting="PUBSUB_EMULATOR_HOST",
-        )
-        self._publishers = ClientPerLoop(self._connect_publisher)
-        self._subscribers = ClientPerLoop(self._connect_subscriber)
+        self._pubsub = PubSub(project, topic_prefix, emulator_host)
 
     async def publish(self, *messages: Message) -> None:
         """Hand all messages to Pub/Sub, in as few requests as it allows, some at a time."""
@@ -74,8 +63,10 @@ class PubSubQueue:
         # Most targets publish seldom: their first look must not stop the loop for an import.
         await asyncio.to_thread(importlib.import_module, "google.pubsub_v1")
         try:
-            with self._service.errors(), suppress(google.NotFound):
-                await self._publishers.get().get_topic({"topic": self._topic("sync-requested")}, **_call())
+            with self._pubsub.service.errors(), suppress(google.NotFound):
+                await self._pubsub.publishers.get().get_topic(
+                    {"topic": self._pubsub.topic("sync-requested")}, **patience()
+                )
         except MisconfiguredError as error:
             if error.code != "no_rights":
                 raise
@@ -97,8 +88,8 @@ class PubSubQueue:
         from google.api_core import exceptions as google
 
         subscription: dict[str, Any] = {
-            "name": f"{self._project}/subscriptions/{self._prefix}{topic}",
-            "topic": self._topic(topic),
+            "name": self._pubsub.subscription(topic),
+            "topic": self._pubsub.topic(topic),
             "push_config": {"push_endpoint": endpoint},
             "ack_deadline_seconds": ACK_SECONDS,
             "retry_policy": {
@@ -108,58 +99,42 @@ class PubSubQueue:
         }
         if topic != DEAD_TOPIC:
             subscription["dead_letter_policy"] = {
-                "dead_letter_topic": self._topic(DEAD_TOPIC),
+                "dead_letter_topic": self._pubsub.topic(DEAD_TOPIC),
                 "max_delivery_attempts": attempts,
             }
-        with self._service.errors(self._topic(topic)):
+        with self._pubsub.service.errors(self._pubsub.topic(topic)):
             for name in {topic, DEAD_TOPIC}:
                 with suppress(google.AlreadyExists):
-                    await self._publishers.get().create_topic({"name": self._topic(name)}, **_call())
+                    await self._pubsub.publishers.get().create_topic({"name": self._pubsub.topic(name)}, **patience())
             try:
-                await self._subscribers.get().create_subscription(subscription, **_call())
+                await self._pubsub.subscribers.get().create_subscription(subscription, **patience())
             except google.AlreadyExists:
                 changed = [
                     name for name in ("push_config", "dead_letter_policy", "retry_policy") if name in subscription
                 ]
                 update = {"subscription": subscription, "update_mask": {"paths": changed}}
-                await self._subscribers.get().update_subscription(update, **_call())
+                await self._pubsub.subscribers.get().update_subscription(update, **patience())
 
     async def close(self) -> None:
         """Close the channels of this event loop."""
-        await self._publishers.close()
-        await self._subscribers.close()
+        await self._pubsub.close()
 
     async def _send(self, topic: str, chunk: list[Any]) -> None:
         from google.api_core import exceptions as google
         from google.pubsub_v1.types import PublishRequest
 
-        request = PublishRequest.wrap(PublishRequest.pb()(topic=self._topic(topic), messages=chunk))
-        with self._service.errors(self._topic(topic)):
+        request = PublishRequest.wrap(PublishRequest.pb()(topic=self._pubsub.topic(topic), messages=chunk))
+        with self._pubsub.service.errors(self._pubsub.topic(topic)):
             try:
-                await self._publishers.get().publish(request, **_call())
+                await self._pubsub.publishers.get().publish(request, **patience())
             except google.NotFound as error:
                 if "project not found" in str(error.message):
                     raise
                 raise MisconfiguredError(
-                    f"Pub/Sub has no topic {self._topic(topic)}.",
+                    f"Pub/Sub has no topic {self._pubsub.topic(topic)}.",
                     code="no_topic",
                     hint=f"Run {APPLY}, or start `hedgerow dev --emulators`: each creates the topics.",
                 ) from error
-
-    def _topic(self, topic: str) -> str:
-        return f"{self._project}/topics/{self._prefix}{topic}"
-
-    def _connect_publisher(self) -> PublisherAsyncClient:
-        from google.pubsub_v1 import PublisherAsyncClient
-        from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
-
-        return PublisherAsyncClient(transport=open_transport(PublisherGrpcAsyncIOTransport, self._emulator_host))
-
-    def _connect_subscriber(self) -> SubscriberAsyncClient:
-        from google.pubsub_v1 import SubscriberAsyncClient
-        from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
-
-        return SubscriberAsyncClient(transport=open_transport(SubscriberGrpcAsyncIOTransport, self._emulator_host))
 
 
 class SecretManagerVault:
@@ -192,8 +167,8 @@ class SecretManagerVault:
         with self._service.errors(id):
             client = self._clients.get()
             with suppress(google.AlreadyExists):
-                await client.create_secret(creation, **_call())
-            version = await client.add_secret_version(addition, **_call())
+                await client.create_secret(creation, **patience())
+            version = await client.add_secret_version(addition, **patience())
         return str(version.name)
 
     async def read(self, reference: str) -> SecretStr:
@@ -208,7 +183,7 @@ class SecretManagerVault:
         with self._service.errors(within):
             try:
                 named = {"name": f"{self._project}/{within}"}
-                answer = await self._clients.get().access_secret_version(named, **_call())
+                answer = await self._clients.get().access_secret_version(named, **patience())
             except (google.NotFound, google.FailedPrecondition) as error:
                 raise gone from error
         return SecretStr(answer.payload.data.decode())
@@ -224,7 +199,7 @@ class SecretManagerVault:
 
         marks: list[str] = []
         with self._service.errors(self._prefix + name), suppress(google.NotFound):
-            pages = await self._clients.get().list_secret_versions({"parent": self._secret(name)}, **_call())
+            pages = await self._clients.get().list_secret_versions({"parent": self._secret(name)}, **patience())
             destroyed = SecretVersion.State.DESTROYED
             marks += [f"{each.name}{_ETAG}{each.etag}" async for each in pages if each.state != destroyed]
         return tuple(marks)
@@ -246,7 +221,7 @@ class SecretManagerVault:
         if await self.versions(name):
             return
         with self._service.errors(self._prefix + name), suppress(google.NotFound):
-            await self._clients.get().delete_secret({"name": self._secret(name)}, **_call())
+            await self._clients.get().delete_secret({"name": self._secret(name)}, **patience())
 
     async def close(self) -> None:
         """Close the channel of this event loop."""
@@ -261,7 +236,7 @@ class SecretManagerVault:
         # Somebody else destroyed it in the meantime, or it is another one under the same number. Which of these an
         # etag that does not fit is answered with is unverified.
         with suppress(google.NotFound, google.FailedPrecondition, google.Aborted):
-            await self._clients.get().destroy_secret_version({"name": version, "etag": etag}, **_call())
+            await self._clients.get().destroy_secret_version({"name": version, "etag": etag}, **patience())
 
     def _connect(self) -> SecretManagerServiceAsyncClient:
         from google.cloud.secretmanager_v1 import SecretManagerServiceAsyncClient
@@ -272,10 +247,6 @@ class SecretManagerVault:
         return SecretManagerServiceAsyncClient(
             transport=open_transport(SecretManagerServiceGrpcAsyncIOTransport, self._emulator_host)
         )
-
-
-def _call() -> dict[str, Any]:
-    return {"retry": short_retry(), "timeout": PATIENCE_SECONDS}
 
 
 async def _all_of(sends: Iterable[Any]) -> None:

@@ -84,6 +84,11 @@ def short_retry() -> AsyncRetry:
     return AsyncRetry(predicate=is_worth_repeating, initial=0.1, maximum=2.0, multiplier=2.0, timeout=PATIENCE_SECONDS)
 
 
+def patience() -> dict[str, Any]:
+    """What a call is given unless it has a reason of its own: how it repeats, and when it gives up."""
+    return {"retry": short_retry(), "timeout": PATIENCE_SECONDS}
+
+
 def plain_instant(at: datetime | None) -> datetime | None:
     """Google's own class of instants counts nanoseconds and equals no other."""
     return datetime.fromtimestamp(at.timestamp(), UTC) if at else None

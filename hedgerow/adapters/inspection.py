@@ -5,16 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from hedgerow.adapters.google_clients import PATIENCE_SECONDS, ClientPerLoop, open_transport, short_retry
-from hedgerow.adapters.google_errors import Service
+from hedgerow.adapters.google_clients import patience
 from hedgerow.adapters.monitoring import PubSubBacklogs
+from hedgerow.adapters.pubsub import PubSub
 from hedgerow.inspection import Backlog, Subscription, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
-
-    from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient
 
     from hedgerow.adapters.embedded import EmbeddedQueue
 
@@ -52,24 +50,13 @@ class PubSubInspection:
     def __init__(
         self, project: str, topic_prefix: str, *, emulator_host: str | None = None, monitoring_host: str | None = None
     ) -> None:
-        self._project = f"projects/{project}"
-        self._prefix = topic_prefix
-        self._emulator_host = emulator_host
-        self._service = Service(
-            name="Pub/Sub",
-            api="pubsub.googleapis.com",
-            project=project,
-            emulator=emulator_host,
-            emulator_setting="PUBSUB_EMULATOR_HOST",
-        )
+        self._pubsub = PubSub(project, topic_prefix, emulator_host)
         has_monitoring = emulator_host is None or monitoring_host is not None
         self._backlogs = PubSubBacklogs(project, topic_prefix, host=monitoring_host) if has_monitoring else None
-        self._publishers = ClientPerLoop(self._connect_publisher)
-        self._subscribers = ClientPerLoop(self._connect_subscriber)
 
     async def topics(self, names: Sequence[str]) -> tuple[Topic, ...]:
         """Each topic, its subscription, and whether what it gives up arrives anywhere."""
-        with self._service.errors():
+        with self._pubsub.service.errors():
             return tuple([await self._topic(name) for name in names])
 
     async def backlog(self, at: datetime) -> dict[str, Backlog] | None:
@@ -80,19 +67,18 @@ class PubSubInspection:
         """Close the channels of this event loop."""
         if self._backlogs is not None:
             await self._backlogs.close()
-        await self._publishers.close()
-        await self._subscribers.close()
+        await self._pubsub.close()
 
     async def _topic(self, name: str) -> Topic:
         from google.api_core import exceptions as google
 
         try:
-            await self._publishers.get().get_topic({"topic": self._topic_path(name)}, **_call())
+            await self._pubsub.publishers.get().get_topic({"topic": self._pubsub.topic(name)}, **patience())
         except google.NotFound:
             return Topic(name, exists=False)
-        path = f"{self._project}/subscriptions/{self._prefix}{name}"
+        path = self._pubsub.subscription(name)
         try:
-            found = await self._subscribers.get().get_subscription({"subscription": path}, **_call())
+            found = await self._pubsub.subscribers.get().get_subscription({"subscription": path}, **patience())
         except google.NotFound:
             return Topic(name, exists=True)
         dead = found.dead_letter_policy.dead_letter_topic
@@ -110,26 +96,11 @@ class PubSubInspection:
         from google.api_core import exceptions as google
 
         try:
-            there = await self._publishers.get().get_iam_policy({"resource": dead_topic}, **_call())
-            here = await self._subscribers.get().get_iam_policy({"resource": subscription}, **_call())
+            there = await self._pubsub.publishers.get().get_iam_policy({"resource": dead_topic}, **patience())
+            here = await self._pubsub.subscribers.get().get_iam_policy({"resource": subscription}, **patience())
         except (google.PermissionDenied, google.NotFound, google.MethodNotImplemented):
             return None
         return _is_granted(there, "roles/pubsub.publisher") and _is_granted(here, "roles/pubsub.subscriber")
-
-    def _topic_path(self, name: str) -> str:
-        return f"{self._project}/topics/{self._prefix}{name}"
-
-    def _connect_publisher(self) -> PublisherAsyncClient:
-        from google.pubsub_v1 import PublisherAsyncClient
-        from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
-
-        return PublisherAsyncClient(transport=open_transport(PublisherGrpcAsyncIOTransport, self._emulator_host))
-
-    def _connect_subscriber(self) -> SubscriberAsyncClient:
-        from google.pubsub_v1 import SubscriberAsyncClient
-        from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
-
-        return SubscriberAsyncClient(transport=open_transport(SubscriberGrpcAsyncIOTransport, self._emulator_host))
 
 
 def _is_granted(policy: Any, role: str) -> bool:
@@ -137,7 +108,3 @@ def _is_granted(policy: Any, role: str) -> bool:
         binding.role == role and any(member.endswith(AGENT) for member in binding.members)
         for binding in policy.bindings
     )
-
-
-def _call() -> dict[str, Any]:
-    return {"retry": short_retry(), "timeout": PATIENCE_SECONDS}

@@ -11,7 +11,7 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from hedgerow.adapters.google_clients import PATIENCE_SECONDS, ClientPerLoop, open_transport, plain_instant, short_retry
+from hedgerow.adapters.google_clients import ClientPerLoop, open_transport, patience, plain_instant
 from hedgerow.adapters.google_errors import Service
 from hedgerow.inspection import Backlog
 
@@ -60,8 +60,7 @@ class PubSubBacklogs:
                 f'resource.labels.subscription_id = starts_with("{self._prefix}")',
                 "interval": {"start_time": until - LOOKED_BACK, "end_time": until},
             },
-            retry=short_retry(),
-            timeout=PATIENCE_SECONDS,
+            **patience(),
         )
         found: dict[str, tuple[int, datetime]] = {}
         async for series in pages:

@@ -151,5 +151,5 @@ async def test_the_emulator_gives_up_too(project: str, pubsub_host: str) -> None
 
 
 async def _subscriptions(queue: PubSubQueue, project: str) -> list[Any]:
-    subscribers = queue._subscribers.get()
+    subscribers = queue._pubsub.subscribers.get()
     return [each async for each in await subscribers.list_subscriptions({"project": f"projects/{project}"})]

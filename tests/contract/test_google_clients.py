@@ -113,7 +113,7 @@ async def test_with_credentials_each_client_opens_the_service_s_own_address(
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "adc.json"))
     clients: dict[str, Any] = {
         "store": FirestoreStore(project)._clients,
-        "queue": PubSubQueue(project)._publishers,
+        "queue": PubSubQueue(project)._pubsub.publishers,
         "vault": SecretManagerVault(project)._clients,
         "schedules": CloudSchedules(project, "europe-west1")._clients,
     }

@@ -67,7 +67,7 @@ async def test_a_subscription_without_dead_letters_or_none_at_all(
     case = case_of(app, Terminal(url=NOWHERE))
     assert isinstance(app.queue, PubSubQueue)
     await app.queue.ensure_push(DEAD_TOPIC, f"{NOWHERE}/dead")
-    publisher, subscriber = app.queue._publishers.get(), app.queue._subscribers.get()
+    publisher, subscriber = app.queue._pubsub.publishers.get(), app.queue._pubsub.subscribers.get()
     for name in ("run-ended", "notification-due"):
         await publisher.create_topic({"name": f"projects/{project}/topics/hedgerow-{name}"})
     await subscriber.create_subscription(
