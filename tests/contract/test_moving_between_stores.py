@@ -11,9 +11,9 @@ import pytest
 from hedgerow.adapters.firestore import FirestoreStore
 from hedgerow.adapters.sqlite import SqliteStore
 from hedgerow.capture_rules import hash_key_name
-from hedgerow.cli.operations.collections import every_record
+from hedgerow.cli.operations.collections import BELONGS, every_record
 from hedgerow.cli.operations.moving import belonging, exporting
-from hedgerow.cli.operations.moving.belonging import BELONGS, moved
+from hedgerow.cli.operations.moving.belonging import moved
 from hedgerow.cli.operations.moving.exporting import export
 from hedgerow.cli.operations.moving.folder import Folder
 from hedgerow.cli.operations.moving.importing import Choices, bring_in

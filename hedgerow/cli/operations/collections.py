@@ -1,10 +1,13 @@
-"""Every class of record that Hedgerow keeps: one for each collection, and the partial views beside them.
+"""Every class of record that Hedgerow keeps, with whose its records are, and the partial views beside them.
 
 Named one by one, so that a search finds them; `tests/unit/cli/test_cli_collections.py`
 walks the whole code and fails where a class is missing here.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
 
 from functions.alerts.incidents.ticking import OverdueConnection, TroubledConnection
 from functions.alerts.pages.signing_key import SigningKey
@@ -42,43 +45,50 @@ from hedgerow.schedules import KeptSchedule
 from hedgerow.sealed_secrets import SealedSecret
 from hedgerow.tallies import CaptureCount
 
+Belonging = Literal["tenant", "connection", "secret", "installation", "passing"]
+"""`tenant`, `connection`: by the field `tenant_id`, `connection_id`; a Tenant by its own id. `secret`: by the name of
+what it opens. `installation`: only in an export of everything. `passing`: leases, cursors and keys of the place itself,
+never exported: the new place makes its own."""
+
+BELONGS: Mapping[type[Record], Belonging] = {
+    Activity: "tenant",
+    AlertRule: "connection",
+    ApiKey: "tenant",
+    CaptureCount: "connection",
+    CaptureRules: "connection",
+    CatalogVersion: "connection",
+    ChangeSet: "connection",
+    Channel: "tenant",
+    Connection: "tenant",
+    DeadMessage: "installation",
+    Delivery: "connection",
+    DeliveryChunk: "connection",
+    DrainLease: "passing",
+    HourMonth: "connection",
+    Incident: "connection",
+    KeptSchedule: "passing",
+    LastAnswer: "connection",
+    MetricMonth: "connection",
+    Notification: "tenant",
+    ProjectSlot: "passing",
+    PurgeReceipt: "tenant",
+    QueryText: "connection",
+    RetentionWalk: "passing",
+    RuleState: "connection",
+    SealedSecret: "secret",
+    SecretDraft: "passing",
+    SigningKey: "passing",
+    SyncRun: "connection",
+    Tenant: "tenant",
+    Thread: "connection",
+    TokenClaim: "connection",
+    Webhook: "tenant",
+}
+
 
 def every_record() -> tuple[type[Record], ...]:
     """The full class of each collection, by the collection's name."""
-    return _sorted(
-        Activity,
-        AlertRule,
-        ApiKey,
-        CaptureCount,
-        CaptureRules,
-        CatalogVersion,
-        ChangeSet,
-        Channel,
-        Connection,
-        DeadMessage,
-        Delivery,
-        DeliveryChunk,
-        DrainLease,
-        HourMonth,
-        Incident,
-        KeptSchedule,
-        LastAnswer,
-        MetricMonth,
-        Notification,
-        ProjectSlot,
-        PurgeReceipt,
-        QueryText,
-        RetentionWalk,
-        RuleState,
-        SealedSecret,
-        SecretDraft,
-        SigningKey,
-        SyncRun,
-        Tenant,
-        Thread,
-        TokenClaim,
-        Webhook,
-    )
+    return _sorted(*BELONGS)
 
 
 def views() -> tuple[type[Record], ...]:

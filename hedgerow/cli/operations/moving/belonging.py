@@ -1,87 +1,23 @@
-"""Whose the records of each collection are, and the questions that find a tenant's.
-
-Every class has an entry: a new one without is an error at the first export, and in the tests.
-"""
+"""What an export of a tenant holds, in which order, and the questions that find its records in a store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from functions.alerts.pages.signing_key import VAULT_NAME, SigningKey
-from functions.alerts.records import AlertRule, Channel, Incident, Notification, RuleState, Thread, Webhook
-from functions.capture.redelivery.drain_lease import DrainLease
-from hedgerow.activity import Activity
-from hedgerow.capture_rules import CaptureRules, CatalogVersion, hash_key_names
-from hedgerow.cli.operations.collections import every_record
-from hedgerow.dead_letters import DeadMessage
-from hedgerow.deliveries import Delivery, DeliveryChunk
-from hedgerow.drafts import SecretDraft
+from functions.alerts.pages.signing_key import VAULT_NAME
+from functions.alerts.records import Channel, Webhook
+from hedgerow.capture_rules import hash_key_names
+from hedgerow.cli.operations.collections import BELONGS, every_record
 from hedgerow.errors import MissingError
-from hedgerow.hours import HourMonth
-from hedgerow.last_answers import LastAnswer
-from hedgerow.models import (
-    ApiKey,
-    ChangeSet,
-    Connection,
-    MetricMonth,
-    ProjectSlot,
-    PurgeReceipt,
-    QueryText,
-    RetentionWalk,
-    SyncRun,
-    Tenant,
-    TokenClaim,
-)
+from hedgerow.models import ApiKey, Connection, Tenant, TokenClaim
 from hedgerow.ports import Where
-from hedgerow.schedules import KeptSchedule
 from hedgerow.sealed_secrets import SealedSecret
-from hedgerow.tallies import CaptureCount
 
 if TYPE_CHECKING:
     from hedgerow.ports import Store
     from hedgerow.records import Record
-
-Belonging = Literal["tenant", "connection", "secret", "installation", "passing"]
-"""`tenant`, `connection`: by the field `tenant_id`, `connection_id`; a Tenant by its own id. `secret`: by the name of
-what it opens. `installation`: only in an export of everything. `passing`: leases, cursors and keys of the place itself,
-never exported: the new place makes its own."""
-
-BELONGS: Mapping[type[Record], Belonging] = {
-    Activity: "tenant",
-    AlertRule: "connection",
-    ApiKey: "tenant",
-    CaptureCount: "connection",
-    CaptureRules: "connection",
-    CatalogVersion: "connection",
-    ChangeSet: "connection",
-    Channel: "tenant",
-    Connection: "tenant",
-    DeadMessage: "installation",
-    Delivery: "connection",
-    DeliveryChunk: "connection",
-    DrainLease: "passing",
-    HourMonth: "connection",
-    Incident: "connection",
-    KeptSchedule: "passing",
-    LastAnswer: "connection",
-    MetricMonth: "connection",
-    Notification: "tenant",
-    ProjectSlot: "passing",
-    PurgeReceipt: "tenant",
-    QueryText: "connection",
-    RetentionWalk: "passing",
-    RuleState: "connection",
-    SealedSecret: "secret",
-    SecretDraft: "passing",
-    SigningKey: "passing",
-    SyncRun: "connection",
-    Tenant: "tenant",
-    Thread: "connection",
-    TokenClaim: "connection",
-    Webhook: "tenant",
-}
 
 # What finds a connection comes last: an import that is under way is not yet at work.
 LAST: tuple[type[Record], ...] = (Tenant, ApiKey, Connection, TokenClaim)
