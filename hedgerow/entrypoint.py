@@ -33,16 +33,17 @@ from hedgerow.errors import (
     TooLargeError,
     UnauthorizedError,
 )
-from hedgerow.keys import Caller
 from hedgerow.logs import bound, log
 from hedgerow.messages import Message
-from hedgerow.models import Role
 from hedgerow.problems import Guard
 from hedgerow.pushes import Push, unwrap
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from hedgerow.keys import Caller
+    from hedgerow.models import Role
 
 M = TypeVar("M", bound=Message)
 Target = Callable[[Request], Awaitable[object]]

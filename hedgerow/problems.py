@@ -23,7 +23,6 @@ from hedgerow.errors import (
     TooManyError,
 )
 from hedgerow.key_shapes import without_keys
-from hedgerow.keys import recognise
 from hedgerow.logs import bind, log
 
 if TYPE_CHECKING:
@@ -178,6 +177,9 @@ class Guard:
             await send(message)
 
         try:
+            # A schedule's target and a topic's never ask who calls, and start without the records of who may.
+            from hedgerow.keys import recognise
+
             scope["hedgerow.caller"] = caller = await recognise(wiring.current(), bearer_of(scope))
             # Till the end of the call, which the entry point closes.
             bind(tenant_id=caller.tenant_id, connection_id=_connection_in(scope["path"]))
