@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from pydantic import SecretStr
 
 from hedgerow.records import Index, Record
 
@@ -23,6 +26,15 @@ class SealedSecret(Record):
     name: str
     nonce: bytes
     sealed: bytes
+
+
+@runtime_checkable
+class Opener(Protocol):
+    """A vault of such records."""
+
+    def opened(self, sealed: SealedSecret) -> SecretStr:
+        """What was sealed, wherever the record is kept; `HedgerowError` `wrong_vault_key` where it was by another key."""
+        ...
 
 
 def way_back(path: Path) -> str:

@@ -67,20 +67,24 @@ class SealedVault:
 
     async def read(self, reference: str) -> SecretStr:
         """The secret behind a reference; `SecretGoneError` when it was destroyed."""
-        from cryptography.exceptions import InvalidTag
-
         record = await self._store.get(SealedSecret, reference)
         if record is None:
             raise SecretGoneError(f"The vault holds nothing under {reference}.")
+        return self.opened(record)
+
+    def opened(self, sealed: SealedSecret) -> SecretStr:
+        """What was sealed, in this store or elsewhere; `HedgerowError` `wrong_vault_key` where it was by another key."""
+        from cryptography.exceptions import InvalidTag
+
         try:
-            opened = self._cipher.decrypt(record.nonce, record.sealed, reference.encode())
-        except InvalidTag:
+            text = self._cipher.decrypt(sealed.nonce, sealed.sealed, sealed.id.encode())
+        except (InvalidTag, ValueError):  # A nonce may have been cut short.
             raise HedgerowError(
-                f"The vault's key does not open {reference}.",
+                f"The vault's key does not open {sealed.id}.",
                 code="wrong_vault_key",
                 hint="Start Hedgerow with the key that this store was written with; nothing was changed.",
             ) from None
-        return SecretStr(opened.decode())
+        return SecretStr(text.decode())
 
     async def versions(self, name: str) -> tuple[str, ...]:
         """A mark of each version of `name`: its reference, which never comes back."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -101,8 +103,6 @@ def test_a_store_without_its_key_gets_no_fresh_one_from_a_refused_import(data: P
 
 
 def test_a_line_that_is_no_record_is_refused_before_the_first_is_written(export: Path, tmp_path: Path) -> None:
-    from hashlib import sha256
-
     file, manifest = export / "tenants.ndjson", export / "manifest.json"
     file.write_bytes(file.read_bytes().replace(b'"tier":"', b'"tier":"no-', 1))
     said = json.loads(manifest.read_text())
@@ -117,3 +117,44 @@ def test_a_line_that_is_no_record_is_refused_before_the_first_is_written(export:
     refused = hedgerow("import-data", str(export), "--data", str(place))
     assert (refused.returncode, "no record of it" in refused.stderr) == (4, True)
     assert [file.name for file in place.iterdir()] == ["sealing.key"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_of_two_imports_at_once_one_is_refused_and_takes_nothing_away(
+    export: Path, tmp_path: Path, there: bool
+) -> None:
+    """The one that is refused used to remove the store that the other wrote, which then reported success."""
+    place = tmp_path / "place"
+    place.mkdir()
+    if there:
+        (place / "store.db").touch()
+    folder = os.open(place, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    refused = hedgerow("import-data", str(export), "--data", str(place))
+    os.close(folder)
+    assert (refused.returncode, "import_under_way" in refused.stderr) == (4, True)
+    assert [file.name for file in place.iterdir()] == (["store.db"] if there else [])
+
+
+def rewritten(export: Path, collection: str, lines: bytes, records: int) -> None:
+    """Another file of a collection, and a manifest that knows of it."""
+    (export / f"{collection}.ndjson").write_bytes(lines)
+    said = json.loads((export / "manifest.json").read_text())
+    said["collections"][collection] |= {"records": records, "bytes": len(lines), "sha256": sha256(lines).hexdigest()}
+    (export / "manifest.json").write_text(json.dumps(said))
+
+
+def test_secrets_that_this_key_does_not_open_replace_none_of_the_same_id(data: Path, export: Path) -> None:
+    lines = [json.loads(line) for line in (export / "sealed_secrets.ndjson").read_bytes().splitlines()]
+    for line in lines:
+        line["nonce"] = line["nonce"][:-4] + "AAAA"
+    rewritten(export, "sealed_secrets", b"".join(json.dumps(line).encode() + b"\n" for line in lines), len(lines))
+    before = (data / "store.db").read_bytes()
+    refused = hedgerow("import-data", str(export), "--data", str(data), "--replace", "--yes")
+    assert (refused.returncode, "wrong_vault_key" in refused.stderr) == (4, True)
+    assert (data / "store.db").read_bytes() == before
+
+
+def test_an_export_may_name_a_file_of_secrets_without_one(data: Path, export: Path) -> None:
+    rewritten(export, "sealed_secrets", b"", 0)
+    assert hedgerow("import-data", str(export), "--data", str(data)).returncode == 0

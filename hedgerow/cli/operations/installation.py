@@ -67,7 +67,9 @@ async def opened(
         )
     if is_embedded(settings) and settings.data.exists() and not settings.data.is_dir():
         raise InvalidError(f"{settings.data} is a file, not a folder.", hint="Name a folder with --data.")
-    with as_it_was_if_refused(settings.data) if may_be_new else nullcontext():
+    # In the cloud nothing of an installation is in a folder.
+    is_here = is_embedded(settings) or settings.firestore_emulator
+    with as_it_was_if_refused(settings.data) if may_be_new and is_here else nullcontext():
         app = wiring.build(settings, now)
         try:
             yield app

@@ -7,6 +7,7 @@ under the same id. Killed anywhere and run again, it passes over what is there a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from hedgerow.cli.operations.collections import every_record
@@ -14,8 +15,8 @@ from hedgerow.cli.operations.moving.belonging import moved
 from hedgerow.cli.operations.moving.folder import AGAIN
 from hedgerow.cli.operations.moving.lines import line_of, record_of
 from hedgerow.errors import ConflictError, HedgerowError, InvalidError, MissingError, StateConflictError
-from hedgerow.ports import Add, Delete, Swap
-from hedgerow.sealed_secrets import SealedSecret
+from hedgerow.ports import Add, Swap
+from hedgerow.sealed_secrets import Opener, SealedSecret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -93,7 +94,7 @@ async def bring_in(app: App, folder: Folder, choices: Choices, tell: Tell) -> Im
 
 
 async def prepared(app: App, folder: Folder, choices: Choices) -> Prepared:
-    """Check all that can be refused, every line included; nothing is written, and a sealed secret is only tried."""
+    """Check all that can be refused, every line included; nothing is written, and a sealed secret is tried."""
     manifest = checked(folder)
     kinds = [kind for kind in moved(None) if kind.collection in manifest.collections]
     left_out = 0
@@ -104,8 +105,8 @@ async def prepared(app: App, folder: Folder, choices: Choices) -> Prepared:
     for kind in kinds:
         if number := await _compare(app.store, folder, manifest, kind, choices):
             overwritten[kind.collection] = number
-    if SealedSecret in kinds:
-        await _check_key(app, folder, manifest)
+    if SealedSecret in kinds and isinstance(app.vault, Opener):
+        _check_key(app, app.vault, folder, manifest)
     return Prepared(manifest, tuple(kinds), left_out, overwritten)
 
 
@@ -122,14 +123,13 @@ async def write(app: App, folder: Folder, export: Prepared, choices: Choices, te
     return Imported(written, total - written, export.secrets_left_out)
 
 
-async def _check_key(app: App, folder: Folder, manifest: Manifest) -> None:
+def _check_key(app: App, vault: Opener, folder: Folder, manifest: Manifest) -> None:
     """A vault with another key would open none of the secrets, and every sync would fail for a reason of ours."""
-    secret = next(_pages(folder, manifest, SealedSecret))[0]
-    is_there = await app.store.get(SealedSecret, secret.id) is not None
-    if not is_there:
-        await app.store.commit(Add(secret))
+    secret = next(chain.from_iterable(_pages(folder, manifest, SealedSecret)), None)
+    if not isinstance(secret, SealedSecret):
+        return  # There is none.
     try:
-        await app.vault.read(secret.id)
+        vault.opened(secret)
     except HedgerowError as error:
         if error.code != "wrong_vault_key":
             raise
@@ -138,9 +138,6 @@ async def _check_key(app: App, folder: Folder, manifest: Manifest) -> None:
             code=error.code,
             hint=f"{_key_wanted(app)}; or say --without-secrets and give each connection its personal API key again.",
         ) from error
-    finally:
-        if not is_there:
-            await app.store.commit(Delete(SealedSecret, secret.id))
 
 
 def _key_wanted(app: App) -> str:
