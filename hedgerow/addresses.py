@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+from hedgerow.errors import OutboundError
+
 Address = IPv4Address | IPv6Address
 
 # Written out rather than taken from `is_global`, whose meaning moved between Python releases.
@@ -42,6 +44,16 @@ _CLOSED_V6 = tuple(
     )
 )
 _NAT64 = IPv6Network("64:ff9b::/96")
+
+
+class AddressRefusedError(OutboundError):
+    """The guard refused: not a public address, or not HTTPS. The address itself is not told: it may be internal."""
+
+    code = "address_refused"
+    hint = (
+        "Give the public https:// address of the instance. For one in a private network the operator of Hedgerow "
+        "adds its host:port to HEDGEROW_ALLOWED_PRIVATE_HOSTS."
+    )
 
 
 def is_public(address: Address) -> bool:

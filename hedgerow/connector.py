@@ -1,8 +1,9 @@
 """The guard itself: an aiohttp connector and resolver that refuse addresses.
 
-Imported by `hedgerow.outbound` at its first use only: aiohttp costs a cold start. A name is judged by what it resolves to, in the same lookup that is then
-connected to; a literal address and the scheme are judged at every request, because
-aiohttp shows a resolver no literals.
+Imported by `hedgerow.outbound` at its first use only: aiohttp costs a cold start. A name is
+judged by what it resolves to, in the same lookup that is then connected to; a literal
+address and the scheme are judged at every request, because aiohttp shows a resolver no
+literals.
 """
 
 from __future__ import annotations
@@ -15,8 +16,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
-from hedgerow.addresses import Allowed, is_public, literal
-from hedgerow.outbound import CONNECT_SECONDS, READ_SECONDS, TOTAL_SECONDS, AddressRefusedError
+from hedgerow.addresses import AddressRefusedError, Allowed, is_public, literal
 
 if TYPE_CHECKING:
     import socket
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 90.0
+TOTAL_SECONDS = 120.0
 # Capture holds one per event in flight: a slow PostHog at a thousand events a second needs that many.
 CONNECTIONS = 2_000
 

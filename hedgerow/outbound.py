@@ -16,20 +16,6 @@ if TYPE_CHECKING:
     import aiohttp
     import httpx
 
-CONNECT_SECONDS = 10.0
-READ_SECONDS = 90.0
-TOTAL_SECONDS = 120.0
-
-
-class AddressRefusedError(OutboundError):
-    """The guard refused: not a public address, or not HTTPS. The address itself is not told: it may be internal."""
-
-    code = "address_refused"
-    hint = (
-        "Give the public https:// address of the instance. For one in a private network the operator of Hedgerow "
-        "adds its host:port to HEDGEROW_ALLOWED_PRIVATE_HOSTS."
-    )
-
 
 class AnswerTooLargeError(OutboundError):
     """The body went over the cap; what had come was thrown away."""

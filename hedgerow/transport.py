@@ -14,7 +14,7 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from hedgerow.outbound import CONNECT_SECONDS, READ_SECONDS
+from hedgerow.connector import CONNECT_SECONDS, READ_SECONDS
 
 
 def open_client(session: Callable[[], aiohttp.ClientSession]) -> httpx.AsyncClient:

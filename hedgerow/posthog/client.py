@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import SecretStr
 
 from hedgerow import __version__
-from hedgerow.outbound import AddressRefusedError, AnswerTooLargeError, read_capped
+from hedgerow.addresses import AddressRefusedError
+from hedgerow.outbound import AnswerTooLargeError, read_capped
 from hedgerow.posthog.answers import Answer, KeySelf, Me, Project, ProjectPage, answer_of, decoded, malformed, seen
 from hedgerow.posthog.errors import PostHogError
 from hedgerow.posthog.refusals import refusal

@@ -14,6 +14,7 @@ import uvicorn
 from hypothesis import HealthCheck, given, settings
 from pydantic import SecretStr
 
+from hedgerow.addresses import AddressRefusedError
 from hedgerow.app import App
 from hedgerow.channels import discord, google_chat, sending, slack, teams
 from hedgerow.channels.discord import DiscordSettings
@@ -25,7 +26,6 @@ from hedgerow.channels.slack import SlackSettings
 from hedgerow.channels.teams import TeamsSettings
 from hedgerow.channels.webhook import WebhookSettings
 from hedgerow.errors import OutboundError
-from hedgerow.outbound import AddressRefusedError
 from local.chat import ChatServices
 from tests.stage import Clock, staged
 from tests.unit.channels.notices import DROP, HOSTILE, notices

@@ -9,9 +9,9 @@ from email.utils import format_datetime
 
 import pytest
 
+from hedgerow.addresses import AddressRefusedError
 from hedgerow.channels import sending
 from hedgerow.errors import OutboundError
-from hedgerow.outbound import AddressRefusedError
 from tests.loopback import answering, http
 from tests.stage import NOW, staged
 from tests.unit.channels.notices import DROP

@@ -13,8 +13,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hedgerow.addresses import Allowed, is_public
-from hedgerow.outbound import AddressRefusedError, AnswerTooLargeError, GuardedOutbound, read_capped
+from hedgerow.addresses import AddressRefusedError, Allowed, is_public
+from hedgerow.outbound import AnswerTooLargeError, GuardedOutbound, read_capped
 from tests.loopback import answering, http
 
 CLOSED = """
