@@ -118,26 +118,17 @@ def load_or_create_key(path: Path | str, store: Path | None = None) -> bytes:
     key is made beside the file of a `store` that holds sealed secrets: it would open none.
     """
     path = Path(path)
-    if not path.exists():
-        if store is not None and _holds_secrets(store):
-            raise HedgerowError(
-                f"{store} holds secrets, and the key they were sealed with, {path}, is not there; no new one was made.",
-                code="sealing_key_missing",
-                hint=way_back(path),
-            )
-        fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(KEY_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            path.hardlink_to(fresh)
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
     try:
+        if not path.exists():
+            _make_key(path, store)
         key = bytes.fromhex(path.read_text().strip())
+    except OSError as error:
+        raise HedgerowError(
+            f"{path}, the vault's key, cannot be read or made: {error.strerror}.",
+            code="broken_vault_key",
+            hint="Run as the account that the installation belongs to; where there is no key yet, its folder must be "
+            "one that can be written into.",
+        ) from error
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
@@ -147,6 +138,26 @@ def load_or_create_key(path: Path | str, store: Path | None = None) -> bytes:
             hint=f"Put back the file this installation was started with: {KEY_BYTES * 2} hexadecimal digits.",
         )
     return key
+
+
+def _make_key(path: Path, store: Path | None) -> None:
+    if store is not None and _holds_secrets(store):
+        raise HedgerowError(
+            f"{store} holds secrets, and the key they were sealed with, {path}, is not there; no new one was made.",
+            code="sealing_key_missing",
+            hint=way_back(path),
+        )
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(fresh)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _holds_secrets(store: Path) -> bool:

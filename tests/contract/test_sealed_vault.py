@@ -128,3 +128,13 @@ def test_a_broken_key_file_is_never_replaced(tmp_path: Path, text: str) -> None:
 def test_a_key_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         SealedVault(SqliteStore(":memory:"), b"short")
+
+
+@pytest.mark.parametrize("what", ["a folder in its place", "no folder to be in"])
+def test_a_key_file_that_can_be_neither_read_nor_made_is_said_in_a_line(tmp_path: Path, what: str) -> None:
+    path = tmp_path if what == "a folder in its place" else tmp_path / "none" / "sealing.key"
+
+    with pytest.raises(HedgerowError, match="cannot be read or made") as raised:
+        load_or_create_key(path)
+
+    assert raised.value.code == "broken_vault_key"

@@ -120,3 +120,15 @@ async def test_an_id_that_is_twice_in_a_file_is_refused(stage: Stage, tmp_path: 
     async with staged() as other:
         with pytest.raises(InvalidError, match="twice in the export"):
             await importing.bring_in(other.app, folder, Choices(), quiet)
+
+
+async def test_a_folder_that_takes_no_file_is_said_in_a_line_and_the_export_goes_on_once_it_does(
+    stage: Stage, tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / "made" / f".{UNFINISHED}.new"
+    in_the_way.mkdir(parents=True)
+    with pytest.raises(InvalidError, match="cannot be written") as refused:
+        await exported(stage, tmp_path / "made")
+    assert "it goes on" in refused.value.hint
+    in_the_way.rmdir()
+    assert (await exported(stage, tmp_path / "made")).manifest() is not None

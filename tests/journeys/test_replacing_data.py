@@ -158,3 +158,10 @@ def test_secrets_that_this_key_does_not_open_replace_none_of_the_same_id(data: P
 def test_an_export_may_name_a_file_of_secrets_without_one(data: Path, export: Path) -> None:
     rewritten(export, "sealed_secrets", b"", 0)
     assert hedgerow("import-data", str(export), "--data", str(data)).returncode == 0
+
+
+def test_a_place_that_cannot_be_a_folder_is_said_in_a_line(export: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = hedgerow("import-data", str(export), "--data", str(tmp_path / "file" / "place"))
+    assert (refused.returncode, "Traceback" in refused.stderr) == (4, False)
+    assert "cannot be a folder" in refused.stderr

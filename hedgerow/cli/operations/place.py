@@ -9,7 +9,7 @@ import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from hedgerow.errors import HedgerowError, StateConflictError
+from hedgerow.errors import HedgerowError, InvalidError, StateConflictError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,10 @@ def as_it_was_if_refused(folder: Path) -> Iterator[None]:
     One process at a time: `StateConflictError` while another is within such a block, whose files one would take away.
     """
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidError(f"{folder} cannot be a folder: {error.strerror}.", hint="Name another by --data.") from error
     with _held(folder):
         fresh = [name for name in MADE if not (folder / name).exists()]
         try:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 MANIFEST, UNFINISHED = "manifest.json", "unfinished.json"
 CHUNK = 1 << 20
+AGAIN = "Copy the export again, whole, or make a new one."
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -127,13 +128,14 @@ class Folder:
 
     def append(self, collection: str, begin: int, lines: bytes) -> None:
         """Write lines at this offset of a collection's file, over whatever a killed export left behind it."""
-        file = os.open(self.of(collection), os.O_RDWR | os.O_CREAT, 0o600)
-        with os.fdopen(file, "r+b") as opened:
-            opened.truncate(begin)
-            opened.seek(begin)
-            opened.write(lines)
-            opened.flush()
-            os.fsync(opened.fileno())
+        with _written(self.of(collection)):
+            file = os.open(self.of(collection), os.O_RDWR | os.O_CREAT, 0o600)
+            with os.fdopen(file, "r+b") as opened:
+                opened.truncate(begin)
+                opened.seek(begin)
+                opened.write(lines)
+                opened.flush()
+                os.fsync(opened.fileno())
 
     def size_and_digest(self, collection: str) -> tuple[int, str]:
         """How many bytes a collection's file has, and their SHA-256; `InvalidError` when it is not there."""
@@ -168,19 +170,31 @@ class Folder:
             raise InvalidError(f"{self.path / name} is damaged.", hint=AGAIN) from error
 
     def _replace(self, name: str, content: BaseModel) -> None:
-        fresh = self.path / f".{name}.new"
-        with suppress(FileNotFoundError):
-            fresh.unlink()
-        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(content.model_dump_json(indent=2) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path / name)
-        folder = os.open(self.path, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with _written(self.path / name):
+            fresh = self.path / f".{name}.new"
+            with suppress(FileNotFoundError):
+                fresh.unlink()
+            with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+                file.write(content.model_dump_json(indent=2) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self.path / name)
+            folder = os.open(self.path, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InvalidError(
+            f"{path} cannot be written: {error.strerror}.",
+            hint="Mend that, or make room, and run the export again: it goes on. Or name another folder.",
+        ) from error
 
 
 def _regular(path: Path) -> BinaryIO:
@@ -206,6 +220,3 @@ def _check_format(path: Path, text: bytes) -> None:
                 code="other_format",
                 hint="Import with the release that made the export.",
             )
-
-
-AGAIN = "Copy the export again, whole, or make a new one."
