@@ -146,9 +146,19 @@ def main(arguments: Sequence[str]) -> int:
     shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
     print(f"{shown}: {len(bundle.names)} files, {bundle.size:,} bytes")
     print(f"sha256 {bundle.sha256}")
-    print("Next, in infra/terraform: cp environments/small.tfvars terraform.tfvars, and name your project in it;")
-    print("terraform init && terraform apply")
+    if path.resolve() == ROOT / ZIP:
+        print(next_step(ROOT))
     return 0
+
+
+def next_step(root: Path) -> str:
+    """What to type once the zip is in its place; never to copy an example over variables that stand."""
+    if (root / "infra/terraform/terraform.tfvars").exists():
+        return "Next, in infra/terraform: terraform apply"
+    return (
+        "Next, in infra/terraform: cp environments/small.tfvars terraform.tfvars, and name your project in it;\n"
+        "terraform init && terraform apply"
+    )
 
 
 if __name__ == "__main__":

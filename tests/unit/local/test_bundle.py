@@ -218,13 +218,21 @@ def test_a_zip_that_stands_is_left_alone_when_the_next_cannot_be_made(tree: Path
     assert [each.name for each in tmp_path.iterdir() if each.name != "tree"] == ["functions.zip"]
 
 
-def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "functions.zip"
     assert bundle.main(["--to", str(path)]) == 0
     said = capsys.readouterr().out
     assert f"sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}" in said
     assert f"{path.stat().st_size:,} bytes" in said
-    assert "terraform apply" in said
+    assert said.count("\n") == 2  # One for a roll-back, or to compare: what comes next is the runbook's to say.
+
+
+def test_what_comes_next_never_overwrites_an_environments_variables(tmp_path: Path) -> None:
+    infra = tmp_path / "infra/terraform"
+    infra.mkdir(parents=True)
+    assert "cp environments/small.tfvars terraform.tfvars" in bundle.next_step(tmp_path)
+    (infra / "terraform.tfvars").write_text('project_id = "ours"', encoding="utf-8")
+    assert bundle.next_step(tmp_path) == "Next, in infra/terraform: terraform apply"
 
 
 def test_the_command_fails_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
