@@ -1,4 +1,4 @@
-"""Policies and dashboard as they are written: their metrics exist, their pages exist, silence is judged as it should be."""
+"""Policies as they come to, dashboard as it is written: metrics and pages exist, silence is judged as it should be."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.infra import filters, hcl
-from tests.infra.hcl import Block
+from tests.infra.terraform_program import needs_terraform
+from tests.infra.twin import Twin
 
 METRICS: dict[str, dict[str, Any]] = json.loads((hcl.ROOT / "monitoring" / "metrics.json").read_text("utf-8"))
 DASHBOARD = (hcl.ROOT / "monitoring" / "dashboard.json.tftpl").read_text("utf-8")
@@ -28,40 +29,41 @@ GOOGLES = {
 ALERTS = {
     "sync-success", "oldest-due", "outbox-age", "dead-letters", "notifications", "errors", "cost", "capture-down",
 }  # fmt: skip
-# A policy for each schedule shares the page of those that are overdue.
-PAGES = {alert: alert for alert in ALERTS} | {"silent": "oldest-due"}
-POLICIES = {
-    block.labels[1].replace("_", "-"): block
-    for block in hcl.resources()
-    if block.labels[0] == "google_monitoring_alert_policy"
-}
+OURS = re.compile(r'metric\.type="logging\.googleapis\.com/user/hedgerow/([a-z_]+)"')
 
 
-def conditions(policy: Block) -> list[Block]:
-    """What a policy judges, one block each."""
-    return [
-        inner for each in policy.inner("conditions") for inner in each.blocks if inner.kind.startswith("condition_")
-    ]
+@pytest.fixture
+def policies(small: Twin) -> dict[str, Any]:
+    """Every policy by the name of its page, those of single schedules by the name of their job."""
+    alerts = small.by_key("google_monitoring_alert_policy", "alert")
+    silent = small.by_key("google_monitoring_alert_policy", "silent")
+    assert set(alerts) == ALERTS
+    assert silent
+    return alerts | silent
 
 
-def number(condition: Block) -> float | None:
-    written = str(condition.attributes["threshold_value"])
-    return float(written) if re.fullmatch(r"[0-9.]+", written) else None
+def conditions(policy: Any) -> list[Any]:
+    """What a policy judges."""
+    return [each for condition in policy["conditions"] for each in condition["condition_threshold"]]
 
 
-def test_there_is_a_policy_for_every_alert() -> None:
-    assert set(POLICIES) == set(PAGES)
+@needs_terraform
+def test_a_policy_says_what_it_means_what_to_do_first_and_leads_to_its_page(policies: dict[str, Any]) -> None:
+    for name, policy in policies.items():
+        # A policy for each schedule shares the page of those that are overdue.
+        page = f"alert-{name if name in ALERTS else 'oldest-due'}.md"
+        content = policy["documentation"][0]["content"]
+        assert "First: `hedgerow " in content
+        assert content.endswith(f"docs/operations/{page}")
+        assert (hcl.REPOSITORY / "docs" / "operations" / page).is_file()
+        assert policy["severity"] in {"CRITICAL", "ERROR", "WARNING"}
 
 
-@pytest.mark.parametrize("name", sorted(PAGES))
-def test_a_policy_says_what_it_means_what_to_do_first_and_leads_to_its_page(name: str) -> None:
-    (documentation,) = POLICIES[name].inner("documentation")
-    content = documentation.text("content")
-    assert "First: `hedgerow " in content
-    assert content.endswith(f"${{local.runbooks}}/alert-{PAGES[name]}.md")
-    assert (hcl.REPOSITORY / "docs" / "operations" / f"alert-{PAGES[name]}.md").is_file()
-    assert POLICIES[name].attributes["notification_channels"] == "${local.told}"
-    assert "severity" in POLICIES[name].attributes
+@needs_terraform
+def test_every_policy_tells_whoever_is_to_be_told(hosted: Twin) -> None:
+    policies = hosted.of("google_monitoring_alert_policy")
+    assert hosted.of("google_monitoring_notification_channel")
+    assert [len(policy["notification_channels"]) for policy in policies] == [1] * len(policies)
 
 
 def referred(text: str) -> set[str]:
@@ -73,7 +75,7 @@ def referred(text: str) -> set[str]:
 
 
 def test_policies_and_dashboard_name_metrics_that_exist_and_leave_none_out() -> None:
-    written = (hcl.ROOT / "monitoring.tf").read_text("utf-8").split("resource ", 1)[1]
+    written = (hcl.ROOT / "alerts.tf").read_text("utf-8")
     assert referred(written) | referred(DASHBOARD) <= set(METRICS) | GOOGLES | {"scheduled"}
     assert set(METRICS) <= referred(written) | referred(DASHBOARD), "counted for nobody"
 
@@ -92,59 +94,61 @@ def test_the_dashboard_is_json_of_charts_side_by_side() -> None:
             assert "metric.type=" in series["timeSeriesQuery"]["timeSeriesFilter"]["filter"]
 
 
-@pytest.mark.parametrize("name", sorted(PAGES))
-def test_a_ratio_is_quiet_without_requests_and_wakes_nobody_for_a_few(name: str) -> None:
-    judged = conditions(POLICIES[name])
-    for condition in judged:
-        if "denominator_filter" in condition.attributes:
-            assert condition.text("evaluation_missing_data") == "EVALUATION_MISSING_DATA_INACTIVE"
-            sums = [
-                dict(each.attributes)
-                for kind in ("aggregations", "denominator_aggregations")
-                for each in condition.inner(kind)
-            ]
-            assert sums[0] == sums[1], "a ratio of like and like"
-            assert 0 < (number(condition) or 0.2) < 1
-            assert POLICIES[name].text("combiner").startswith("AND")
-            (least,) = (each for each in judged if "denominator_filter" not in each.attributes)
-            assert least.attributes["filter"] == condition.attributes["filter"], (
-                "a share, and a least number of the same"
-            )
+@needs_terraform
+def test_a_ratio_is_quiet_without_requests_and_wakes_nobody_for_a_few(policies: dict[str, Any]) -> None:
+    ratios = 0
+    for policy in policies.values():
+        judged = conditions(policy)
+        for condition in judged:
+            if not condition.get("denominator_filter"):
+                continue
+            ratios += 1
+            assert condition["evaluation_missing_data"] == "EVALUATION_MISSING_DATA_INACTIVE"
+            assert condition["aggregations"] == condition["denominator_aggregations"], "a ratio of like and like"
+            assert 0 < condition["threshold_value"] < 1
+            assert policy["combiner"].startswith("AND")
+            (least,) = (each for each in judged if not each["denominator_filter"])
+            assert least["filter"] == condition["filter"], "a share, and a least number of the same"
+            assert least["denominator_aggregations"] == []
+    assert ratios == 2
 
 
-@pytest.mark.parametrize("name", sorted(PAGES))
-def test_google_takes_what_is_said_of_missing_data(name: str) -> None:
+@needs_terraform
+def test_google_takes_what_is_said_of_missing_data(policies: dict[str, Any]) -> None:
     # "Conditions setting evaluation_missing_data must have a non-zero duration" is a 400 of its own.
-    for condition in conditions(POLICIES[name]):
-        assert re.fullmatch(r"[0-9]+s", condition.text("duration"))
-        if "evaluation_missing_data" in condition.attributes:
-            assert condition.text("duration") != "0s", condition.attributes
+    for policy in policies.values():
+        for condition in conditions(policy):
+            assert re.fullmatch(r"[0-9]+s", condition["duration"])
+            if condition["evaluation_missing_data"]:
+                assert condition["duration"] != "0s", condition
 
 
-@pytest.mark.parametrize("name", sorted(PAGES))
-def test_what_was_counted_rings_again_and_silence_lasts(name: str) -> None:
-    strategies = [each.attributes["auto_close"] for each in POLICIES[name].inner("alert_strategy")]
-    assert strategies == ([] if name == "silent" else ["${local.closes_after}"])
+@needs_terraform
+def test_what_was_counted_rings_again_and_silence_lasts(policies: dict[str, Any]) -> None:
+    for name, policy in policies.items():
+        closes = [each["auto_close"] for each in policy.get("alert_strategy", ())]
+        assert closes == (["3600s"] if name in ALERTS else [])
 
 
-def test_thresholds_lie_on_bounds_and_in_the_units_of_the_lines() -> None:
+@needs_terraform
+def test_thresholds_lie_on_bounds_and_in_the_units_of_the_lines(policies: dict[str, Any]) -> None:
     (bounds,) = (
         block.attributes["bounds"]
         for block in hcl.module(hcl.ROOT)
         if block.kind == "locals" and "bounds" in block.attributes
     )
-    judged = 0
-    for policy in POLICIES.values():
-        for condition in conditions(policy):
-            found = re.fullmatch(r"\$\{local\.counted\.([a-z_]+)\}", str(condition.attributes["filter"]))
-            if found is None or not METRICS[found[1]]["value"]:
-                continue
-            judged += 1
-            assert isinstance(bounds, list)
-            assert number(condition) in bounds
-            assert METRICS[found[1]]["unit"] == "s"
-            assert METRICS[found[1]]["value"].endswith("_seconds")
-    assert judged == 2
+    assert isinstance(bounds, list)
+    judged = [
+        (METRICS[found[1]], condition)
+        for name, policy in policies.items()
+        for condition in conditions(policy)
+        if name in ALERTS and (found := OURS.search(condition["filter"])) and METRICS[found[1]]["value"]
+    ]
+    assert len(judged) == 2
+    for metric, condition in judged:
+        assert condition["threshold_value"] in bounds
+        assert metric["unit"] == "s"
+        assert metric["value"].endswith("_seconds")
 
 
 @pytest.mark.parametrize("name", METRICS)

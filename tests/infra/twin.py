@@ -61,12 +61,12 @@ class Twin:
         """Every resource of a type, evaluated."""
         return [values for address, values in self.resources.items() if f".{kind}__" in f".{address}"]
 
-    def by_key(self, kind: str) -> dict[str, Any]:
-        """Those of a type that one `for_each` makes, its own or its module's, by their keys."""
+    def by_key(self, kind: str, name: str = "") -> dict[str, Any]:
+        """Those of a type, and of a name where several have it, that one `for_each` makes, its own or its module's, by their keys."""
         pairs = [
             (re.findall(r'\["([^"]*)"\]', address)[-1], values)
             for address, values in self.resources.items()
-            if f".{kind}__" in f".{address}" and '["' in address
+            if f".{kind}__{name}" in f".{address}" and '["' in address
         ]
         assert len(pairs) == len(dict(pairs)), kind
         return dict(pairs)
