@@ -12,10 +12,12 @@ import base64
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hedgerow import traces
 from hedgerow.adapters.sqlite_thread import SqliteThread, transaction
+from hedgerow.inspection import Backlog
 from hedgerow.pushes import DEAD_TOPIC, dead_letter_attributes
 
 if TYPE_CHECKING:
@@ -101,16 +103,6 @@ class Waiting:
         ).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """What waits in one topic: how many, since when the oldest, and the most failures of one message."""
-
-    topic: str
-    waiting: int
-    oldest: str
-    failures: int
-
-
 class EmbeddedQueue:
     """Messages in the file at `path`, or in ":memory:". Not tied to an event loop."""
 
@@ -149,12 +141,16 @@ class EmbeddedQueue:
 
         return await self._thread.run(read)
 
-    async def backlog(self) -> list[Backlog]:
-        """What waits, topic by topic; a count along the index, for a person who asks."""
+    async def backlog(self) -> dict[str, Backlog]:
+        """What waits, by topic; a count along the index, for a person who asks."""
 
-        def read(connection: sqlite3.Connection) -> list[Backlog]:
+        def read(connection: sqlite3.Connection) -> dict[str, Backlog]:
             self._prepare(connection)
-            return [Backlog(*row) for row in connection.execute(BACKLOG).fetchall()]
+            rows = connection.execute(BACKLOG).fetchall()
+            return {
+                topic: Backlog(waiting, datetime.fromisoformat(oldest), failures)
+                for topic, waiting, oldest, failures in rows
+            }
 
         return await self._thread.run(read)
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hedgerow.adapters.google_clients import patience
 from hedgerow.adapters.monitoring import PubSubBacklogs
 from hedgerow.adapters.pubsub import PubSub
-from hedgerow.inspection import Backlog, Subscription, Topic
+from hedgerow.inspection import Subscription, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from typing import Any
 
     from hedgerow.adapters.embedded import EmbeddedQueue
+    from hedgerow.inspection import Backlog
 
 AGENT = "@gcp-sa-pubsub.iam.gserviceaccount.com"
 """How the accounts end by which Pub/Sub itself acts in a project."""
@@ -32,10 +33,7 @@ class EmbeddedInspection:
 
     async def backlog(self, at: datetime) -> dict[str, Backlog]:
         """How much waits in each that anything waits in, and since when."""
-        return {
-            each.topic: Backlog(each.waiting, datetime.fromisoformat(each.oldest), each.failures)
-            for each in await self._queue.backlog()
-        }
+        return await self._queue.backlog()
 
     async def close(self) -> None:
         """Nothing to let go of."""

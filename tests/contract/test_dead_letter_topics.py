@@ -47,7 +47,7 @@ async def test_ten_failures_in_ten_processes_end_on_the_dead_topic(tmp_path: Pat
     queue = EmbeddedQueue(tmp_path / "queue.db")
     await queue.publish(BAD)
     await fail(queue, 9)
-    assert [(each.topic, each.failures) for each in await queue.backlog()] == [(TOPIC, 9)]
+    assert [(topic, each.failures) for topic, each in (await queue.backlog()).items()] == [(TOPIC, 9)]
 
     letterbox = refusing()
     assert await Courier(queue, letterbox.deliver, [TOPIC, DEAD_TOPIC], patience=0).drain(5) == 0
@@ -70,7 +70,7 @@ async def test_nothing_is_given_up_within_its_first_hour(tmp_path: Path) -> None
 
     assert await Courier(queue, refusing().deliver, [TOPIC, DEAD_TOPIC]).drain(0.5) == 1
     assert await dead(queue) == []
-    assert [(each.topic, each.failures) for each in await queue.backlog()] == [(TOPIC, 10)]
+    assert [(topic, each.failures) for topic, each in (await queue.backlog()).items()] == [(TOPIC, 10)]
     await queue.close()
 
     with sqlite3.connect(tmp_path / "queue.db") as file:
@@ -110,7 +110,7 @@ async def test_a_kill_is_no_failure(tmp_path: Path) -> None:
     await queue.publish(*(RunEnded(connection_id="con_1", run_id=f"run_{number}") for number in range(4)))
     await asyncio.to_thread(kill_after, "delivering", "deliver", str(tmp_path / "queue.db"))
 
-    assert [each.failures for each in await queue.backlog()] == [0]
+    assert [each.failures for each in (await queue.backlog()).values()] == [0]
     await queue.close()
 
 
