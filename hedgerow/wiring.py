@@ -47,6 +47,12 @@ def build(config: Settings, now: Callable[[], datetime] = utc_now) -> App:
     )
 
 
+async def close(app: App) -> None:
+    """Let go of what `build` opened, in this event loop. The session of the way out ends with the loop."""
+    for seam in (app.queue, app.vault, app.store):
+        await seam.close()
+
+
 def schedules(
     config: Settings, store: Store, planned: Iterable[Planned], now: Callable[[], datetime] = utc_now
 ) -> Schedules:

@@ -173,8 +173,7 @@ async def _close(app: App, private: PrivateTargets, parts: list[asyncio.Task[Non
     await private.close()
     if isinstance(app.outbound, GuardedOutbound):
         await app.outbound.close()
-    for seam in (app.queue, app.vault, app.store):
-        await seam.close()
+    await wiring.close(app)
 
 
 def _stop_on_signals(server: uvicorn.Server) -> None:

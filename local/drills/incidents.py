@@ -205,7 +205,6 @@ def _on_the_folder(room: Room, work: Callable[[App], Awaitable[None]]) -> None:
         try:
             await work(app)
         finally:
-            for seam in (app.queue, app.vault, app.store):
-                await seam.close()
+            await wiring.close(app)
 
     asyncio.run(do())

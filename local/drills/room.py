@@ -21,6 +21,7 @@ from local.stage import StepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
     from local.stage import Stage
@@ -171,7 +172,7 @@ def _start_posthog(stage: Stage) -> dict[str, str]:
     return said
 
 
-def _event(at: Any, who: str) -> dict[str, Any]:
+def _event(at: datetime, who: str) -> dict[str, Any]:
     return {
         "uuid": str(uuid.uuid4()),
         "event": "order.placed",

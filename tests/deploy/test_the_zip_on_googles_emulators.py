@@ -64,8 +64,7 @@ async def test_a_tick_of_the_zip_ends_in_a_run_of_the_zip(
                         assert json.loads(answer.body)["due"] == 1
             run = await _ended(app, installation.connection.id)
     finally:
-        for seam in (app.queue, app.vault, app.store):
-            await seam.close()
+        await wiring.close(app)
     # Its PostHog is down: that is the run's outcome, written by the process the push came to.
     assert run.kind == "scheduled"
     assert run.error is not None

@@ -162,8 +162,7 @@ def test_no_new_key_is_made_for_secrets_that_it_would_not_open(tmp_path: Path) -
     async def keep_a_secret() -> None:
         app = wiring.build(Settings(data=data))
         await app.vault.write("con_1", SecretStr("phx_secret"))
-        for seam in (app.queue, app.vault, app.store):
-            await seam.close()
+        await wiring.close(app)
 
     asyncio.run(keep_a_secret())
     (data / "sealing.key").unlink()

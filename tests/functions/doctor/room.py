@@ -84,5 +84,4 @@ async def room(folder: Path, answers: Answers) -> AsyncIterator[Room]:
             case = case_of(app, Terminal(url=answers.url, admin_key=ADMIN_KEY))
             yield Room(stage, folder, case, answers)
     finally:
-        for seam in (app.queue, app.vault, app.store):
-            await seam.close()
+        await wiring.close(app)

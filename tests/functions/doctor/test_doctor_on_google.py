@@ -36,8 +36,7 @@ def settings(folder: Path, project: str, firestore: str, pubsub: str) -> Setting
 
 async def close(app: App, case: Case) -> None:
     await case.inspection.close()
-    for seam in (app.queue, app.vault, app.store):
-        await seam.close()
+    await wiring.close(app)
 
 
 async def test_the_emulators_before_and_after_a_server_ran_on_them(

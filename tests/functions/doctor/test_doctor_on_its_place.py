@@ -65,8 +65,7 @@ async def test_a_folder_that_no_server_holds_is_not_the_servers(tmp_path: Path, 
         (tmp_path / "admin.key").write_text("hdg_admin_of_this_folder")
         assert case_of(app, Terminal()).admin_key == "hdg_admin_of_this_folder"
     assert address_in(tmp_path) == ""
-    for seam in (app.queue, app.vault, app.store):
-        await seam.close()
+    await wiring.close(app)
 
 
 async def test_a_project_beside_a_folder_is_told_even_where_there_is_no_folder(healthy: Room, tmp_path: Path) -> None:
@@ -116,8 +115,7 @@ def test_no_key_is_made_beside_secrets_that_it_would_not_open(tmp_path: Path) ->
             await app.vault.write("con_1", SecretStr(secret))
         else:
             await app.store.count(type_of_secrets())
-        for seam in (app.queue, app.vault, app.store):
-            await seam.close()
+        await wiring.close(app)
 
     asyncio.run(keep(None))
     key = tmp_path / "sealing.key"

@@ -47,8 +47,7 @@ def folder(tmp_path: Path) -> Path:
         await app.store.commit(Add(good), Add(bad))
         for plan in timetable.planned(app.settings.schedule_prefix):
             await note_call(app.store, plan.name, wiring.utc_now(), 200, None)
-        for seam in (app.queue, app.vault, app.store):
-            await seam.close()
+        await wiring.close(app)
 
     asyncio.run(make())
     return tmp_path
