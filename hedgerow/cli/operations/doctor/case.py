@@ -28,6 +28,8 @@ DAMAGED = "damaged"
 """The code of an error that says that a file of the embedded store or queue is damaged."""
 ADMIN_KEY = "admin.key"
 """The file in which `hedgerow dev` keeps the key it made."""
+TERRAFORMS_VARIABLES = 'eval "$(terraform output -raw operator_environment)"'
+"""The line that has Terraform name the installation to a terminal."""
 NAMED = 20
 """The most records of a kind that are read where an index does."""
 

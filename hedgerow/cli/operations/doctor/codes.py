@@ -40,6 +40,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "queue.no_dead_letter": ("problem", "A subscription never gives up: one message that cannot succeed slows all."),
     "queue.cannot_bury": ("problem", "Pub/Sub may not move what it gives up to the dead topic."),
     "queue.anonymous_push": ("problem", "Pushes carry no identity: a private function refuses them."),
+    "schedule.unreachable": ("problem", "Cloud Scheduler does not answer: its quota, the project, the region."),
     "schedule.missing": ("problem", "A schedule of the manifest does not exist."),
     "schedule.paused": ("problem", "Somebody paused a schedule."),
     "schedule.failing": ("problem", "A schedule's last call failed."),

@@ -121,8 +121,8 @@ def _ailing(case: Case, connection: Connection, rules: dict[Tier, TierRules] | N
         what = f"{_whose(connection)}: no success within {STALE} intervals of {every}{_why(connection)}."
         findings.append(_of("connection.stale", connection, what, show, last))
     elif progress.failures:
-        # The instant is that of the last success: what began then is that none came.
-        what = f"{_whose(connection)}: no success, and {counted(progress.failures, 'failed sync')}{_why(connection)}."
+        began = "its last success" if progress.last_success_at else "it was connected"
+        what = f"{_whose(connection)}: {counted(progress.failures, 'failed sync')} since {began}{_why(connection)}."
         findings.append(_of("connection.failing", connection, what, show, last))
     lost = [each for each in connection.capabilities if each.required and not each.ok]
     for each in lost:

@@ -41,8 +41,7 @@ def _of_topic(topic: str, dead: list[DeadMessage], may_be_redelivered: bool, mor
         what = f"{number}; the newest ({first.code}): {first.reason}"
         command = f"hedgerow dead list --topic {topic}; mend the cause, then hedgerow dead redeliver --topic {topic}"
     else:
-        what = f"{number} that cannot be published again as they are; the newest ({first.code}): {first.reason}"
-        if len(dead) == 1 and not more:
-            what = what.replace("they are", "it is")
+        as_kept = "it is" if len(dead) == 1 and not more else "they are"
+        what = f"{number} that cannot be published again as {as_kept}; the newest ({first.code}): {first.reason}"
         command = f"hedgerow dead show {first.id}; then hedgerow dead drop {first.id}, or redeliver it with --body FILE"
     return found("dead.messages", topic, what, since=dead[-1].at, command=command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.api.routes import targets
+from functions.api.routes import checked
 from hedgerow import tiers
 from hedgerow.cli.operations.doctor.findings import fine, found
 from hedgerow.errors import HedgerowError
@@ -18,7 +18,7 @@ async def check(case: Case) -> list[Finding]:
     """The first thing that is wrong with either."""
     findings: list[Finding] = []
     try:
-        number = len(targets())
+        number = len(checked())
     except HedgerowError as error:
         number = 0
         findings.append(found("manifest.invalid", "functions/manifest.json", error.detail, command=error.hint))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hedgerow.cli.operations.doctor.case import read_key
+from hedgerow.cli.operations.doctor.case import TERRAFORMS_VARIABLES, read_key
 from hedgerow.cli.operations.doctor.findings import fine, found
 from hedgerow.cli.operations.doctor.server import ANSWER_SECONDS
 from hedgerow.cli.operations.installation import is_embedded
@@ -68,5 +68,5 @@ def _other(case: Case, why: str) -> Finding:
 
 def _name(case: Case) -> str:
     if case.is_cloud:
-        return 'eval "$(terraform output -raw operator_environment)"'
+        return TERRAFORMS_VARIABLES
     return "export HEDGEROW_URL=…, or say --data DIR: both of the same installation"

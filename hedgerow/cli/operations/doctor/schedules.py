@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from functions.api import timetable
 from hedgerow import cron
+from hedgerow.cli.operations.doctor.case import NO_RIGHTS
 from hedgerow.cli.operations.doctor.findings import counted, fine, found, some
+from hedgerow.errors import HedgerowError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,17 +20,20 @@ if TYPE_CHECKING:
 
 GRACE = timedelta(minutes=15)
 """A run waits for the one before it; the longest target may take half as long."""
+OURS = (NO_RIGHTS, "no_credentials")
+"""What the operator's account lacks, not the functions'."""
 OFTEN = timedelta(hours=1)
 """What is called oftener has been called soon after it was made."""
 
 
 async def check(case: Case) -> list[Finding]:
     """One finding for each schedule that is missing, paused, failing or late; one for those never called."""
-    opened = case.schedules()
     try:
-        jobs = await opened.list()
-    finally:
-        await opened.close()
+        jobs = await _jobs(case)
+    except HedgerowError as error:
+        if error.code in OURS:
+            raise  # Nothing is known of the schedules.
+        return [found("schedule.unreachable", "schedules", error.detail, command=error.hint)]
     there = {job.name for job in jobs}
     findings = [
         found("schedule.missing", plan.name, f"Nothing calls {plan.target} for it.", command="terraform apply")
@@ -40,6 +45,14 @@ async def check(case: Case) -> list[Finding]:
         findings += _never(case, never)
     new = f", {len(never)} not called yet" if never else ""
     return findings or [fine("schedules", f"{counted(len(jobs), 'schedule')}; each call answered{new}")]
+
+
+async def _jobs(case: Case) -> tuple[Job, ...]:
+    opened = case.schedules()
+    try:
+        return tuple(await opened.list())
+    finally:
+        await opened.close()
 
 
 def _fault(case: Case, job: Job) -> Finding | None:

@@ -13,7 +13,7 @@ from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from hedgerow.cli.operations.doctor.case import read_key
+from hedgerow.cli.operations.doctor.case import TERRAFORMS_VARIABLES, read_key
 from hedgerow.cli.operations.doctor.findings import fine, found
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ async def check(case: Case) -> list[Finding]:
         findings = [*await _google(client, case), *await _api(client, case)]
         if case.is_cloud and not case.capture_url:
             what = "Capture's own address is not known here, so it was not tried."
-            command = 'eval "$(terraform output -raw operator_environment)"'
-            findings.append(found("unknown", "HEDGEROW_CAPTURE_URL", what, command=command))
+            findings.append(found("unknown", "HEDGEROW_CAPTURE_URL", what, command=TERRAFORMS_VARIABLES))
         elif case.capture_url and case.capture_url != case.url:
             findings += await _capture(client, case)
     looked = " and ".join(dict.fromkeys(filter(None, (case.url, case.capture_url))))
@@ -142,5 +141,5 @@ def _start(case: Case) -> str:
 
 def _address(case: Case, variable: str) -> str:
     if case.is_cloud:
-        return 'eval "$(terraform output -raw operator_environment)"'
+        return TERRAFORMS_VARIABLES
     return f"export {variable}=…: the address after `ready` in what hedgerow dev prints"

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from hedgerow import identity
-from hedgerow.cli.operations.doctor.case import is_cloud, read_key
+from hedgerow.cli.operations.doctor.case import TERRAFORMS_VARIABLES, is_cloud, read_key
 from hedgerow.cli.operations.doctor.findings import counted, fine, found
 from hedgerow.settings import Settings
 
@@ -77,7 +77,7 @@ def contradictions(settings: Settings) -> list[Finding]:
     ]
     if settings.project and not in_google:
         what = f"A project is named, {settings.project}, and everything is kept in the folder {settings.data}: it was looked at."
-        command = 'eval "$(terraform output -raw operator_environment)" for the project; unset HEDGEROW_PROJECT for the folder'
+        command = f"{TERRAFORMS_VARIABLES} for the project; unset HEDGEROW_PROJECT for the folder"
         wrong.append(("HEDGEROW_PROJECT", what, command))
     if in_google and not settings.project:
         what = f"{in_google[0]} needs a Google Cloud project, and HEDGEROW_PROJECT is not set."

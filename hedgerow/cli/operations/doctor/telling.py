@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from functions.alerts.channels import places
+from functions.alerts.notifying.closing import GONE
 from functions.alerts.records import Channel, Notification, Webhook
 from hedgerow.channels import recognising
 from hedgerow.cli.operations.doctor.case import LONG_DUE, LOOKED_AT, NAMED
@@ -106,8 +107,10 @@ def _channel(channel: Channel) -> Finding:
     what = f"{channel.name} of {channel.tenant_id} ({channel.kind}, {channel.shown}): " + (
         channel.trouble.detail if channel.trouble else "off."
     )
-    verb = "enable" if channel.disabled_at else "test"
-    command = f"hedgerow channels {verb} {channel.id}"
+    command = f"hedgerow channels {'enable' if channel.disabled_at else 'test'} {channel.id}"
+    if channel.trouble and channel.trouble.code in GONE:
+        # Switched on as it is, it would be off again at its next message.
+        command = f"hedgerow channels change {channel.id} --address: a new one, which switches it on again"
     tenant = _tenant(channel.tenant_id)
     return found("channel.broken", channel.id, what, since=channel.disabled_at, command=command, tenant=tenant)
 

@@ -24,14 +24,15 @@ async def check(case: Case) -> list[Finding]:
     replace one. A read of a name that is absent shows that the vault answers.
     """
     name = case.settings.vault
+    held = await _held(case)
     try:
         await _read_absent(case)
-        gone, read = await _gone(case)
+        gone = await _gone(case, held)
     except HedgerowError as error:
         if error.code == NO_RIGHTS:
             raise  # Ours, not the functions': nothing is known of the vault.
         return [found("vault.unreachable", name, error.detail, command=error.hint)]
-    return gone or [fine("vault", f"{name} answers; read {counted(read, 'secret')} of the newest connections")]
+    return gone or [fine("vault", f"{name} answers; read {counted(len(held), 'secret')} of the newest connections")]
 
 
 async def _read_absent(case: Case) -> None:
@@ -43,13 +44,18 @@ async def _read_absent(case: Case) -> None:
         return
 
 
-async def _gone(case: Case) -> tuple[list[Finding], int]:
-    findings: list[Finding] = []
+async def _held(case: Case) -> list[Connection]:
+    """The newest connections that have a secret."""
     held: list[Connection] = []
     # Whose sync has met that its secret is gone needs attention, and its secret is gone still.
     for state in ("connected", "needs_attention"):
         page = await case.app.store.find(Connection, Where("state", "==", state), limit=NAMED)
         held += [connection for connection in page.items if connection.secret_ref]
+    return held
+
+
+async def _gone(case: Case, held: list[Connection]) -> list[Finding]:
+    findings: list[Finding] = []
     for connection in held:
         try:
             await case.app.vault.read(connection.secret_ref or "")
@@ -58,4 +64,4 @@ async def _gone(case: Case) -> tuple[list[Finding], int]:
             command = f"hedgerow connections rotate {connection.id}"
             tenant = connection.tenant_id
             findings.append(found("vault.secret_gone", connection.id, what, command=command, tenant=tenant))
-    return findings, len(held)
+    return findings
