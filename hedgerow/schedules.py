@@ -6,6 +6,7 @@ record until somebody paused a schedule or it was called.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from hedgerow.errors import ConflictError
@@ -41,15 +42,14 @@ async def kept(store: Store) -> dict[str, KeptSchedule]:
 async def change(store: Store, name: str, changed: Callable[[KeptSchedule], KeptSchedule]) -> None:
     """Write `changed` of what is known of a schedule, however many others write at the same time."""
     while True:
-        there = await store.get(KeptSchedule, name)
-        wanted = changed(there or KeptSchedule(id=name))
-        if wanted == (there or KeptSchedule(id=name)):
+        held = await store.get(KeptSchedule, name)
+        there = held or KeptSchedule(id=name)
+        wanted = changed(there)
+        if wanted == there:
             return
-        try:
-            await store.commit(Add(wanted) if there is None else Swap(wanted))
-        except ConflictError:
-            continue
-        return
+        with suppress(ConflictError):
+            await store.commit(Add(wanted) if held is None else Swap(wanted))
+            return
 
 
 async def note_call(store: Store, name: str, at: datetime, status: int, served: datetime | None) -> None:

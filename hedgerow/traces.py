@@ -23,8 +23,9 @@ _CLOUD = re.compile(r"(?!0{32})([0-9a-f]{32})(?:/(\d{1,20}))?(?:;o=(\d))?", re.I
 class Trace:
     """Where we are: the trace's id (32 hex digits), the span in it that called us (16), and whether it is kept.
 
-    We make no spans of our own: those of the platform are handed on as they came. `project` is the Google Cloud project that shows it, empty for none. `request_id` is
-    the trace the call itself came in, where the work goes on in an older one.
+    We make no spans of our own: those of the platform are handed on as they came. `project`
+    is the Google Cloud project that shows it, empty for none. `request_id` is the trace the
+    call itself came in, where the work goes on in an older one.
     """
 
     id: str

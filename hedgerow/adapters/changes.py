@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from hedgerow.ports import Change
     from hedgerow.records import Record
 
-"""Bytes of a document id; Firestore's limit, kept everywhere."""
-
 
 def check_changes(changes: Sequence[Change]) -> None:
     """Raise `ValueError` for a partial view, an unknown field, an id no store can hold or a record named twice.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from functions.api.routes import targets
 from hedgerow.cli.operations.costs import reckoning
+from hedgerow.cron import matches
 from hedgerow.tiers import load
 
 if TYPE_CHECKING:
@@ -60,11 +63,6 @@ def wish(
 
 def schedules() -> Mapping[str, tuple[float, ...]]:
     """How often a day each job of the manifest calls its target."""
-    from datetime import UTC, datetime, timedelta
-
-    from functions.api.routes import targets
-    from hedgerow.cron import matches
-
     midnight = datetime(2026, 11, 21, tzinfo=UTC)
     day = [midnight + timedelta(minutes=minute) for minute in range(DAY_MINUTES)]
     return {

@@ -1,0 +1,1 @@
+"""`hedgerow dead`: what died, published again or dropped."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from hedgerow.dead_letters import DeadMessage
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from hedgerow.ports import Store
 
 PAGE = 200
-STARTS = "0001-01-01T00:00:00+00:00"
+BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
 
 State = Literal["dead", "redelivering", "redelivered"]
 
@@ -52,11 +53,9 @@ async def waiting(store: Store, topic: str | None) -> AsyncIterator[list[DeadMes
 
 
 def _where(topic: str | None) -> tuple[Where, ...]:
-    from datetime import datetime
-
     if topic is not None:
         if not topic.isascii():
             raise InvalidError("Topics are written in ASCII.", hint="hedgerow dead list names those of dead messages.")
         return (Where("topic", "==", topic),)
     # By time, newest first: a question without conditions would go by id.
-    return (Where("at", ">", datetime.fromisoformat(STARTS)),)
+    return (Where("at", ">", BEFORE_ALL),)

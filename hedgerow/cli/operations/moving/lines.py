@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Record)
 
+_HINT = "Import with the release that made the export, or a newer one."
 _MARKS: Mapping[type[Record], Any] = {Connection: {"progress": {"slot_version", "slot_shared"}}}
 
 
@@ -43,9 +44,6 @@ def record_of(kind: type[R], line: bytes, schema: int) -> R:
     if schema == kind.schema_version and not _holds(orjson.loads(line_of(record)), fields):
         raise InvalidError(f"{kind.collection}/{record.id} holds something this release would drop.", hint=_HINT)
     return record
-
-
-_HINT = "Import with the release that made the export, or a newer one."
 
 
 def _holds(now: object, before: object) -> bool:
