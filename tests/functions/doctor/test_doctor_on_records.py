@@ -183,6 +183,22 @@ async def test_who_is_not_told(healthy: Room) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("code", "command"),
+    [
+        ("channel_gone", "hedgerow channels change chn_1 --address: a new one, which switches it on again"),
+        ("channel_refused", "hedgerow channels enable chn_1"),
+    ],
+)
+async def test_a_channel_that_is_gone_wants_another_address(healthy: Room, code: str, command: str) -> None:
+    at = ago(healthy, HOURS)
+    trouble = Trouble(code=code, detail="Discord answered 404.", hint="Send a test.")
+    channel = {"id": "chn_1", "name": "ops", "kind": "discord", "secret_ref": "r", "shown": "discord.com"}
+    more = {"tenant_id": "ten_1", "created_at": at, "disabled_at": at, "trouble": trouble}
+    await healthy.stage.add(Channel.model_validate({**channel, **more}))
+    assert (await healthy.only()).command == command
+
+
 async def test_a_poisoned_message_and_a_redelivery_that_was_broken_off(healthy: Room) -> None:
     message = RunEnded(connection_id="con_1", run_id="run_1")
     for id in ("dead_1", "dead_2"):
@@ -256,7 +272,7 @@ async def test_one_of_anything_is_said_in_the_singular(healthy: Room) -> None:
     await healthy.stage.add(given_up)
     await healthy.stage.add(DeadMessage(id="dead_1", topic="run-ended", body="{", reason="not JSON", at=at))
     what = {each.code: each.what for each in (await healthy.look()).findings if each.code != "ok"}
-    assert ": no success, and 1 failed sync." in what["connection.failing"]
+    assert ": 1 failed sync since its last success." in what["connection.failing"]
     assert what["notification.stuck"] == "1 notification due and not sent."
     assert what["notification.failed"] == f"1 notification of the last day given up, of {connection.tenant_id}."
     assert what["dead.messages"].startswith("1 dead message that cannot be published again as it is;")
