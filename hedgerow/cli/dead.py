@@ -82,7 +82,7 @@ def list_dead(
 
 @dead.command("show")
 def show_dead(id: IdArgument, as_json: JsonOption = False, data: DataOption = None) -> None:
-    """One of them, whole: its body, what travelled with it, its trace."""
+    """One of them, whole: body, attributes, trace."""
     from hedgerow.cli.operations.dead import letters
 
     found = run(data, lambda app: letters.one(app.store, id))

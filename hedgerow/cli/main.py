@@ -38,7 +38,9 @@ from hedgerow.cli.webhooks import activity, webhooks
 HELP = """PostHog wired into everything else a company runs.
 
 Commands speak to HEDGEROW_URL (http://127.0.0.1:8080 when unset) with HEDGEROW_API_KEY;
-tick and tenants with HEDGEROW_ADMIN_KEY. Keys are never arguments.
+tick and tenants with HEDGEROW_ADMIN_KEY. Keys are never arguments. The operator's doctor,
+dead, schedules, export-data, import-data and upgrade-data need no server: they work on the
+folder (--data) or the project that HEDGEROW_* variables name.
 
 Exit codes: 0 done, 1 the thing failed, 2 wrong usage, 3 cannot reach the server, 4 refused."""
 

@@ -15,10 +15,8 @@ ConnectionOption = Annotated[
     str | None,
     typer.Option("--connection", metavar="CON", help="The connection's id; may be left out when there is only one."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's JSON as it is.")]
-JsonAtOnceOption = Annotated[
-    bool, typer.Option("--json", help="Print the API's JSON as it is, without waiting for the run.")
-]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+JsonAtOnceOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts, without waiting for the run.")]
 FromOption = Annotated[
     str | None, typer.Option("--from", metavar="DATE", help="First day, YYYY-MM-DD, in the project's zone.")
 ]

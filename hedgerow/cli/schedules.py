@@ -90,8 +90,9 @@ def resume(name: NameArgument, as_json: JsonOption = False, data: DataOption = N
 
 @schedules.command("run")
 def run_now(name: NameArgument, as_json: JsonOption = False, data: DataOption = None) -> None:
-    """Have it called once, now; its next call by the clock stays where it is.
+    """Have it called once, now.
 
+    Its next call by the clock stays where it is.
     Does not wait for the call: `hedgerow schedules list` shows when it came and what it answered.
     """
     import shlex
