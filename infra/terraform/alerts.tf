@@ -1,8 +1,8 @@
 # When somebody is woken: what each policy judges, and nothing of how, which is the same for all. Each leads to its
 # page, docs/operations/alert-NAME.md. A schedule that is silent has a policy of its own kind: silence.tf.
 #
-# A policy on a metric that this apply makes may fail with 404 for some minutes: apply again (unverified).
-# The types run.googleapis.com/…, pubsub.googleapis.com/… and firestore.googleapis.com/… are unverified too.
+# A policy on a metric that was just made fails with 404, for up to ten minutes: they wait (waits.tf).
+# The types run.googleapis.com/…, pubsub.googleapis.com/… and firestore.googleapis.com/… are unverified.
 
 locals {
   requests        = "${local.of_functions} AND resource.labels.service_name=starts_with(\"hedgerow-\") AND metric.type=\"run.googleapis.com/request_count\""
@@ -251,5 +251,11 @@ resource "google_monitoring_alert_policy" "alert" {
     content   = "${each.value.help} Then: ${local.runbooks}/alert-${each.key}.md"
   }
 
-  depends_on = [google_logging_metric.counted]
+  # Another host makes another check, and Google deletes none that a policy asks: policies go before it, and come after
+  # the new one.
+  lifecycle {
+    replace_triggered_by = [google_monitoring_uptime_check_config.capture.uptime_check_id]
+  }
+
+  depends_on = [time_sleep.metrics]
 }

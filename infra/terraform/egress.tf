@@ -23,6 +23,10 @@ resource "google_compute_subnetwork" "egress" {
     aggregation_interval = "INTERVAL_15_MIN"
     flow_sampling        = 0.1
   }
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # Nothing comes in this way; calls reach functions by their addresses.
@@ -64,4 +68,8 @@ resource "google_compute_router_nat" "egress" {
   nat_ip_allocate_option             = "MANUAL_ONLY"
   nat_ips                            = google_compute_address.egress[*].self_link
   source_subnetwork_ip_ranges_to_nat = "ALL_SUBNETWORKS_ALL_IP_RANGES"
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }

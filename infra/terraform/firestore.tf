@@ -36,6 +36,16 @@ resource "google_firestore_index" "composite" {
       order      = fields.value.order
     }
   }
+
+  # Of a large collection it takes longer than the provider's twenty minutes.
+  timeouts {
+    create = "90m"
+    delete = "90m"
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # The collection's default: no field is indexed by itself, so a payload costs no index entry.
@@ -72,6 +82,17 @@ resource "google_firestore_field" "single" {
     for_each = each.value.expires ? [true] : []
 
     content {}
+  }
+
+  # Of a large collection it takes longer than the provider's twenty minutes.
+  timeouts {
+    create = "90m"
+    update = "90m"
+    delete = "90m"
+  }
+
+  lifecycle {
+    create_before_destroy = true
   }
 
   depends_on = [google_firestore_field.unindexed]

@@ -53,11 +53,21 @@ module "function" {
     run   = google_service_account.target[each.key].email
   }
 
-  # An account must be able to build, and to read its secrets, before a revision starts.
+  # An account must be able to build, and to read its secrets, before a revision starts. And a release finds what it
+  # needs when it starts: its rights, its indexes, the way out. Those have `create_before_destroy`, so that what only
+  # the release before needed goes when no function of it is left.
   depends_on = [
     google_project_iam_member.build,
+    time_sleep.rights,
     google_secret_manager_secret_iam_member.reader,
     google_secret_manager_secret_version.admin_key,
     google_secret_manager_secret_version.sealing_key,
+    google_project_iam_member.store,
+    google_project_iam_member.secret,
+    google_project_iam_member.secret_creator,
+    google_pubsub_topic_iam_member.publisher,
+    google_firestore_index.composite,
+    google_firestore_field.single,
+    google_compute_router_nat.egress,
   ]
 }

@@ -119,6 +119,10 @@ resource "google_project_iam_member" "store" {
   project = var.project_id
   role    = google_project_iam_custom_role.store[each.value.verb].id
   member  = google_service_account.target[each.value.target].member
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "google_project_iam_member" "secret" {
@@ -132,6 +136,10 @@ resource "google_project_iam_member" "secret" {
     title      = "hedgerow-${join("-", [for prefix in each.value.prefixes : trim(prefix, "_-")])}"
     expression = join(" || ", [for prefix in each.value.prefixes : "resource.name.startsWith(\"${local.secrets_begin}${prefix}\")"])
   }
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "google_project_iam_member" "secret_creator" {
@@ -140,6 +148,10 @@ resource "google_project_iam_member" "secret_creator" {
   project = var.project_id
   role    = google_project_iam_custom_role.secret_creator.id
   member  = google_service_account.target[each.key].member
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "google_pubsub_topic_iam_member" "publisher" {
@@ -148,6 +160,10 @@ resource "google_pubsub_topic_iam_member" "publisher" {
   topic  = google_pubsub_topic.topic[each.value.topic].name
   role   = "roles/pubsub.publisher"
   member = google_service_account.target[each.value.target].member
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # Who may call: everybody where a key of ours or a project's token is asked for, else the one caller.

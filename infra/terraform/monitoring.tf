@@ -61,6 +61,11 @@ resource "google_monitoring_notification_channel" "email" {
   display_name = "Hedgerow: ${each.key}"
   labels       = { email_address = each.key }
 
+  # Google deletes no channel that a policy still names: first the policies let go of it.
+  lifecycle {
+    create_before_destroy = true
+  }
+
   depends_on = [google_project_service.needed]
 }
 

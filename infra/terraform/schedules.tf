@@ -31,5 +31,6 @@ resource "google_cloud_scheduler_job" "tick" {
     }
   }
 
-  depends_on = [google_project_service.needed]
+  # Else its first calls are refused.
+  depends_on = [google_project_service.needed, google_cloud_run_v2_service_iam_member.invoker]
 }

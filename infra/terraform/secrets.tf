@@ -119,6 +119,10 @@ resource "google_secret_manager_secret_iam_member" "reader" {
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.target[each.value.target].member
 
+  lifecycle {
+    create_before_destroy = true
+  }
+
   depends_on = [google_secret_manager_secret.admin_key, google_secret_manager_secret.sealing_key]
 }
 

@@ -9,6 +9,9 @@ resource "google_project_service" "needed" {
   service = "${each.key}.googleapis.com"
   # Another tenant of the project may need them still.
   disable_on_destroy = false
+
+  # The provider looks at the project by it whenever it looks at a service.
+  depends_on = [google_project_service.projects]
 }
 
 # Apart from the others: whatever follows from the project's number would be unknown, and so planned anew, each time

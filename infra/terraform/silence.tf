@@ -70,6 +70,8 @@ resource "google_monitoring_alert_policy" "silent" {
     }
   }
 
+  depends_on = [time_sleep.metrics]
+
   # No `auto_close`: as long as it is silent it is not over.
 
   documentation {

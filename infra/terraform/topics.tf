@@ -51,6 +51,9 @@ resource "google_pubsub_subscription" "push" {
       audience              = module.function[each.value.target].uri
     }
   }
+
+  # Else its first messages are refused, and pushed again.
+  depends_on = [google_cloud_run_v2_service_iam_member.invoker]
 }
 
 resource "google_pubsub_topic_iam_member" "dead_publisher" {

@@ -2,8 +2,8 @@
 
 What Google would answer (ids, e-mail addresses, the functions' addresses) is made up here;
 what we write is evaluated as it stands: every `for_each`, condition, template and call of
-a module. Whether Google takes a value stays open. A `for` over bare instances is not
-understood: write `google_a.b[*].attribute`.
+a module, and what goes before what when it is changed. Whether Google takes a value stays
+open. A `for` over bare instances is not understood: write `google_a.b[*].attribute`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.infra import hcl
-from tests.infra.arguments import entry_of
+from tests.infra.arguments import entry_of, tables
 from tests.infra.hcl import REPOSITORY, ROOT, Block
 from tests.infra.terraform_program import run
 
 PROJECT_NUMBER = "123456789012"
 INSTANCE = re.compile(
-    r"(?<![\w.\"])(?P<kind>data\.|ephemeral\.)?(?P<type>(?:google|random)_[a-z0-9_]+)\.(?P<name>[a-z0-9_]+)"
+    r"(?<![\w.\"])(?P<kind>data\.|ephemeral\.)?(?P<type>(?:google|random|time)_[a-z0-9_]+)\.(?P<name>[a-z0-9_]+)"
     r"(?P<index>\[(?:[^\[\]]|\[[^\[\]]*\])*\])?(?P<reads>\.(?=[a-z]))?"
 )
 MADE_UP = {
@@ -32,6 +32,14 @@ MADE_UP = {
     "result": '"made while Terraform ran"',
 }
 
+STEP = re.compile(
+    r"^(?:module\.\S+?\.)?terraform_data\.(?P<what>.+?)(?: \(deposed object \w+\))?: (?P<did>Creation|Modifications|Destruction) complete",
+    re.MULTILINE,
+)
+DONE = {"Creation": "Made", "Modifications": "Changed", "Destruction": "Taken"}
+FIXED = {"google_monitoring_uptime_check_config": "monitored_resource", "time_sleep": "triggers"}
+"""What cannot be changed in place, where a test needs to see it replaced."""
+
 
 class Twin:
     """The stack in a folder of its own, applied with these variables; `resources` is what it came to."""
@@ -40,22 +48,42 @@ class Twin:
         self.folder = folder / "infra" / "terraform"
         (folder / "dist").mkdir(parents=True)
         (folder / "dist" / "functions.zip").write_bytes(b"a zip")
-        for name in ("functions", "tiers.json"):
-            (folder / name).symlink_to(REPOSITORY / name)
+        (folder / "tiers.json").symlink_to(REPOSITORY / "tiers.json")
+        (folder / "functions").mkdir()
+        for name in sorted(path.name for path in (REPOSITORY / "functions").iterdir()):
+            if name != "manifest.json":
+                (folder / "functions" / name).symlink_to(REPOSITORY / "functions" / name)
+        (folder / "functions" / "manifest.json").write_bytes((REPOSITORY / "functions" / "manifest.json").read_bytes())
         for module in hcl.modules():
             _write(module, self.folder / module.relative_to(ROOT))
         for file in sorted(path for path in ROOT.rglob("*") if path.suffix in {".json", ".md", ".tftpl"}):
             copy = self.folder / file.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(file.read_bytes())
+        self._say(variables)
+        self._call("init", "-input=false")
+        self.steps = self._apply()
+
+    def change(self, *, replaced: str | None = None, **variables: object) -> None:
+        """Apply once more with other variables, and with what a test changed in the files; `steps` tells how it went.
+
+        `replaced` names a resource to make anew, as Terraform does with one whose making failed.
+        """
+        self._say(variables)
+        self.steps = self._apply(*([] if replaced is None else [f"-replace={replaced}"]))
+
+    def _say(self, variables: dict[str, object]) -> None:
         (self.folder / "test.auto.tfvars.json").write_text(
             json.dumps({"project_id": "my-project", **variables}), "utf-8"
         )
-        self._call("init", "-input=false")
-        self._call("apply", "-auto-approve", "-input=false", "-refresh=false")
+
+    def _apply(self, *more: str) -> tuple[str, ...]:
+        """What was made, changed or taken away, in this order: `Destroyed google_a__b["c"]`, modules left out."""
+        said = self._call("apply", "-auto-approve", "-input=false", "-refresh=false", *more)
         root = json.loads(self._call("show", "-json"))["values"]
         self.outputs = {name: output["value"] for name, output in root["outputs"].items()}
         self.resources = dict(_resources(root["root_module"]))
+        return tuple(f"{DONE[found['did']]} {found['what']}" for found in STEP.finditer(said))
 
     def of(self, kind: str) -> list[Any]:
         """Every resource of a type, evaluated."""
@@ -109,15 +137,31 @@ def _instance(block: Block) -> str:
     values = {
         name: value for name, value in block.attributes.items() if name not in ("for_each", "count", "depends_on")
     }
-    body = _object(values, (inner for inner in block.blocks if inner.kind != "lifecycle"))
+    body = _object(values, (inner for inner in block.blocks if inner.kind not in tables()["meta_blocks"]))
+    if (fixed := FIXED.get(block.labels[0])) is not None:
+        meta.append(f"triggers_replace = {body}.{fixed}")
     return "\n".join(
         [
             f'resource "terraform_data" "{prefix}{block.labels[0]}__{block.labels[1]}" {{',
             *meta,
+            *_lifecycle(block),
             f"input = merge({_exports(block)}, {body})",
             "}\n",
         ]
     )
+
+
+def _lifecycle(block: Block) -> Iterator[str]:
+    """What of it says in which order things happen."""
+    for inner in block.inner("lifecycle"):
+        order = {
+            name: value
+            for name, value in inner.attributes.items()
+            if name in ("create_before_destroy", "replace_triggered_by")
+        }
+        yield "lifecycle {"
+        yield from (f"{name} = {_expression(value)}" for name, value in order.items())
+        yield "}"
 
 
 def _exports(block: Block) -> str:
