@@ -2,7 +2,7 @@
 # paths.
 
 locals {
-  public_ingress = var.host == null ? "ALLOW_ALL" : "ALLOW_INTERNAL_AND_GCLB"
+  public_ingress = var.host == null || var.addresses_stay ? "ALLOW_ALL" : "ALLOW_INTERNAL_AND_GCLB"
   behind         = { for name, function in module.plan.functions : name => function if function.public && var.host != null }
   egress         = var.private_egress ? { network = google_compute_network.egress[0].id, subnetwork = google_compute_subnetwork.egress[0].id } : null
 }

@@ -16,7 +16,8 @@ locals {
 }
 
 resource "google_storage_bucket" "source" {
-  name                        = "${var.project_id}-hedgerow-source"
+  # An old project's id may begin with a domain, example.com:my-project, which no bucket may be called.
+  name                        = "${replace(var.project_id, "/[.:]/", "-")}-hedgerow-source"
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
@@ -27,14 +28,14 @@ resource "google_storage_bucket" "source" {
     enabled = true
   }
 
-  # A zip keeps its name for life; only versions that were replaced or deleted grow old.
+  # A zip that another release took the place of can be rolled back to for three months. It has no newer version, since
+  # each name is a hash: days count from when it went.
   lifecycle_rule {
     action {
       type = "Delete"
     }
     condition {
-      num_newer_versions = 1
-      age                = 30
+      days_since_noncurrent_time = 90
     }
   }
 

@@ -53,6 +53,12 @@ variable "host" {
   }
 }
 
+variable "addresses_stay" {
+  description = "With a host: Cloud Run's own addresses of `api` and `capture` go on answering everybody, until the domain's certificate stands and the SDKs have moved."
+  type        = bool
+  default     = false
+}
+
 variable "separate_families" {
   description = "Deploy every API family as a function of its own behind the load balancer, instead of `api` alone."
   type        = bool

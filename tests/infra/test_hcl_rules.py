@@ -67,6 +67,13 @@ def test_the_zip_is_named_by_its_hash_and_no_generation_is_written() -> None:
     assert zipped.attributes["name"] == "${module.plan.bundle.object}"
 
 
+def test_a_replaced_zip_is_kept_for_a_roll_back_and_then_deleted() -> None:
+    """Its name is a hash, so that it never has a newer version: a rule that counts those never takes any."""
+    (bucket,) = of("google_storage_bucket")
+    (condition,) = every("condition", bucket)
+    assert condition.attributes == {"days_since_noncurrent_time": 90}
+
+
 def test_the_load_balancer_says_its_scheme() -> None:
     for kind in ("google_compute_backend_service", "google_compute_global_forwarding_rule"):
         for block in of(kind):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from functions.api import routes
 from tests.infra.terraform_program import manifest, needs_terraform
@@ -77,3 +78,15 @@ def test_the_small_stack_has_no_network_of_its_own(small: Twin) -> None:
     assert [address for address in small.resources if "google_compute" in address] == []
     assert "edge_address" not in small.outputs
     assert "egress_address" not in small.outputs
+
+
+def test_addresses_may_stay_while_sdks_move_to_the_domain(hosted: Twin, tmp_path: Path) -> None:
+    """Also in a project whose id begins with a domain: its bucket is called otherwise."""
+    moving = Twin(tmp_path, project_id="example.com:my-project", host="ph.example.com", addresses_stay=True)
+    for twin, expected in ((hosted, "ALLOW_INTERNAL_AND_GCLB"), (moving, "ALLOW_ALL")):
+        functions = twin.by_key("google_cloudfunctions2_function")
+        ingress = {name: function["service_config"][0]["ingress_settings"] for name, function in functions.items()}
+        assert {ingress.pop("api"), ingress.pop("capture")} == {expected}
+        assert set(ingress.values()) == {"ALLOW_INTERNAL_ONLY"}, "nothing else is opened with them"
+    (bucket,) = moving.of("google_storage_bucket")
+    assert bucket["name"] == "example-com-my-project-hedgerow-source"
