@@ -89,6 +89,10 @@ class Counts(BaseModel):
     stored: dict[str, int]
     assumed: dict[str, Assumption]
 
+    def assume(self, name: str) -> float:
+        """The number assumed under this name."""
+        return self.assumed[name].value
+
 
 @cache
 def prices(path: Path = PRICES) -> Prices:

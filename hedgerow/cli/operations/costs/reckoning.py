@@ -135,7 +135,6 @@ def units_a_day(wish: Wish, counts: Counts) -> dict[str, float]:
     """Units of each price on one day; what is billed by the month is a 31st of it."""
     every = parts(wish, counts)
     count = sum((part.count for part in every), Count())
-    assumed = {name: each.value for name, each in counts.assumed.items()}
     seconds, calls = sum(part.seconds for part in every), sum(part.calls for part in every)
     versions = OWN_SECRETS + (wish.connections if wish.vault == "secret_manager" else 0)
     idle = wish.min_instances * DAY_SECONDS
@@ -153,7 +152,7 @@ def units_a_day(wish: Wish, counts: Counts) -> dict[str, float]:
         "scheduler_jobs": wish.jobs / DAYS,
         "secret_versions": versions / DAYS,
         "secret_accesses": count.accesses,
-        "log_bytes": calls * assumed["log_bytes_per_call"],
+        "log_bytes": calls * counts.assume("log_bytes_per_call"),
         "egress_bytes": sum(part.out_bytes for part in every),
     }
 
@@ -164,7 +163,7 @@ def limits(wish: Wish, counts: Counts) -> tuple[Limit, ...]:
     found = []
     for name, variable in LIMITS:
         per_hour = units[name] / 24
-        wanted = max(LEAST_LIMIT, per_hour * counts.assumed["busy_hour"].value)
+        wanted = max(LEAST_LIMIT, per_hour * counts.assume("busy_hour"))
         step = 10.0 ** (floor(log10(wanted)) - 1)
         found.append(Limit(variable, per_hour, int(ceil(wanted / step) * step)))
     return tuple(found)
@@ -172,8 +171,8 @@ def limits(wish: Wish, counts: Counts) -> tuple[Limit, ...]:
 
 def parts(wish: Wish, counts: Counts) -> tuple[Part, ...]:
     """A day by its causes."""
-    uptime = counts.assumed["uptime_calls"].value
-    check = Part("the uptime check", Count(), uptime, uptime * counts.assumed["seconds_of_an_uptime_call"].value)
+    uptime = counts.assume("uptime_calls")
+    check = Part("the uptime check", Count(), uptime, uptime * counts.assume("seconds_of_an_uptime_call"))
     return (
         *_of_ticks(wish, counts),
         check,
@@ -190,20 +189,20 @@ def busy_syncs(wish: Wish) -> float:
 
 def stored_bytes(wish: Wish, counts: Counts) -> float:
     """What lies in Firestore once a year has passed, indexes included."""
-    size, assumed = counts.stored, {name: each.value for name, each in counts.assumed.items()}
+    size = counts.stored
     syncs = wish.connections * wish.syncs_a_day
     bytes_kept: float = wish.connections * (size["connection"] + size["slot"])
-    bytes_kept += syncs * assumed["run_days"] * size["run"]
-    bytes_kept += busy_syncs(wish) * assumed["activity_days"] * size["activity"]
-    bytes_kept += wish.connections * assumed["months_kept"] * assumed["month_bytes"]
-    hours = min(wish.connections * 24.0, _requests(wish, assumed))
-    bytes_kept += hours * assumed["count_days"] * size["capture_count"]
-    return bytes_kept * assumed["index_factor"]
+    bytes_kept += syncs * counts.assume("run_days") * size["run"]
+    bytes_kept += busy_syncs(wish) * counts.assume("activity_days") * size["activity"]
+    bytes_kept += wish.connections * counts.assume("months_kept") * counts.assume("month_bytes")
+    hours = min(wish.connections * 24.0, _requests(wish, counts))
+    bytes_kept += hours * counts.assume("count_days") * size["capture_count"]
+    return bytes_kept * counts.assume("index_factor")
 
 
 def _of_ticks(wish: Wish, counts: Counts) -> tuple[Part, ...]:
     """What the schedules ask though nothing is to be done."""
-    seconds = counts.assumed["seconds_of_a_tick"].value
+    seconds = counts.assume("seconds_of_a_tick")
     return tuple(
         Part(f"{name} over nothing", counts.counted[name].times(calls), calls, calls * seconds)
         for name, calls in wish.ticks_a_day.items()
@@ -212,7 +211,7 @@ def _of_ticks(wish: Wish, counts: Counts) -> tuple[Part, ...]:
 
 def _of_syncs(wish: Wish, counts: Counts) -> tuple[Part, ...]:
     syncs, busy = wish.connections * wish.syncs_a_day, busy_syncs(wish)
-    counted, assumed = counts.counted, counts.assumed
+    counted = counts.counted
     each = counted["due_in_tick"] + counted["run_forgotten"]
     if wish.vault == "sealed":
         each += counted["sealed_instead"]
@@ -224,8 +223,8 @@ def _of_syncs(wish: Wish, counts: Counts) -> tuple[Part, ...]:
             "scheduled syncs",
             synced,
             syncs,
-            syncs * assumed["seconds_of_a_sync"].value,
-            syncs * assumed["query_bytes"].value,
+            syncs * counts.assume("seconds_of_a_sync"),
+            syncs * counts.assume("query_bytes"),
         ),
         Part("retention of a tier that forgets", trimmed),
     )
@@ -233,43 +232,43 @@ def _of_syncs(wish: Wish, counts: Counts) -> tuple[Part, ...]:
 
 def _of_rules(wish: Wish, counts: Counts) -> tuple[Part, ...]:
     """A quiet sync is judged only where a rule watches; one with something new always, for the connection's health."""
-    counted, assumed = counts.counted, counts.assumed
+    counted = counts.counted
     syncs, busy = wish.connections * wish.syncs_a_day, busy_syncs(wish)
     if wish.rules == 0:
         judged, judging = busy, counted["judged"]
     else:
         judged, judging = syncs, counted["judged_by_one"] + counted["judged_by_more"].times(wish.rules - 1)
     told = Count(messages=1).times(syncs - busy if wish.rules else 0)
-    incidents = wish.connections * wish.rules * assumed["incidents_of_a_rule"].value / DAYS
-    messages = incidents * assumed["messages_of_an_incident"].value
+    incidents = wish.connections * wish.rules * counts.assume("incidents_of_a_rule") / DAYS
+    messages = incidents * counts.assume("messages_of_an_incident")
     telling = counted["incident"].times(incidents) + counted["notification"].times(messages)
     return (
-        Part("judging", judging.times(judged) + told, judged, judged * assumed["seconds_of_a_judgement"].value),
+        Part("judging", judging.times(judged) + told, judged, judged * counts.assume("seconds_of_a_judgement")),
         Part(
             "telling",
             telling,
             messages,
-            messages * assumed["seconds_of_a_message"].value,
-            messages * assumed["message_bytes"].value,
+            messages * counts.assume("seconds_of_a_message"),
+            messages * counts.assume("message_bytes"),
         ),
     )
 
 
 def _of_capture(wish: Wish, counts: Counts) -> tuple[Part, ...]:
     """Events forwarded at once leave a count; those that PostHog did not take at once are kept and sent again."""
-    counted, assumed = counts.counted, {name: each.value for name, each in counts.assumed.items()}
-    requests = _requests(wish, assumed)
-    looked_up = min(requests, wish.connections * DAY_SECONDS / assumed["seconds_known"])
+    counted = counts.counted
+    requests = _requests(wish, counts)
+    looked_up = min(requests, wish.connections * DAY_SECONDS / counts.assume("seconds_known"))
     counting = min(requests, wish.connections * DAY_SECONDS * 1.0)
-    late = requests * assumed["kept_share"]
+    late = requests * counts.assume("kept_share")
     count = counted["capture_lookup"].times(looked_up) + counted["capture_count"].times(counting)
     kept = (counted["kept"] + counted["redelivered"]).times(late)
-    sent = wish.events_a_day * assumed["event_bytes"]
+    sent = wish.events_a_day * counts.assume("event_bytes")
     return (
-        Part("capture", count, requests, requests * assumed["seconds_of_a_capture"], sent),
-        Part("the outbox", kept, out_bytes=sent * assumed["kept_share"]),
+        Part("capture", count, requests, requests * counts.assume("seconds_of_a_capture"), sent),
+        Part("the outbox", kept, out_bytes=sent * counts.assume("kept_share")),
     )
 
 
-def _requests(wish: Wish, assumed: Mapping[str, float]) -> float:
-    return wish.events_a_day / assumed["events_in_a_request"] if wish.connections else 0.0
+def _requests(wish: Wish, counts: Counts) -> float:
+    return wish.events_a_day / counts.assume("events_in_a_request") if wish.connections else 0.0
