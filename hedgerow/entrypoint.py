@@ -136,7 +136,10 @@ def probed(name: str, target: Callable[[Request], Awaitable[object]]) -> Target:
     async def entered(request: Request) -> object:
         if request.scope["path"] in health.PATHS:
             return await _probe(request)
-        return await target(request)
+        try:
+            return await target(request)
+        except HedgerowError as error:
+            return _unready(error)
 
     entered.__name__ = entered.__qualname__ = name
     # The framework awaits whatever ASGI application comes back; its own annotation leaves that out.
@@ -174,15 +177,22 @@ async def app_of() -> App:
 
 async def _probe(request: Request) -> Response:
     method, path = request.method, request.scope["path"]
-    headers = {"Cache-Control": "no-store"}
     try:
         if method not in {"GET", "HEAD"}:
             raise MethodError(f"{path} is read by GET.", hint="Send a GET.")
-        response: Response = JSONResponse({"status": await health.check(path, wiring.current)}, headers=headers)
+        response: Response = JSONResponse({"status": await health.check(path, wiring.current)})
+    except MethodError as error:
+        response = problems.answer(error, error.status)
     except HedgerowError as error:
-        response = problems.answer(error, error.status if isinstance(error, RefusedError) else 503)
-        response.headers.update(headers)
-    return Response(None, response.status_code, headers) if method == "HEAD" else response
+        response = problems.answer(error, 503) if isinstance(error, health.NotReadyError) else _unready(error)
+    response.headers["Cache-Control"] = "no-store"
+    return Response(None, response.status_code, {"Cache-Control": "no-store"}) if method == "HEAD" else response
+
+
+def _unready(error: HedgerowError) -> Response:
+    """The answer while the installation cannot be used. Nobody is recognised yet: what is wrong is the log's alone."""
+    log().error("request.failed", code=error.code, detail=error.detail, hint=error.hint)
+    return problems.answer(health.NotReadyError("Hedgerow is not ready."), 503)
 
 
 class _Followed:
@@ -193,7 +203,11 @@ class _Followed:
         self.family = family
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = wiring.current()
+        try:
+            app = wiring.current()
+        except HedgerowError as error:
+            await _unready(error)(scope, receive, send)
+            return
 
         async def counted(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":

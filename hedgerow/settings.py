@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from hedgerow.addresses import Allowed
+from hedgerow.errors import MisconfiguredError
 
 PREFIX = "HEDGEROW_"
 SEALING_BYTES = 32
@@ -206,5 +207,26 @@ class Settings(BaseModel):
 
 @cache
 def settings() -> Settings:
-    """The settings of this process, read once."""
-    return Settings()
+    """The settings of this process, read once; `MisconfiguredError` says which variable cannot be used."""
+    return read()
+
+
+def read() -> Settings:
+    """The environment's settings; `MisconfiguredError` says which variable cannot be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        # Pydantic's own words leave the refused value out: it may be a key.
+        wrong = "; ".join(
+            f"{_variable(str(each['loc'][0]))}: {each['msg'].removeprefix('Value error, ').rstrip('.')}"
+            for each in error.errors()
+        )
+        raise MisconfiguredError(
+            f"A setting cannot be used: {wrong}.", code="bad_setting", hint="docs/settings.md describes them."
+        ) from None
+
+
+def _variable(name: str) -> str:
+    field = Settings.model_fields.get(name)
+    alias = field.validation_alias if field is not None else name
+    return alias if isinstance(alias, str) else f"{PREFIX}{name.upper()}"

@@ -8,12 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
-from functions.api.routes import targets
+from functions.api.routes import checked
 from hedgerow import tiers, wiring
 from hedgerow.errors import HedgerowError
-from hedgerow.settings import Settings
+from hedgerow.settings import Settings, read
 from local.admin_key import kept_admin_key
 
 if TYPE_CHECKING:
@@ -37,16 +37,8 @@ class Options:
 def settings_of(options: Options) -> Settings:
     """The environment's settings, with what is the laptop's own; `CannotStartError` for one that cannot be used."""
     try:
-        asked = Settings()
-    except ValidationError as error:
-        # Pydantic's own words leave the refused value out: it may be a key.
-        wrong = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ').rstrip('.')}"
-            for each in error.errors()
-        )
-        raise CannotStartError(f"A setting cannot be used ({wrong}); docs/settings.md describes them.") from error
-    try:
-        targets()
+        asked = read()
+        checked()
     except HedgerowError as error:
         raise CannotStartError(f"{error.detail} {error.hint}") from error
     try:

@@ -13,11 +13,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from functions.api import routes
-from hedgerow import problems
 from hedgerow.entrypoint import Target, probed
-from hedgerow.errors import HedgerowError, MissingError
-from hedgerow.health import NotReadyError
-from hedgerow.logs import log
+from hedgerow.errors import MissingError
 from hedgerow.problems import Guard
 
 
@@ -25,12 +22,7 @@ def address(manifest: Path) -> Target:
     """The function that hands calls on as this manifest says; 503 for every call while it cannot be read."""
 
     async def answered(request: Request) -> ASGIApp:
-        try:
-            target = routes.match(request.method, request.url.path, manifest)
-        except HedgerowError as error:
-            # Nobody is recognised yet: what is wrong with the deployment is the log's alone.
-            log().error("request.failed", code=error.code, detail=error.detail, hint=error.hint)
-            return problems.answer(NotReadyError("Hedgerow is not ready."), 503)
+        target = routes.match(request.method, request.url.path, manifest)
         if target is None:
             return _nowhere()
         return await routes.function(target)(request)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from functions.api import manifest
 from functions.api.manifest import Target
+from hedgerow.errors import HedgerowError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -29,14 +30,36 @@ def targets(path: Path = MANIFEST) -> dict[str, Target]:
     return manifest.read(path)
 
 
+def checked(path: Path = MANIFEST) -> dict[str, Target]:
+    """Every target, as `targets`; `HedgerowError` also for an entry whose file is not there."""
+    for target in targets(path).values():
+        if not (path.parent.parent / target.source).is_file():
+            raise HedgerowError(
+                f"`{target.name}` in manifest.json: there is no {target.source}.",
+                code="bad_manifest",
+                hint="Make it, or remove the entry.",
+            )
+    return targets(path)
+
+
 def function(target: Target) -> Callable[[Request], Awaitable[ASGIApp]]:
-    """The target's function, its module imported now: `functions/sync/main.py` is `functions.sync.main`."""
+    """The target's function, its module imported now: `functions/sync/main.py` is `functions.sync.main`.
+
+    `HedgerowError` for one that cannot be imported: a file is missing.
+    """
     return _imported(target.source, target.name)
 
 
 @cache
 def _imported(source: str, name: str) -> Callable[[Request], Awaitable[ASGIApp]]:
-    module = importlib.import_module(source.removesuffix(".py").replace("/", "."))
+    try:
+        module = importlib.import_module(source.removesuffix(".py").replace("/", "."))
+    except ImportError as error:
+        raise HedgerowError(
+            f"{source} cannot be loaded: {error.msg}.",
+            code="bad_bundle",
+            hint="A file or a package is missing: `make bundle` makes a whole zip, `terraform apply` deploys it.",
+        ) from error
     found: Callable[[Request], Awaitable[ASGIApp]] = getattr(module, name)
     return found
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from functions.api import manifest
+from functions.api import manifest, routes
 from hedgerow.errors import HedgerowError
 
 HTTP = {
@@ -112,3 +112,24 @@ def test_a_manifest_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(HedgerowError, match=r"There is no manifest\.json") as refused:
         manifest.read(tmp_path / "manifest.json")
     assert refused.value.hint
+
+
+def test_an_entry_without_its_folder_is_said_before_anything_calls_it(tmp_path: Path) -> None:
+    (tmp_path / "functions").mkdir()
+    read(tmp_path / "functions", sync_connection=TOPIC)
+
+    with pytest.raises(HedgerowError, match=r"there is no functions/sync/main\.py") as met:
+        routes.checked(tmp_path / "functions" / "manifest.json")
+
+    assert (met.value.code, bool(met.value.hint)) == ("bad_manifest", True)
+    assert routes.checked() == routes.targets()
+
+
+def test_a_target_whose_file_the_zip_lacks_says_what_makes_a_whole_one(tmp_path: Path) -> None:
+    (target,) = read(tmp_path, ghost={**TOPIC, "source": "functions/ghost/main.py"}).values()
+
+    with pytest.raises(HedgerowError, match=r"No module named .functions\.ghost.") as met:
+        routes.function(target)
+
+    assert met.value.code == "bad_bundle"
+    assert "make bundle" in met.value.hint
