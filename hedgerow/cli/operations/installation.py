@@ -11,12 +11,10 @@ from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from hedgerow import wiring
 from hedgerow.cli.operations.place import as_it_was_if_refused
 from hedgerow.errors import InvalidError, MissingError
-from hedgerow.settings import Settings
+from hedgerow.settings import Settings, read
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,16 +23,8 @@ if TYPE_CHECKING:
 
 
 def read_settings(folder: Path | None = None) -> Settings:
-    """The environment's settings, on another folder where one is named; `InvalidError` says which cannot be used."""
-    try:
-        asked = Settings()
-    except ValidationError as error:
-        # Pydantic's own words leave the refused value out: it may be a key.
-        wrong = "; ".join(
-            f"HEDGEROW_{'.'.join(map(str, each['loc'])).upper()}: {each['msg'].removeprefix('Value error, ').rstrip('.')}"
-            for each in error.errors()
-        )
-        raise InvalidError(f"A setting cannot be used: {wrong}.", hint="docs/settings.md describes them.") from error
+    """The environment's settings, on another folder where one is named; `HedgerowError` says which cannot be used."""
+    asked = read()
     if folder is None:
         return asked
     if not is_embedded(asked) and not asked.firestore_emulator:
@@ -65,6 +55,12 @@ async def opened(
             hint="Name its folder with --data; for one on the emulators or in the cloud set HEDGEROW_STORE, "
             "HEDGEROW_QUEUE and HEDGEROW_PROJECT (docs/operations/doctor.md, Where it looks); or make one: hedgerow dev.",
         )
+    if not may_be_new and _has_no_key(settings):
+        raise MissingError(
+            f"{settings.data} is not the folder of the installation on the emulators: it has no sealing.key.",
+            code="no_installation",
+            hint="Name the folder of hedgerow dev --emulators with --data, or set HEDGEROW_SEALING_KEY.",
+        )
     if is_embedded(settings) and settings.data.exists() and not settings.data.is_dir():
         raise InvalidError(f"{settings.data} is a file, not a folder.", hint="Name a folder with --data.")
     # In the cloud nothing of an installation is in a folder.
@@ -76,3 +72,10 @@ async def opened(
         finally:
             for seam in (app.queue, app.vault, app.store):
                 await seam.close()
+
+
+def _has_no_key(settings: Settings) -> bool:
+    """On the emulators, is there nothing to open the vault with? A key made now would open nothing that others sealed."""
+    if settings.vault != "sealed" or settings.sealing_key is not None or not settings.firestore_emulator:
+        return False
+    return not is_embedded(settings) and not (settings.data / "sealing.key").is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,15 @@ import grpc
 import grpc.aio
 import pytest
 from google.cloud.firestore_v1 import types
+from pydantic import SecretStr
 
 from functions.api.routes import targets
 from hedgerow import messages, wiring
 from hedgerow.adapters.google import PubSubQueue
-from hedgerow.cli.operations.doctor import indexes, queue, store
+from hedgerow.cli.operations.doctor import indexes, queue, store, vault
 from hedgerow.cli.operations.doctor.diagnosing import diagnose
-from hedgerow.cli.operations.doctor.visiting import Terminal, case_of
+from hedgerow.cli.operations.doctor.visiting import Terminal, case_of, visit
+from hedgerow.errors import MisconfiguredError
 from hedgerow.pushes import DEAD_TOPIC
 from hedgerow.settings import Settings
 
@@ -105,6 +108,21 @@ async def test_stopped_emulators_are_told_in_one_line_each(tmp_path: Path, proje
     assert report.looked_at.startswith(f"Firestore's emulator at {host}, project {project}, database (default); ")
 
 
+async def test_a_folder_that_is_not_the_emulators_is_said_and_left_alone(tmp_path: Path, project: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    report = await visit(settings(elsewhere, project, "127.0.0.1:1", "127.0.0.1:1"), Terminal(url=NOWHERE))
+
+    (finding,) = report.of("problem")
+    assert str(elsewhere) in finding.what
+    assert "--data" in finding.command
+    assert not elsewhere.exists()
+    with_key = settings(elsewhere, project, "127.0.0.1:1", "127.0.0.1:1").model_copy(
+        update={"sealing_key": SecretStr(base64.b64encode(bytes(32)).decode())}
+    )
+    assert report.exit_code == 3
+    assert "--data" not in (await visit(with_key, Terminal(url=NOWHERE))).findings[0].command
+
+
 class Firestore:
     """Answers every query with nothing, or as a test says for a collection; takes no write that it is told to refuse."""
 
@@ -157,6 +175,16 @@ async def test_a_missing_index_is_found_before_a_tick_finds_it(firestore: tuple[
     assert {each.code for each in findings} == {"store.index_missing"}
     assert "dead_messages (topic, -at)" in {each.subject for each in findings}
     assert all("terraform apply" in each.command for each in findings)
+
+
+async def test_an_index_the_vaults_check_lacks_is_not_the_vaults_fault(firestore: tuple[Firestore, Case]) -> None:
+    there, case = firestore
+    there.refusals["connections"] = (grpc.StatusCode.FAILED_PRECONDITION, "The query requires an index.")
+
+    with pytest.raises(MisconfiguredError) as met:
+        await vault.check(case)
+
+    assert met.value.code == "index_missing"
 
 
 async def test_missing_rights_are_one_line_and_say_what_gives_them(firestore: tuple[Firestore, Case]) -> None:

@@ -82,13 +82,19 @@ async def test_a_job_that_was_deleted_beside_one_that_calls_the_same_target(heal
     assert "hedgerow-sync-tick-scale" in never.what
 
 
-async def test_schedules_without_a_region_are_unknown_and_say_what_to_set(healthy: Room) -> None:
-    def regionless() -> Schedules:
-        raise MisconfiguredError("No region is set.", hint="Set HEDGEROW_REGION.")
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("wrong_region", "schedule.unreachable"), ("quota", "schedule.unreachable"), ("no_rights", "unknown")],
+)
+async def test_schedules_that_cannot_be_seen_are_a_problem_unless_our_account_may_not(
+    healthy: Room, code: str, told: str
+) -> None:
+    def refused() -> Schedules:
+        raise MisconfiguredError("No region is set.", code=code, hint="Set HEDGEROW_REGION.")
 
-    finding = await healthy.only(schedules=regionless)
+    finding = await healthy.only(schedules=refused)
 
-    assert (finding.code, finding.subject, finding.command) == ("unknown", "schedules", "Set HEDGEROW_REGION.")
+    assert (finding.code, finding.subject, finding.command) == (told, "schedules", "Set HEDGEROW_REGION.")
 
 
 async def test_a_message_that_waits_for_long(healthy: Room) -> None:
