@@ -81,6 +81,34 @@ async def test_a_rotated_key_is_found_at_once_and_a_made_up_one_asks_once_a_minu
     assert len(certs.seen) == 3
 
 
+@pytest.mark.parametrize(("said", "kept"), [("max-age=999999999", 24 * 60), ("max-age=0", 1), ("no-store", 60)])
+async def test_an_answer_is_kept_for_a_minute_at_least_and_a_day_at_most(
+    app: App, certs: Loopback, clock: Clock, said: str, kept: int
+) -> None:
+    certs.answer = served("first", age=f"Cache-Control: {said}")
+    assert await has(app, "first")
+    clock.forward(timedelta(minutes=kept, seconds=-1))
+    assert await has(app, "first")
+    assert len(certs.seen) == 1
+    clock.forward(timedelta(seconds=1))
+    assert await has(app, "first")
+    assert len(certs.seen) == 2
+
+
+async def test_a_clock_that_is_set_back_keeps_no_new_key_waiting(app: App, certs: Loopback, clock: Clock) -> None:
+    assert await has(app, "first")
+    certs.answer = served("first", "second")
+    clock.forward(-timedelta(hours=5))
+    assert await has(app, "second")
+
+
+async def test_more_than_keys_can_be_is_not_read(app: App, certs: Loopback, clock: Clock) -> None:
+    assert await has(app, "first")
+    certs.answer = http(certificates("second") + b" " * 300_000)
+    clock.forward(timedelta(hours=1))
+    assert await has(app, "first")
+
+
 async def test_a_key_that_google_took_back_is_gone_with_the_next_answer(
     app: App, certs: Loopback, clock: Clock
 ) -> None:

@@ -68,6 +68,12 @@ async def test_whatever_else_google_signed_is_refused(
     assert await room.call(room.token(**claims).signed()) == (status, code)
 
 
+async def test_who_may_call_the_private_functions_is_no_operator(room: Room) -> None:
+    scheduler = "hedgerow-by-scheduler@my-project.iam.gserviceaccount.com"
+    token = room.token(email=scheduler).signed()
+    assert await room.call(token, identity="claims", invoker_emails=(scheduler,)) == (403, "wrong_caller")
+
+
 async def test_a_forged_token_learns_nothing_of_who_is_an_operator(room: Room) -> None:
     assert await room.call(room.token().signed(by="another")) == (401, "bad_signature")
     assert await room.call(room.token(email="eve@example.com").signed(by="another")) == (401, "bad_signature")

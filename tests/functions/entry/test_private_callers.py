@@ -40,7 +40,9 @@ class Room:
     def token(self, **claims: object) -> Issued:
         return Issued(self.stage.clock(), claims=claims)
 
-    async def call(self, token: str | None, header: str = "Authorization", **settings: object) -> tuple[int, str]:
+    async def call(
+        self, token: str | None, header: str = "Authorization", *, host: str = HOST, **settings: object
+    ) -> tuple[int, str]:
         """The status and code of a call to a private target, with `claims` unless told otherwise."""
         wanted = {"identity": "claims", "invoker_emails": (EMAIL,), **settings}
         wanted["google_certs"] = f"http://127.0.0.1:{self.certs.port}/certs"
@@ -50,7 +52,7 @@ class Room:
             answer = cast("ASGIApp", await sync_tick(Request(scope, receive)))
             await answer(scope, receive, send)
 
-        headers = {b"Host": HOST.encode()}
+        headers = {b"Host": host.encode()}
         if token is not None:
             headers[header.encode()] = f"Bearer {token}".encode("latin-1")
         transport = httpx.ASGITransport(app=target)
@@ -82,12 +84,15 @@ async def test_the_header_that_the_platform_checks_instead_is_the_one_looked_at(
 
 CLAIMS: list[tuple[dict[str, object], int, str]] = [
     ({"iss": "https://accounts.example.com"}, 403, "wrong_issuer"),
+    ({"iss": "https://accounts.google.com.example.com"}, 403, "wrong_issuer"),
     ({"aud": "https://another-abc.a.run.app"}, 403, "wrong_audience"),
     ({"aud": f"http://{HOST}"}, 403, "wrong_audience"),
     ({"aud": f"{AUDIENCE}.example.com"}, 403, "wrong_audience"),
     ({"aud": "https://["}, 403, "wrong_audience"),
     ({"aud": [AUDIENCE]}, 401, "token_malformed"),
     ({"email": "stranger@project.iam.gserviceaccount.com"}, 403, "wrong_caller"),
+    ({"email": f"{EMAIL}.example.com"}, 403, "wrong_caller"),
+    ({"email": f"a-{EMAIL}"}, 403, "wrong_caller"),
     ({"email": ...}, 403, "wrong_caller"),
     ({"email_verified": False}, 403, "wrong_caller"),
     ({"email_verified": "true"}, 403, "wrong_caller"),
@@ -109,6 +114,11 @@ async def test_the_path_of_an_audience_is_passed_over_only_where_none_is_set(roo
     assert await room.call(token) == (200, "")
     assert await room.call(token, audience=AUDIENCE) == (403, "wrong_audience")
     assert await room.call(room.token(aud="my-audience").cut(), audience="my-audience") == (200, "")
+
+
+async def test_a_call_to_no_address_is_not_for_a_token_to_none(room: Room) -> None:
+    for audience in ("", "https://", "no address"):
+        assert await room.call(room.token(aud=audience).cut(), host="") == (403, "wrong_audience"), audience
 
 
 async def test_clocks_may_be_a_minute_apart_and_no_more(room: Room) -> None:
