@@ -60,6 +60,10 @@ resource "google_pubsub_topic_iam_member" "dead_publisher" {
   topic  = google_pubsub_topic.topic["dead"].name
   role   = "roles/pubsub.publisher"
   member = local.pubsub_agent
+
+  # Switching Pub/Sub on does not make its agent, and no right is given to who is not there; the first subscription may
+  # make it (unverified).
+  depends_on = [google_pubsub_subscription.push]
 }
 
 resource "google_pubsub_subscription_iam_member" "dead_subscriber" {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,26 @@ from tests.infra.twin import Twin
 pytestmark = needs_terraform
 INDEX = "sync_runs,connection_id ASCENDING,created_at DESCENDING"
 RIGHT = "retention_tick delete"
+DOORS = (
+    "google_compute_global_forwarding_rule__edge",
+    "google_compute_target_https_proxy__edge",
+    "google_compute_url_map__edge",
+)
 FUNCTIONS = "google_cloudfunctions2_function__target"
 TOPIC = "sync_connection run-ended"
 
 
 @dataclass(frozen=True)
 class Story:
-    """The steps of three applies, one after the other."""
+    """The steps of four applies, one after the other."""
 
     first: tuple[str, ...]
     less: tuple[str, ...]
     """A domain, no network, one address fewer, a release that needs less."""
     again: tuple[str, ...]
-    """A function that failed to start is made anew."""
+    """A function that failed to start is made anew; the vault is sealed, and each family stands alone."""
+    back: tuple[str, ...]
+    """Neither is any more, as docs/deploying.md has it done."""
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +47,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     hosted: dict[str, Any] = {"host": "ph.example.com", "alert_emails": ["ada@example.com"]}
     twin.change(**hosted)
     less = twin.steps
-    twin.change(replaced=f'module.function["capture"].terraform_data.{FUNCTIONS}', **hosted)
-    return Story(first, less, twin.steps)
+    again = f'module.function["capture"].terraform_data.{FUNCTIONS}'
+    twin.change(replaced=(again,), vault="sealed", separate_families=True, **hosted)
+    anew = twin.steps
+    twin.change(replaced=tuple(f"terraform_data.{each}[0]" for each in DOORS), **hosted)
+    return Story(first, less, anew, twin.steps)
 
 
 def _release_that_needs_less(folder: Path) -> None:
@@ -113,6 +124,11 @@ def test_nobody_is_called_whom_the_caller_may_not_call_yet(
     assert before(story.first, invoker, "Made google_pubsub_subscription__push")
 
 
+def test_pubsubs_agent_gets_its_rights_once_it_was_needed(story: Story) -> None:
+    for binding in ("google_pubsub_topic_iam_member__dead_publisher", "google_pubsub_subscription_iam_member__dead"):
+        assert before(story.first, "Made google_pubsub_subscription__push", f"Made {binding}")
+
+
 def test_policies_let_go_of_a_channel_before_it_is_deleted(
     story: Story,
 ) -> None:
@@ -139,3 +155,18 @@ def test_policies_wait_for_the_metrics_they_judge(story: Story) -> None:
 def test_a_function_that_failed_to_start_is_taken_away_before_it_is_made_again(story: Story) -> None:
     """Its name is taken: were the new one made first, Google would answer that it exists."""
     assert before(story.again, f"Taken {FUNCTIONS}", f"Made {FUNCTIONS}")
+
+
+def test_a_key_is_read_until_no_function_asks_for_it(story: Story) -> None:
+    reader = 'google_secret_manager_secret_iam_member__reader["notify HEDGEROW_SEALING_KEY"]'
+    assert before(story.again, f"Made {reader}", f"Changed {FUNCTIONS}")
+    assert before(story.back, f"Changed {FUNCTIONS}", f"Taken {reader}")
+
+
+def test_families_that_stood_alone_go_when_no_path_leads_to_them(story: Story) -> None:
+    """Google deletes no back-end that a map of paths names: map, proxy and rule are made anew, on the same address."""
+    family = 'google_compute_backend_service__function["connect"]'
+    for door, behind in pairwise((*DOORS, family)):
+        assert before(story.back, f"Taken {door}", f"Taken {behind}")
+    assert before(story.back, f"Taken {family}", f"Made {DOORS[-1]}")
+    assert not [step for step in story.back if "google_compute_global_address" in step]

@@ -64,13 +64,13 @@ class Twin:
         self._call("init", "-input=false")
         self.steps = self._apply()
 
-    def change(self, *, replaced: str | None = None, **variables: object) -> None:
+    def change(self, *, replaced: tuple[str, ...] = (), **variables: object) -> None:
         """Apply once more with other variables, and with what a test changed in the files; `steps` tells how it went.
 
-        `replaced` names a resource to make anew, as Terraform does with one whose making failed.
+        `replaced` names resources to make anew, as Terraform does with those whose making failed.
         """
         self._say(variables)
-        self.steps = self._apply(*([] if replaced is None else [f"-replace={replaced}"]))
+        self.steps = self._apply(*(f"-replace={address}" for address in replaced))
 
     def _say(self, variables: dict[str, object]) -> None:
         (self.folder / "test.auto.tfvars.json").write_text(
