@@ -47,7 +47,7 @@ def posthog_down(room: Room) -> None:
     """Events wait and arrive; syncs fail and catch up."""
     act("PostHog goes away. A product goes on sending events.")
     room.switch_posthog(off=True)
-    room.capture(50)
+    taken = room.capture(50)
     room.stage.run("sync", exits=1)
     room.sees("connection.failing")
     room.stage.run("outbox")
@@ -55,6 +55,7 @@ def posthog_down(room: Room) -> None:
     room.switch_posthog(off=False)
     room.until(lambda: _is_empty(room), "The outbox did not drain.")
     room.stage.run("outbox")
+    room.stage.run("event", taken)
     room.stage.run("sync")
     room.is_well_again("connection.failing")
 
@@ -65,7 +66,7 @@ def key_refused(room: Room) -> None:
     _control_delete(room, "keys", {"revoke": room.posthog["personal_api_key"]})
     room.stage.run("sync", exits=1)
     room.sees("connection.needs_attention")
-    act("The customer makes a new key, and hands it over by the environment.")
+    act(f"The customer makes a new key; it is in {PERSONAL_KEY}, else rotate would ask for it.")
     made = room.control("keys", {"project_id": int(room.posthog["project_id"]), "label": "new"})
     room.stage.variables[PERSONAL_KEY] = str(made["personal_api_key"])
     room.stage.run("connections", "rotate", room.connection)
@@ -80,7 +81,7 @@ def secret_destroyed(room: Room) -> None:
     room.sees("vault.secret_gone")
     room.stage.run("sync", exits=1)
     room.sees("connection.needs_attention")
-    act("The customer gives the key again.")
+    act(f"The customer gives the key again; it is in {PERSONAL_KEY}, else rotate would ask for it.")
     room.stage.run("connections", "rotate", room.connection)
     room.stage.run("sync")
     room.is_well_again("vault.secret_gone", "connection.needs_attention")
@@ -117,7 +118,7 @@ def server_killed(room: Room) -> None:
     """A kill with events in hand."""
     act("PostHog is down, 200 events are in the outbox, and the server is killed.")
     room.switch_posthog(off=True)
-    room.capture(200)
+    taken = room.capture(200)
     room.kill_hedgerow()
     room.sees("server.down")
     act("It is started again on the same folder, and PostHog comes back.")
@@ -125,6 +126,7 @@ def server_killed(room: Room) -> None:
     room.switch_posthog(off=False)
     room.until(lambda: _is_empty(room), "The outbox did not drain.")
     room.stage.run("outbox")
+    room.stage.run("event", taken)
     room.is_well_again("server.down")
 
 
@@ -133,19 +135,23 @@ def chat_gone(room: Room) -> None:
     services = f"{room.url}/inbox/services/discord"
     room.stage.variables[CHANNEL_URL] = f"{services}/api/webhooks/1234567890/drill-token"
     room.stage.run("channels", "add", "team", "--kind", "discord", "--default")
-    del room.stage.variables[CHANNEL_URL]
-    act("Somebody removes the webhook in the chat. A sync fails that night, and its message meets that.")
+    act(
+        "Somebody removes the webhook in the chat. That night a credential is gone, a sync fails: its message meets that."
+    )
     _fault(f"{services}/faults", {"kind": "410", "times": 1_000})
     _on_the_folder(room, lambda app: app.vault.destroy(room.connection))
     room.stage.run("sync", exits=1)
     room.sees("channel.broken")
-    act("The customer gives the key again. The webhook is there again; its channel is switched on.")
+    act("The customer gives the key again.")
     room.stage.run("connections", "rotate", room.connection)
     room.stage.run("sync")
+    act(f"And makes a new webhook in the chat; its address is in {CHANNEL_URL}, else the command would ask for it.")
     httpx.delete(f"{services}/faults", timeout=30, trust_env=False).raise_for_status()
-    room.stage.run("channels", "enable", "team")
+    room.stage.variables[CHANNEL_URL] = f"{services}/api/webhooks/1234567891/another-token"
+    room.stage.run("channels", "change", "team", "--address")
     room.stage.run("channels", "test", "team")
     room.is_well_again("channel.broken")
+    say("\nThe warning goes after a day: that one message was given up, and nobody sends it again.")
 
 
 def lost_disk(room: Room) -> None:

@@ -99,8 +99,8 @@ class Room:
         answered: dict[str, Any] = answer.json()
         return answered
 
-    def capture(self, number: int) -> None:
-        """Send events as an SDK does, one request; Hedgerow must take them."""
+    def capture(self, number: int) -> str:
+        """Send events as an SDK does, one request; Hedgerow must take them. The uuid of the newest."""
         now = utc_now()
         batch = [_event(now - timedelta(seconds=back), f"shopper_{back % 7}") for back in range(number)]
         body = {"api_key": self.posthog["project_token"], "batch": batch}
@@ -108,6 +108,7 @@ class Room:
         if answer.status_code != 200:
             raise StepError(f"Hedgerow answered {number} events with {answer.status_code}.")
         say(f"POST {self.url}/batch/ → {answer.status_code}, {number} events taken")
+        return str(batch[0]["uuid"])
 
     def last_run(self, state: str) -> bool:
         """Whether the newest run is in this state."""
