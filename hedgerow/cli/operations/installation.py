@@ -70,8 +70,7 @@ async def opened(
         try:
             yield app
         finally:
-            for seam in (app.queue, app.vault, app.store):
-                await seam.close()
+            await wiring.close(app)
 
 
 def _has_no_key(settings: Settings) -> bool:
