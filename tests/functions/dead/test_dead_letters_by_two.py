@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +12,8 @@ from hedgerow.messages import RunEnded
 from hedgerow.ports import Delete
 from tests.crash import Crash, Fuse, armed
 from tests.functions.connect.test_meanwhile import meanwhile
-from tests.stage import NOW, Stage, staged
+from tests.functions.dead.dying import died
+from tests.stage import Stage, staged
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,20 +25,8 @@ async def stage() -> AsyncIterator[Stage]:
         yield built
 
 
-async def died(stage: Stage, number: int) -> DeadMessage:
-    message = RunEnded(connection_id="con_1", run_id=f"run_{number}")
-    return await stage.add(
-        DeadMessage(
-            id=f"dead_{number}",
-            topic=message.topic,
-            body=message.model_dump_json(),
-            reason="It was delivered 10 times and never acknowledged.",
-            at=NOW + timedelta(seconds=number),
-            code="given_up",
-            key=message.key,
-            is_whole=True,
-        )
-    )
+def ended(number: int) -> RunEnded:
+    return RunEnded(connection_id="con_1", run_id=f"run_{number}")
 
 
 async def state(stage: Stage, number: int) -> str:
@@ -47,7 +35,7 @@ async def state(stage: Stage, number: int) -> str:
 
 
 async def test_what_is_being_redelivered_is_not_dropped_and_nothing_stops(stage: Stage) -> None:
-    ids = [(await died(stage, number)).id for number in range(60)]
+    ids = [(await died(stage, ended(number), number)).id for number in range(60)]
     drops: list[dropping.Drop] = []
 
     async def drop() -> None:
@@ -63,7 +51,7 @@ async def test_what_is_being_redelivered_is_not_dropped_and_nothing_stops(stage:
 
 
 async def test_what_is_redelivered_during_a_drop_stays_and_the_rest_goes(stage: Stage) -> None:
-    ids = [(await died(stage, number)).id for number in range(3)]
+    ids = [(await died(stage, ended(number), number)).id for number in range(3)]
 
     async def redeliver() -> None:
         await redelivering.redeliver(stage.app, ["dead_1"])
@@ -79,7 +67,7 @@ async def test_what_is_redelivered_during_a_drop_stays_and_the_rest_goes(stage: 
 
 
 async def test_of_two_redeliveries_one_takes_each_message(stage: Stage) -> None:
-    ids = [(await died(stage, number)).id for number in range(3)]
+    ids = [(await died(stage, ended(number), number)).id for number in range(3)]
     theirs: list[redelivering.Redelivery] = []
 
     async def redeliver() -> None:
@@ -94,7 +82,7 @@ async def test_of_two_redeliveries_one_takes_each_message(stage: Stage) -> None:
 
 
 async def test_what_goes_away_while_it_is_published_was_published(stage: Stage) -> None:
-    dead = await died(stage, 1)
+    dead = await died(stage, ended(1))
 
     async def expire() -> None:
         await stage.store.commit(Delete(DeadMessage, dead.id))
@@ -105,7 +93,7 @@ async def test_what_goes_away_while_it_is_published_was_published(stage: Stage) 
 
 
 async def test_a_redelivery_that_was_killed_can_be_dropped_once_it_is_certain(stage: Stage) -> None:
-    dead = await died(stage, 1)
+    dead = await died(stage, ended(1))
     with pytest.raises(Crash):
         await redelivering.redeliver(armed(stage.app, Fuse(3)), [dead.id])
     assert await state(stage, 1) == "redelivering"

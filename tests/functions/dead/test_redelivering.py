@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,12 +14,12 @@ from hedgerow.errors import InvalidError, MissingError
 from hedgerow.messages import RunEnded, SyncRequested
 from hedgerow.ports import Add
 from tests.crash import Crash, Fuse, armed, every_fuse
+from tests.functions.dead.dying import died
 from tests.stage import NOW, Stage, staged
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from hedgerow.messages import Message
 
 ENDED = RunEnded(connection_id="con_1", run_id="run_1")
 REQUESTED = SyncRequested(connection_id="con_1", due_at=NOW)
@@ -30,20 +29,6 @@ REQUESTED = SyncRequested(connection_id="con_1", due_at=NOW)
 async def stage() -> AsyncIterator[Stage]:
     async with staged() as built:
         yield built
-
-
-async def died(stage: Stage, message: Message, number: int = 1, **more: object) -> DeadMessage:
-    dead = DeadMessage(
-        id=f"dead_{number}",
-        topic=message.topic,
-        body=message.model_dump_json(),
-        reason="It was delivered 10 times and never acknowledged.",
-        at=NOW + timedelta(seconds=number),
-        code="given_up",
-        key=message.key,
-        is_whole=True,
-    )
-    return await stage.add(dead.model_copy(update=more))
 
 
 async def bodies(stage: Stage, *topics: str) -> list[str]:
