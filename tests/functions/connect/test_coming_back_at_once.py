@@ -19,7 +19,7 @@ from hedgerow.models import Connection
 from hedgerow.ports import Delete, Where
 from hedgerow.sealed_secrets import SealedSecret
 from tests.functions.connect.room import US, Room
-from tests.functions.connect.test_meanwhile import meanwhile
+from tests.meanwhile import meanwhile
 
 if TYPE_CHECKING:
     from hedgerow.models import Tenant

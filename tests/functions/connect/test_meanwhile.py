@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from pydantic import SecretStr
@@ -18,31 +15,8 @@ from hedgerow.keys import Caller
 from hedgerow.models import Connection, Tier
 from hedgerow.ports import Swap, Where
 from hedgerow.sealed_secrets import SealedSecret
-from tests.crash import Fuse, armed
 from tests.functions.connect.room import Room
-
-if TYPE_CHECKING:
-    from hedgerow.app import App
-
-T = TypeVar("T")
-
-
-@dataclass
-class Meanwhile(Fuse):
-    """Before the first port call whose name begins so, somebody else does something."""
-
-    before: str = ""
-    work: Callable[[], Awaitable[object]] | None = None
-
-    async def around(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
-        if self.work is not None and name.startswith(self.before):
-            work, self.work = self.work, None
-            await work()
-        return await super().around(name, call)
-
-
-def meanwhile(app: App, before: str, work: Callable[[], Awaitable[object]]) -> App:
-    return armed(app, Meanwhile(before=before, work=work))
+from tests.meanwhile import meanwhile
 
 
 async def made(room: Room, tier: Tier = "pro") -> Connection:

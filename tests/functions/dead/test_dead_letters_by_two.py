@@ -11,8 +11,8 @@ from hedgerow.dead_letters import DeadMessage
 from hedgerow.messages import RunEnded
 from hedgerow.ports import Delete
 from tests.crash import Crash, Fuse, armed
-from tests.functions.connect.test_meanwhile import meanwhile
 from tests.functions.dead.dying import died
+from tests.meanwhile import meanwhile
 from tests.stage import Stage, staged
 
 if TYPE_CHECKING:
