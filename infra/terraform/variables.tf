@@ -12,12 +12,22 @@ variable "region" {
   description = "Where functions, jobs and the source bucket live."
   type        = string
   default     = "europe-west1"
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "region is a region of Google's, such as europe-west1: no zone of it, and not eu."
+  }
 }
 
 variable "firestore_location" {
   description = "Where Firestore keeps the records; never changed afterwards. Null: the region."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.firestore_location == null || can(regex("^([a-z]+-[a-z]+[0-9]+|eur3|nam5|nam7)$", var.firestore_location))
+    error_message = "firestore_location is a region such as europe-west1, or eur3, nam5, nam7."
+  }
 }
 
 variable "vault" {
@@ -74,6 +84,11 @@ variable "address_requests_per_minute" {
   description = "What one client address may ask of the load balancer in a minute before it is told 429. Null: no limit."
   type        = number
   default     = null
+
+  validation {
+    condition     = var.address_requests_per_minute == null || try(var.address_requests_per_minute >= 1 && floor(var.address_requests_per_minute) == var.address_requests_per_minute, false)
+    error_message = "address_requests_per_minute is a whole number from 1 up, or null."
+  }
 }
 
 variable "private_egress" {
@@ -86,12 +101,22 @@ variable "min_instances" {
   description = "Instances kept warm, by target: { capture = 1 }."
   type        = map(number)
   default     = {}
+
+  validation {
+    condition     = alltrue([for count in values(var.min_instances) : count >= 0 && floor(count) == count])
+    error_message = "min_instances takes whole numbers from 0 up."
+  }
 }
 
 variable "max_instances" {
   description = "The most instances, by target, over the manifest's: { sync_connection = 40 }."
   type        = map(number)
   default     = {}
+
+  validation {
+    condition     = alltrue([for count in values(var.max_instances) : count >= 1 && floor(count) == count])
+    error_message = "max_instances takes whole numbers from 1 up."
+  }
 }
 
 variable "settings" {
@@ -126,6 +151,11 @@ variable "alert_emails" {
   description = "Who is told when something is wrong. Empty: nobody, the policies stand without a channel."
   type        = list(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for email in var.alert_emails : can(regex("^[^@ ]+@[^@ ]+$", email))])
+    error_message = "alert_emails takes addresses, such as oncall@example.com."
+  }
 }
 
 variable "deletion_protection" {
@@ -155,6 +185,11 @@ variable "labels" {
   description = "Labels of everything that takes labels."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for name, value in var.labels : can(regex("^[a-z][a-z0-9_-]{0,62}$", name)) && can(regex("^[a-z0-9_-]{0,63}$", value))])
+    error_message = "labels are small letters, digits, dashes and underscores, 63 at most; a name begins with a letter."
+  }
 }
 
 variable "operators" {
@@ -165,6 +200,11 @@ variable "operators" {
   validation {
     condition     = alltrue([for access in values(var.operators) : contains(["read", "full"], access)])
     error_message = "operators gives each member read or full."
+  }
+
+  validation {
+    condition     = alltrue([for member in keys(var.operators) : can(regex("^(user|group|serviceAccount|domain|principal|principalSet):.+$", member))])
+    error_message = "operators names its members as Google does: user:ada@example.com, group:oncall@example.com."
   }
 }
 
@@ -183,12 +223,22 @@ variable "alert_channels" {
   description = "More notification channels of Cloud Monitoring, made by hand (Slack, PagerDuty, a webhook), by full name: projects/P/notificationChannels/ID."
   type        = list(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for channel in var.alert_channels : can(regex("^projects/[^/]+/notificationChannels/[0-9]+$", channel))])
+    error_message = "alert_channels takes full names: projects/P/notificationChannels/ID."
+  }
 }
 
 variable "sync_failure_share" {
   description = "The share of failed syncs of half an hour above which somebody is told."
   type        = number
   default     = 0.2
+
+  validation {
+    condition     = var.sync_failure_share > 0 && var.sync_failure_share < 1
+    error_message = "sync_failure_share is a share between 0 and 1, such as 0.2."
+  }
 }
 
 variable "cost_reads_per_hour" {
