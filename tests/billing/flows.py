@@ -27,6 +27,8 @@ from tests.functions.capture.redelivery_room import events, room, upstream
 from tests.stage import staged
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from hedgerow.app import App
     from tests.stage import Stage
 
@@ -38,19 +40,19 @@ ANSWERED = Operations(reads=1)
 async def alerts_tick() -> Operations:
     """A tick of the alerts over nothing."""
     async with staged() as stage:
-        return await _alerts_tick(stage)
+        return await _cost(stage.app, ticking.tick)
 
 
 async def redeliver_tick() -> Operations:
     """A tick of redelivery while the outbox is empty."""
     async with staged() as stage:
-        return await _redeliver(stage.app)
+        return await _cost(stage.app, redelivering.redeliver)
 
 
 async def retention_tick() -> Operations:
     """A tick of retention with nothing to forget and no connection to trim."""
     async with staged() as stage:
-        return await _retain(stage)
+        return await _cost(stage.app, retention.retain)
 
 
 async def lookup_and_count() -> tuple[Operations, Operations]:
@@ -84,7 +86,7 @@ async def kept_and_redelivered() -> tuple[Operations, Operations]:
         for _ in range(SOME):
             await outbox.kept(connection, events(10))
         outbox.stage.clock.forward(timedelta(minutes=1))
-        sent = await _redeliver(outbox.stage.app)
+        sent = await _cost(outbox.stage.app, redelivering.redeliver)
     return costs[1] - counted, (sent - await redeliver_tick()).times(1 / SOME)
 
 
@@ -127,19 +129,19 @@ async def activity() -> Operations:
     """Something told of a tenant without webhooks: looked at by a tick, forgotten after 90 days."""
     async with staged() as stage:
         tenant = await stage.tenant()
-        idle = await _alerts_tick(stage)
+        idle = await _cost(stage.app, ticking.tick)
         for number in range(SOME):
             await stage.add(_told(stage, tenant, number))
-        queued = await _alerts_tick(stage)
+        queued = await _cost(stage.app, ticking.tick)
         stage.clock.forward(timedelta(days=91))
-        forgotten = await _alerts_tick(stage)
+        forgotten = await _cost(stage.app, ticking.tick)
         return (queued + forgotten - idle.times(2)).times(1 / SOME)
 
 
 async def run_forgotten() -> Operations:
     """A run, 90 days later."""
     async with staged() as stage:
-        idle = await _retain(stage)
+        idle = await _cost(stage.app, retention.retain)
         connection = await stage.connection(await stage.tenant())
         for number in range(SOME):
             now = stage.clock()
@@ -155,17 +157,17 @@ async def run_forgotten() -> Operations:
             )
             await stage.add(run)
         stage.clock.forward(timedelta(days=91))
-        return (await _retain(stage) - idle + ANSWERED).times(1 / SOME)
+        return (await _cost(stage.app, retention.retain) - idle + ANSWERED).times(1 / SOME)
 
 
 async def trimmed() -> Operations:
     """What an hour's retention asks about a connection whose tier forgets, when there is nothing to forget."""
     async with staged() as stage:
-        idle = await _retain(stage)
+        idle = await _cost(stage.app, retention.retain)
         tenant = await stage.tenant("basic")
         for _ in range(SOME):
             await stage.connection(tenant)
-        return (await _retain(stage) - idle + ANSWERED).times(1 / SOME)
+        return (await _cost(stage.app, retention.retain) - idle + ANSWERED).times(1 / SOME)
 
 
 def refusing(batch: Batch) -> web.StreamResponse:
@@ -177,26 +179,12 @@ def _told(stage: Stage, tenant: Tenant, number: int) -> Activity:
     return entry("run.succeeded", tenant.id, None, stage.clock(), {}, str(number))
 
 
-async def _alerts_tick(stage: Stage) -> Operations:
-    bill = Bill()
-    await ticking.tick(billed(stage.app, bill))
-    return bill.so_far
-
-
-async def _redeliver(app: App) -> Operations:
-    bill = Bill()
-    await redelivering.redeliver(billed(app, bill))
-    return bill.so_far
-
-
-async def _retain(stage: Stage) -> Operations:
-    bill = Bill()
-    await retention.retain(billed(stage.app, bill))
-    return bill.so_far
-
-
 async def _evaluated(alerts: AlertStage) -> Operations:
-    bill = Bill()
     message = RunEnded(connection_id=alerts.connection_id, run_id=new_id("run"))
-    await after_runs.evaluate(billed(alerts.app, bill), message)
+    return await _cost(alerts.app, lambda app: after_runs.evaluate(app, message))
+
+
+async def _cost(app: App, work: Callable[[App], Awaitable[object]]) -> Operations:
+    bill = Bill()
+    await work(billed(app, bill))
     return bill.so_far
