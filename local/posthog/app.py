@@ -4,7 +4,6 @@ Unknown `/api` paths are 404 JSON; any other unknown path is the web app's HTML,
 """
 
 import re
-from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -17,7 +16,6 @@ from local.posthog.installation import Installation
 from local.posthog.private_api import Answer
 
 _HTML = "<!DOCTYPE html><html><head><title>PostHog</title></head><body></body></html>"
-Public = Callable[[Request, Installation, dict[str, str]], Awaitable[Response]]
 
 _PROJECT = r"/api/(?:projects|environments)/(?P<project>[^/]+)"
 _PRIVATE: list[tuple[str, dict[str, Answer]]] = [

@@ -197,7 +197,6 @@ _BY_LOWER_CASE = {name.lower(): name for name in _ANY_CASE}
 _KINDS_OF_RENAMED = {"date_diff": INT, "_toDate": DATE, "mod": INT} | {
     name: INT for name in RENAMED if name.startswith(("_toI", "_toU"))
 }
-RETURNS_FLAG = frozenset(_words("empty notEmpty has hasAny hasAll isNull isNotNull match"))
 
 
 def known_function(name: str) -> str | None:

@@ -8,7 +8,7 @@ from functions.alerts.conditions.kinds import Condition
 from functions.alerts.records import AlertRule, LastVerdict, Phase, RuleState
 from functions.alerts.rules.templates import Setting
 from functions.alerts.severity import Severity
-from functions.alerts.spec import Policy, RuleForm, SeriesSpec
+from functions.alerts.spec import Policy, SeriesSpec
 from hedgerow.foreign import Shown
 from hedgerow.records import Instant
 
@@ -25,9 +25,6 @@ class TemplateWanted(BaseModel):
     policy: Policy | None = None
     channels: tuple[str, ...] = Field(default=(), max_length=20)
     enabled: bool = True
-
-
-RuleWanted = RuleForm | TemplateWanted
 
 
 class SnoozeWanted(BaseModel):
