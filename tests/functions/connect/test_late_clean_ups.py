@@ -19,7 +19,8 @@ from hedgerow.messages import PurgeRequested
 from hedgerow.models import Connection
 from tests.crash import Crash, Fuse, armed
 from tests.functions.connect.room import Room
-from tests.functions.connect.test_meanwhile import made, meanwhile, record, secrets_of
+from tests.functions.connect.test_meanwhile import made, record, secrets_of
+from tests.meanwhile import meanwhile
 
 if TYPE_CHECKING:
     from hedgerow.app import App
