@@ -62,8 +62,11 @@ def build(path: Path, root: Path = ROOT, *, strays: bool = True) -> Bundle:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Whoever reads the old zip keeps it whole; whoever looks next finds the new one whole.
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(packed)
-    beside.replace(path)
+    try:
+        beside.write_bytes(packed)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
     return Bundle(path, hashlib.sha256(packed).hexdigest(), len(packed), tuple(contents))
 
 
@@ -91,7 +94,7 @@ def _below(root: Path, folder: str, kinds: tuple[str, ...]) -> Iterator[str]:
             raise HedgerowError(f"{name} does not belong into the zip.", hint="Remove it, or give it a plain name.")
         if entry.is_dir():
             yield from _below(root, name, kinds)
-        elif entry.name.endswith(kinds):
+        elif entry.is_file() and entry.name.endswith(kinds):
             yield name
         else:
             hint = f"Remove it; or, if functions read it, add {Path(name).suffix or 'its kind'} to FOLDERS in local/bundle.py."

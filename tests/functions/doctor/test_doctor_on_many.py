@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,3 +96,15 @@ async def test_no_key_is_told_of_where_none_expires(healthy: Room) -> None:
     report = await healthy.look(app=replace(healthy.stage.app, settings=endless))
 
     assert report.of("warning") == ()
+
+
+async def test_an_instant_near_the_calendars_end_hides_no_other_connection(healthy: Room) -> None:
+    first, second = [await healthy.stage.connection(await healthy.stage.tenant()) for _ in range(2)]
+    far = datetime(9999, 6, 1, tzinfo=UTC)
+    await healthy.stage.store.commit(Swap(first.model_copy(update={"key_since": far})))
+    aged = second.model_copy(update={"key_since": healthy.stage.clock() - 400 * DAYS})
+    await healthy.stage.store.commit(Swap(aged))
+
+    finding = await healthy.only()
+
+    assert (finding.code, finding.subject) == ("connection.key_expiring", second.id)

@@ -239,3 +239,16 @@ def test_the_command_fails_in_one_line(tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     assert bundle.main(["--to", str(tmp_path / "file" / "functions.zip")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_pipe_is_refused_rather_than_waited_for(tree: Path, tmp_path: Path) -> None:
+    os.mkfifo(tree / "functions" / "sync" / "pipe.py")
+    with pytest.raises(HedgerowError, match=r"pipe\.py is of no kind"):
+        bundle.build(tmp_path / "functions.zip", tree)
+
+
+def test_a_zip_that_cannot_be_put_in_its_place_leaves_nothing_beside_it(tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "there" / "functions.zip").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
+        bundle.build(tmp_path / "there" / "functions.zip", tree)
+    assert [entry.name for entry in (tmp_path / "there").iterdir()] == ["functions.zip"]

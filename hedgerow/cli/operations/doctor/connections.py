@@ -137,11 +137,12 @@ def _expiring(case: Case, connection: Connection) -> list[Finding]:
     days, since = case.settings.key_days, connection.key_since
     if not days or since is None or connection.secret_ref is None:
         return []
-    expires = since + timedelta(days=days)
-    if case.now < expires - WARNED:
+    # By its age: whatever instant an import brought, none of these lies outside of the calendar.
+    if case.now - since < timedelta(days=days) - WARNED:
         return []
+    expires = since + timedelta(days=days)
     verb = "was to be replaced by" if expires <= case.now else "is to be replaced by"
-    what = f"{_whose(connection)}: its personal API key {verb} {expires:%Y-%m-%d}, {days} days after it was given."
+    what = f"{_whose(connection)}: its personal API key {verb} {expires.date()}, {counted(days, 'day')} after it was given."
     return [_of("connection.key_expiring", connection, what, f"hedgerow connections rotate {connection.id}", since)]
 
 
