@@ -152,7 +152,8 @@ async def test_what_a_newer_release_wrote(healthy: Room) -> None:
 
 
 async def test_a_server_that_is_away_not_ready_or_knows_another_key(healthy: Room, answers: Answers) -> None:
-    assert (await healthy.only(url="http://127.0.0.1:1")).code == "server.down"
+    down = await healthy.only(url="http://127.0.0.1:1")
+    assert (down.code, down.command) == ("server.down", f"hedgerow dev --port 1 --data {healthy.folder}")
     assert (await healthy.only(url="http://[")).code == "server.down"
 
     answers.say("GET", "/v1/tenants", {"code": "unauthorized"}, status=401)

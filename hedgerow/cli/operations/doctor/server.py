@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from hedgerow.cli.operations.doctor.case import TERRAFORMS_VARIABLES, read_key
 from hedgerow.cli.operations.doctor.findings import fine, found
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 10.0
 SKEW = timedelta(seconds=30)
+USUAL_PORT = 8080
+"""Of `hedgerow dev`."""
 
 
 async def check(case: Case) -> list[Finding]:
@@ -136,7 +139,16 @@ def _start(case: Case) -> str:
     if case.is_cloud:
         return _address(case, "HEDGEROW_URL")
     emulators = " --emulators" if case.settings.firestore_emulator else ""
-    return f"hedgerow dev{emulators} --data {shlex.quote(str(case.settings.data))}"
+    return f"hedgerow dev{emulators}{_port(case.url)} --data {shlex.quote(str(case.settings.data))}"
+
+
+def _port(url: str) -> str:
+    """Where its callers look for it; empty for the usual port and for what is no address of this machine."""
+    with suppress(ValueError):
+        place = urlsplit(url)
+        if place.hostname in {"127.0.0.1", "localhost"} and place.port not in {None, USUAL_PORT}:
+            return f" --port {place.port}"
+    return ""
 
 
 def _address(case: Case, variable: str) -> str:
