@@ -26,12 +26,12 @@ locals {
   }
 
   alerts = {
-    # More than a fifth of the syncs failed. Nothing ended: no ratio, no alarm; silence is `oldest-due`'s.
+    # Nothing ended: no ratio, no alarm; silence is `oldest-due`'s.
     "sync-success" = {
       title    = "syncs fail"
       severity = "ERROR"
       combiner = "AND"
-      help     = "More than a fifth of the syncs of the last half hour failed. First: `hedgerow doctor`."
+      help     = "More than ${var.sync_failure_share * 100} % of the syncs of the last half hour failed. First: `hedgerow doctor`."
       conditions = [
         {
           what      = "more than ${var.sync_failure_share * 100} % of the syncs of half an hour failed"
