@@ -159,6 +159,9 @@ async def test_a_server_that_is_away_not_ready_or_knows_another_key(healthy: Roo
     answers.say("GET", "/v1/tenants", {"code": "unauthorized"}, status=401)
     refused = await healthy.only()
     assert refused.code == "server.key_refused"
+    assert "--data DIR" in refused.command  # The key in the folder was the one that was refused.
+    said = await healthy.only(variables=("HEDGEROW_ADMIN_KEY",))
+    assert said.command == f'export HEDGEROW_ADMIN_KEY="$(cat {healthy.folder}/admin.key)"'
     assert healthy.case.admin_key not in str(refused)
     assert (await healthy.look(admin_key="")).exit_code == 0
 

@@ -108,7 +108,11 @@ async def _key(client: httpx.AsyncClient, case: Case) -> list[Finding]:
     if not case.admin_key or answer.status_code not in {401, 403}:
         return []
     what = f"It does not take the admin key (HTTP {answer.status_code}): another key, or another installation's server."
-    return [found("server.key_refused", case.url, what, command=read_key(case.settings))]
+    command = read_key(case.settings)
+    if not case.is_cloud and "HEDGEROW_ADMIN_KEY" not in case.variables:
+        # The folder's own key was the one that was tried.
+        command = "say --data DIR, that server's folder; or export HEDGEROW_ADMIN_KEY=…, which its hedgerow dev printed"
+    return [found("server.key_refused", case.url, what, command=command)]
 
 
 async def _google(client: httpx.AsyncClient, case: Case) -> list[Finding]:
