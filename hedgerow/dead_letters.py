@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from itertools import islice
 from typing import Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -25,7 +26,11 @@ BODY_CHARACTERS = 64_000
 REASON_CHARACTERS = 2_000
 ATTRIBUTE_CHARACTERS = 1_024
 _INSTANT = TypeAdapter(Instant)
+MOST_ATTRIBUTES = 100
+"""As many as Pub/Sub takes of one message."""
 _COUNT = re.compile("[0-9]{1,9}")
+_KEPT_NAME = re.compile(r"(?!__.*__$).{1,256}", re.DOTALL)
+"""Firestore refuses a record for any other name in it, and the message would come again for days."""
 
 DeadCode = Literal["unreadable", "rejected", "given_up"]
 
@@ -144,12 +149,12 @@ def _record(
         at=now,
         code=code,
         subscription=subscription,
-        key=without_keys(push.attributes.get("key", "")),
+        key=without_keys(push.attributes.get("key", ""))[:ATTRIBUTE_CHARACTERS],
         attempts=attempts,
         attributes={
             without_keys(name): without_keys(value)[:ATTRIBUTE_CHARACTERS]
-            for name, value in push.attributes.items()
-            if not name.startswith("CloudPubSub")
+            for name, value in islice(push.attributes.items(), MOST_ATTRIBUTES)
+            if not name.startswith("CloudPubSub") and _KEPT_NAME.fullmatch(name)
         },
         trace=push.attributes.get("traceparent"),
         published_at=_instant(published),

@@ -63,8 +63,8 @@ async def opened(
         )
     if is_embedded(settings) and settings.data.exists() and not settings.data.is_dir():
         raise InvalidError(f"{settings.data} is a file, not a folder.", hint="Name a folder with --data.")
-    # In the cloud nothing of an installation is in a folder.
-    is_here = is_embedded(settings) or settings.firestore_emulator
+    # In the cloud nothing of an installation is in a folder; with the emulators, at most a sealing key.
+    is_here = is_embedded(settings) or (settings.firestore_emulator and settings.sealing_key is None)
     with as_it_was_if_refused(settings.data) if may_be_new and is_here else nullcontext():
         app = wiring.build(settings, now)
         try:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from hedgerow.app import App
+    from hedgerow.ports import Store
 
 BODY = RunEnded(connection_id="con_1", run_id="run_1").model_dump_json()
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -225,3 +226,11 @@ async def test_a_number_of_deliveries_that_is_none_is_left_out(stage: Stage, sai
     assert await push(stage, bury_message, json.dumps(whole).encode()) == 204
     (dead,) = await kept(stage)
     assert (dead.attempts, dead.code) == (None, "given_up")
+
+
+async def test_attributes_that_no_store_takes_are_left_out_and_the_message_is_kept(store: Store) -> None:
+    odd = {"__a__": "1", "": "2", "n" * 1_600: "3", "plain": "4", **{f"n{n}": "é" * 4_000 for n in range(600)}}
+    async with staged(store=store) as stage:
+        assert await push(stage, bury_message, envelope("\N{GRINNING FACE}" * 64_000, odd)) == 204
+        (dead,) = await kept(stage)
+    assert dead.attributes.keys() == {"plain", *(f"n{n}" for n in range(96))}
