@@ -11,6 +11,7 @@ import pytest
 
 from hedgerow.adapters.firestore import FirestoreStore
 from hedgerow.adapters.sqlite import SqliteStore
+from hedgerow.logs import log
 from tests import node
 from tests.emulators import HOW_TO_GET_THEM, EmulatorMissingError, firestore_emulator, pubsub_emulator
 
@@ -27,6 +28,8 @@ REQUIRED = "REQUIRE_EMULATORS=1 makes their absence a failure."
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEFT_OUT] = {}
+    # The first line of a process configures structlog; within `capture_logs` it would undo that.
+    log()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
