@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from functions.alerts.incidents import chronicle, ending, machine
-from functions.alerts.incidents.committing import Visit, announce
+from functions.alerts.incidents.committing import announce
 from functions.alerts.notifying import planning, saying
 from functions.alerts.records import AlertRule, Incident, NotificationKind, RuleState
 from hedgerow import traces
@@ -17,7 +17,7 @@ from hedgerow.app import App
 from hedgerow.errors import ConflictError, InvalidError, MissingError, StateConflictError
 from hedgerow.logs import bound, log
 from hedgerow.models import ApiKey, Connection
-from hedgerow.ports import Change, Swap, Where
+from hedgerow.ports import Change, Swap
 
 LONGEST_SNOOZE = timedelta(days=30)
 MOST_VALUES = 200
@@ -83,20 +83,6 @@ async def name_of_key(app: App, key_id: str) -> str:
     """Who acts by the API, as people know them: the key's label."""
     key = await app.store.get(ApiKey, key_id) if key_id else None
     return key.label if key is not None and key.label else saying.BY_API
-
-
-async def resolve_of_rule(app: App, connection: Connection, rule: AlertRule, reason: str) -> int:
-    """End the open incidents of a rule that was switched off or removed, and tell why; how many there were.
-
-    Called after the rule's own change was committed; what it leaves, an evaluation or a
-    tick ends.
-    """
-    visit = Visit(app, connection, app.now())
-    page = await app.store.find(RuleState, Where("rule_id", "==", rule.id), limit=MOST_VALUES)
-    for state in page.items:
-        await ending.end(visit, state, rule, reason, tell=True)
-    await announce(app, visit.planned, visit.now)
-    return visit.counts.get("resolved", 0)
 
 
 async def _change(

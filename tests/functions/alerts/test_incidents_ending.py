@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from functions.alerts.conditions.kinds import Threshold
-from functions.alerts.incidents import acting, evaluating
+from functions.alerts.incidents import evaluating
 from functions.alerts.spec import BacklogSeries, EventSeries, MetricSeries
 from hedgerow import months
 from hedgerow.measures import Measure
@@ -29,13 +29,13 @@ async def test_switching_a_rule_off_ends_its_incident(alerts: AlertStage) -> Non
     await alerts.points({YESTERDAY: 20})
     await alerts.evaluate()
     off = await alerts.change_rule(rule, enabled=False)
-    ended = await acting.resolve_of_rule(alerts.app, await alerts.connection(), off, "`DAU drop` was switched off.")
-    assert ended == 1
+    done = await evaluating.judge_rule(alerts.app, await alerts.connection(), off)
+    assert done["resolved"] == 1
     incident = await alerts.incident()
     assert incident.state == "resolved"
     assert "switched off" in incident.timeline[-1].sentence
     before = await alerts.everything()
-    assert await acting.resolve_of_rule(alerts.app, await alerts.connection(), off, "again") == 0
+    assert "resolved" not in await evaluating.judge_rule(alerts.app, await alerts.connection(), off)
     await alerts.evaluate()
     assert await alerts.everything() == before
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 
 from functions.alerts.conditions.kinds import Threshold
-from functions.alerts.incidents import acting, retiring, ticking
+from functions.alerts.incidents import evaluating, retiring, ticking
 from functions.alerts.notifying.gathering import thread_id
 from functions.alerts.records import Incident, Notification, RuleState, Thread
 from functions.alerts.spec import BacklogSeries, Policy
@@ -162,7 +162,8 @@ async def test_what_is_too_old_goes_and_what_is_open_stays(alerts: AlertStage) -
     alerts.stage.clock.at = now + timedelta(days=retiring.INCIDENT_DAYS)
     await retiring.retire(alerts.app)
     assert (await alerts.incident()).state == "open"
-    await acting.resolve_of_rule(alerts.app, await alerts.connection(), rule, "Enough.")
+    off = await alerts.change_rule(rule, enabled=False)
+    await evaluating.judge_rule(alerts.app, await alerts.connection(), off)
     assert (await retiring.retire(alerts.app))[Incident.collection] == 1
     assert await alerts.incidents() == []
     mine = Where("connection_id", "==", alerts.connection_id)
