@@ -34,6 +34,12 @@ def test_google_writes_the_span_as_a_decimal_number() -> None:
         assert not trace.sampled
 
 
+@pytest.mark.parametrize(("flags", "kept"), [("00", False), ("01", True), ("02", False), ("03", True), ("fe", False)])
+def test_of_the_flags_only_the_last_bit_says_that_a_trace_is_kept(flags: str, kept: bool) -> None:
+    with begun({"traceparent": f"00-{ID}-{SPAN}-{flags}"}) as trace:
+        assert trace.sampled is kept
+
+
 def test_the_newer_header_is_believed_where_both_came() -> None:
     with begun({"traceparent": PARENT, "x-cloud-trace-context": f"{'1' * 32}/1;o=0"}) as trace:
         assert trace.id == ID

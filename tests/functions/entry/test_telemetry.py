@@ -82,6 +82,15 @@ async def test_what_was_counted_goes_out_once_a_minute(room: Room) -> None:
     assert room.sent()["hedgerow.requests"]["sum"]["dataPoints"][0]["asInt"] == "6"
 
 
+async def test_a_clock_that_is_set_back_does_not_stop_the_sending(room: Room) -> None:
+    assert await room.tick() == 200
+    room.stage.clock.forward(-60 * MINUTE)
+    assert await room.tick() == 200
+    room.stage.clock.forward(MINUTE)
+    assert await room.tick() == 200
+    assert room.receiver.bodies
+
+
 async def test_every_instrument_is_written_as_otlp_has_it(room: Room) -> None:
     for instrument in telemetry.INSTRUMENTS:
         telemetry.record(room.app, instrument, 7, **dict.fromkeys(instrument.labels, "x"))
