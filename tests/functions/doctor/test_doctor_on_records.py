@@ -253,6 +253,18 @@ async def test_a_secret_destroyed_under_us_and_met_by_a_sync(healthy: Room) -> N
     assert all(connection.tenant_id in each.what for each in report.of("problem"))
 
 
+async def test_a_channel_that_takes_messages_again_is_not_told_of(healthy: Room) -> None:
+    at = ago(healthy, 2 * HOURS)
+    common = {"tenant_id": "ten_1", "channel_id": "chn_1", "kind": "opened"}
+    for id, state, after in (("ntf_1", "sent", 0), ("ntf_2", "dead", 1), ("ntf_3", "sent", 2)):
+        note = {**common, "id": id, "subject_id": id, "state": state, "created_at": at + after * MINUTES}
+        if id == "ntf_3":
+            assert [each.code for each in (await healthy.look()).of("warning")] == ["notification.failed"]
+        await healthy.stage.add(Notification.model_validate(note))
+
+    assert (await healthy.look()).of("warning") == ()
+
+
 async def test_one_of_anything_is_said_in_the_singular(healthy: Room) -> None:
     connection = await connected(healthy)
     at = ago(healthy, HOURS)

@@ -66,7 +66,10 @@ CODES: dict[str, tuple[Severity, str]] = {
     "outbox.held": ("warning", "Events wait for a person's decision."),
     "outbox.dead": ("warning", "Events that PostHog refused for good, or too often."),
     "notification.stuck": ("problem", "A notification is due for more than a quarter of an hour."),
-    "notification.failed": ("warning", "A notification of the last day was given up."),
+    "notification.failed": (
+        "warning",
+        "A notification of the last day was given up, and its channel has taken none since.",
+    ),
     "channel.broken": ("warning", "A channel was switched off, or its last message failed."),
     "webhook.off": ("warning", "A webhook was switched off, or its last call failed."),
     "operator.untold": (

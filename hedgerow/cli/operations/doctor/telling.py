@@ -83,7 +83,13 @@ async def _waiting(case: Case) -> list[Finding]:
 async def _failed(case: Case) -> list[Finding]:
     recent = Where("created_at", ">=", case.now - RECENT)
     page = await case.app.store.find(Notification, recent, limit=LOOKED_AT)
-    dead = [each for each in page.items if each.state == "dead"]
+    # The oldest first: what came through later says that the channel works again.
+    came = {each.channel_id: each.created_at for each in page.items if each.state == "sent"}
+    dead = [
+        each
+        for each in page.items
+        if each.state == "dead" and not (each.channel_id in came and came[each.channel_id] > each.created_at)
+    ]
     if not dead:
         return []
     first = dead[0]
