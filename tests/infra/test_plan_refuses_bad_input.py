@@ -55,6 +55,7 @@ def tier(name: str, **entry: Any) -> dict[str, Any]:
         ),
         (changed("api", callers=None), "api: an http target says who calls it: `callers` is public or api."),
         (changed("notify", callers="public"), "notify: only an http target has `callers`; this one is private."),
+        (changed("notify", callers="api"), "notify: only an http target has `callers`; this one is private."),
         (changed("capture", callers="api"), "capture must be there with `callers` public: it is an address."),
         (
             changed("notify", cpu="0.5", concurrency=40),
@@ -75,6 +76,7 @@ def tier(name: str, **entry: Any) -> dict[str, Any]:
             tier("pro", every_minutes=0),
             "tiers.json, pro: every_minutes is null or a whole number from 5 up that divides a day's 1440, not 0.",
         ),
+        (tier("pro", every_minutes=4), "whole number from 5 up that divides a day's 1440, not 4."),
         (tier("pro", every_minutes=7.5), "whole number from 5 up that divides a day's 1440, not 7.5."),
         (tier("pro", every_minutes=17), "whole number from 5 up that divides a day's 1440, not 17."),
         (tier("basic", every_minutes=60), "basic: it syncs by itself, but no schedule of manifest.json has its tier."),
@@ -82,6 +84,7 @@ def tier(name: str, **entry: Any) -> dict[str, Any]:
             tier("basic", kept_days=-1),
             "tiers.json, basic: kept_days is null or a whole number from 0 to 36500, not -1.",
         ),
+        (tier("basic", kept_days=36501), "basic: kept_days is null or a whole number from 0 to 36500, not 36501."),
         ({"min_instances": {"captrue": 1}}, "manifest.json has no target captrue."),
         ({"min_instances": {"capture": 500}}, "min_instances, capture: fewer may run than are kept warm;"),
     ],
