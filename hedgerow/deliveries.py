@@ -77,6 +77,8 @@ class Delivery(Record):
         Index("connection_id", "due_at"),
         Index("expires_at"),
     )
+    # A chunk has none: it must never go before its delivery, and goes with `retention_tick`, alone if need be.
+    expires_by = "expires_at"
 
     tenant_id: str
     connection_id: str

@@ -57,6 +57,12 @@ class Record(BaseModel):
     partial: ClassVar[bool] = False
     """Fewer fields of another class's records, for readers of many: found, perhaps deleted, never written."""
 
+    expires_by: ClassVar[str | None] = None
+    """The field with the instant after which the store may delete the record by itself, where it can: Firestore's TTL.
+
+    Nothing counts on it: what is due goes by a tick too, on every store.
+    """
+
     leaves_no_trace: ClassVar[bool] = False
     """A deletion takes the bytes off the disk too, where the store is a file of ours."""
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from hedgerow.cli.operations.collections import every_record, views
-from hedgerow.deliveries import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,15 +18,6 @@ if TYPE_CHECKING:
     from hedgerow.records import Record
 
 FILE = Path(__file__).resolve().parent.parent / "infra" / "terraform" / "firestore" / "indexes.json"
-
-EXPIRING: dict[tuple[str, str], str] = {
-    (Delivery.collection, "expires_at"): "its chunks go with `retention_tick`, alone if need be",
-}
-"""What Google may delete by itself once the instant in the field has passed (its TTL), and why that harms nothing.
-
-`retention_tick` removes it as well, and on every store; a chunk is not here, because it
-must never go before its delivery.
-"""
 
 
 class IndexedField(TypedDict):
@@ -64,8 +54,9 @@ class Indexes(TypedDict):
 def declared(kinds: Iterable[type[Record]]) -> Indexes:
     """Every index of these classes, once; partial views add theirs to their collection's."""
     kinds = tuple(kinds)
+    expiring = {(kind.collection, kind.expires_by) for kind in kinds if kind.expires_by is not None}
     composite: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
-    orders: dict[tuple[str, str], set[str]] = {key: set() for key in EXPIRING}
+    orders: dict[tuple[str, str], set[str]] = {key: set() for key in expiring}
     for kind in kinds:
         for index in kind.indexes:
             fields = tuple(_directed(field) for field in index.fields)
@@ -85,7 +76,7 @@ def declared(kinds: Iterable[type[Record]]) -> Indexes:
                 "collection": collection,
                 "path": path,
                 "orders": sorted(wanted),
-                "expires": (collection, path) in EXPIRING,
+                "expires": (collection, path) in expiring,
             }
             for (collection, path), wanted in sorted(orders.items())
         ],

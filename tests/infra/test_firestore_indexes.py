@@ -134,7 +134,20 @@ def test_every_collection_has_its_automatic_indexes_off_and_fits_firestores_limi
 
 
 def test_what_expires_by_itself_is_an_instant_of_its_class() -> None:
-    full = {kind.collection: kind for kind in every_record()}
-    for (collection, field), reason in firestore_indexes.EXPIRING.items():
-        assert full[collection].model_fields[field].annotation == Instant | None
-        assert reason
+    expiring = {kind.collection: kind.expires_by for kind in every_record() if kind.expires_by is not None}
+    for kind in every_record():
+        if kind.expires_by is not None:
+            assert kind.model_fields[kind.expires_by].annotation == Instant | None
+    written = firestore_indexes.declared(KINDS)["single"]
+    assert {each["collection"]: each["path"] for each in written if each["expires"]} == expiring
+    assert expiring == {"deliveries": "expires_at"}, "what the store deletes by itself is a decision"
+
+
+def test_a_class_that_expires_is_written_though_nothing_asks_for_the_field() -> None:
+    class Passing(Record):
+        collection = "passing"
+        expires_by = "gone_at"
+        gone_at: Instant | None = None
+
+    (single,) = firestore_indexes.declared((Passing,))["single"]
+    assert (single["path"], single["orders"], single["expires"]) == ("gone_at", [], True)
