@@ -21,6 +21,7 @@ from hedgerow.cli.operations.doctor.visiting import Terminal, case_of, visit
 from hedgerow.errors import MisconfiguredError
 from hedgerow.pushes import DEAD_TOPIC
 from hedgerow.settings import Settings
+from tests.functions.doctor.room import served
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,6 +54,11 @@ async def test_the_emulators_before_and_after_a_server_ran_on_them(
     missing = [each for each in before.findings if each.code == "queue.topic_missing"]
     assert {each.subject for each in missing} == topics
     assert {each.command for each in missing} == {f"hedgerow dev --emulators --data {tmp_path}"}
+
+    with served(tmp_path):
+        running = await diagnose(case)
+    (said,) = {each.command for each in running.findings if each.code == "queue.topic_missing"}
+    assert said == f"End the server, then: hedgerow dev --emulators --data {tmp_path}"
 
     for topic in [*(kind.topic for kind in messages.Message.__subclasses__()), DEAD_TOPIC]:
         await app.queue.ensure_push(topic, f"{NOWHERE}/{topic}")

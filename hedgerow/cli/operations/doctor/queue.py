@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from functions.api.routes import targets
 from hedgerow.cli.operations.doctor.case import DAMAGED, LONG_DUE, NO_RIGHTS
 from hedgerow.cli.operations.doctor.findings import counted, fine, found, some
+from hedgerow.cli.operations.place import is_served
 from hedgerow.errors import HedgerowError, TransientError
 from hedgerow.pushes import DEAD_TOPIC, MOST_ATTEMPTS
 
@@ -130,5 +131,7 @@ def _aside(case: Case) -> str:
 
 def _make(case: Case) -> str:
     if case.settings.pubsub_emulator:
-        return f"hedgerow dev --emulators --data {shlex.quote(str(case.settings.data))}"
+        command = f"hedgerow dev --emulators --data {shlex.quote(str(case.settings.data))}"
+        # One that runs made its topics when it began, in an emulator that has ended since.
+        return f"End the server, then: {command}" if is_served(case.settings.data) else command
     return APPLY
