@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-HEADS = r"var|local|module|data|each|self|count|path|ephemeral|terraform|(?:google|random|time)_[a-z0-9_]+|terraform_data"
+HEADS = (
+    r"var|local|module|data|each|self|count|path|ephemeral|terraform|(?:google|random|time)_[a-z0-9_]+|terraform_data"
+)
 REFERENCE = re.compile(
     rf"(?<![\w.\-\"])(?P<head>{HEADS})(?P<path>(?:\.[A-Za-z_][\w\-]*|\.\*|\[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\])+)"
 )
