@@ -1,8 +1,8 @@
 """How much waits in Pub/Sub's subscriptions, and for how long, as Cloud Monitoring has it. Reads only.
 
 Pub/Sub itself tells nobody. The metrics are sampled every minute and may be seen up to four
-minutes later (Google's list of metrics, unverified here). The client library comes with the
-command line alone: no function looks at this.
+minutes later (Google's list of metrics, unverified here). No function looks at this:
+`hedgerow doctor` does.
 """
 
 from __future__ import annotations
