@@ -49,7 +49,7 @@ class Settings(BaseModel):
         default=365,
         ge=0,
         le=36_500,
-        description="After how many days a personal API key should be replaced: `hedgerow doctor` tells of it a month before. 0: never.",
+        description="After how many days a personal API key should be replaced: `hedgerow doctor` tells of it a month before, of fewer than 90 days in their last third. 0: never.",
     )
     region: str = Field(
         default="", description="Where Cloud Scheduler's jobs are, such as europe-west1; for operators."

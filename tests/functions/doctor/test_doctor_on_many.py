@@ -87,6 +87,18 @@ async def test_a_key_is_told_of_a_month_before_its_day(healthy: Room, age: int, 
     assert finding.command == f"hedgerow connections rotate {first.id}"
 
 
+@pytest.mark.parametrize(("age", "told"), [(19, False), (21, True)])
+async def test_of_a_short_life_the_last_third_is_told(healthy: Room, age: int, told: bool) -> None:
+    first = await healthy.stage.connection(await healthy.stage.tenant())
+    since = healthy.stage.clock() - age * DAYS
+    await healthy.stage.store.commit(Swap(first.model_copy(update={"key_since": since})))
+    short = healthy.stage.app.settings.model_copy(update={"key_days": 30})
+
+    report = await healthy.look(app=replace(healthy.stage.app, settings=short))
+
+    assert [each.code for each in report.of("warning")] == ["connection.key_expiring"] * told
+
+
 async def test_no_key_is_told_of_where_none_expires(healthy: Room) -> None:
     first = await healthy.stage.connection(await healthy.stage.tenant())
     await healthy.stage.store.commit(Swap(first.model_copy(update={"key_since": first.created_at - 4000 * DAYS})))

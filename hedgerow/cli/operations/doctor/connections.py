@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 STALE = 3
 """Intervals without a success."""
 WARNED = timedelta(days=30)
-"""How long before its day a key is told of."""
+"""How long before its day a key is told of; of less than three times that, in the last third."""
 
 
 async def check(case: Case) -> list[Finding]:
@@ -138,9 +138,10 @@ def _expiring(case: Case, connection: Connection) -> list[Finding]:
     if not days or since is None or connection.secret_ref is None:
         return []
     # By its age: whatever instant an import brought, none of these lies outside of the calendar.
-    if case.now - since < timedelta(days=days) - WARNED:
+    allowed = timedelta(days=days)
+    if case.now - since < allowed - min(WARNED, allowed / 3):
         return []
-    expires = since + timedelta(days=days)
+    expires = since + allowed
     verb = "was to be replaced by" if expires <= case.now else "is to be replaced by"
     what = f"{_whose(connection)}: its personal API key {verb} {expires.date()}, {counted(days, 'day')} after it was given."
     return [_of("connection.key_expiring", connection, what, f"hedgerow connections rotate {connection.id}", since)]
