@@ -55,7 +55,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "connection.stale": ("problem", "No success within three of its intervals."),
     "connection.key_expiring": (
         "warning",
-        "Its personal API key is as old as `HEDGEROW_KEY_DAYS` allows, or in a month.",
+        "Its personal API key is as old as `HEDGEROW_KEY_DAYS` allows, or soon will be.",
     ),
     "connection.capability_lost": ("warning", "Its keys can no longer do something that it needs."),
     "connection.disconnecting": ("problem", "Disconnecting for more than an hour."),
