@@ -5,25 +5,21 @@ from __future__ import annotations
 import base64
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
-from starlette.requests import Request
 
 from functions.alerts.main import evaluate_alerts
 from functions.dead.main import bury_message
-from hedgerow import wiring
-from hedgerow.dead_letters import DeadMessage
 from hedgerow.entrypoint import on_message
 from hedgerow.errors import RejectedError, TransientError
 from hedgerow.messages import RunEnded
 from hedgerow.pushes import DELIVERIES, PROJECT, PUBLISHED, SUBSCRIPTION, dead_letter_attributes, unwrap
-from tests.stage import Stage, Target, staged
+from tests.functions.dead.dying import kept, push
+from tests.stage import Stage, staged
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from starlette.responses import Response
 
     from hedgerow.app import App
 
@@ -40,19 +36,6 @@ async def stage() -> AsyncIterator[Stage]:
 def envelope(body: str, **message: object) -> bytes:
     whole = {"data": base64.b64encode(body.encode()).decode(), "messageId": "7", "attributes": {"key": "k"}, **message}
     return json.dumps({"message": whole, "subscription": "projects/p/subscriptions/hedgerow-run-ended"}).encode()
-
-
-async def push(stage: Stage, target: Target, body: bytes) -> int:
-    async def receive() -> dict[str, object]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
-    with wiring.override(stage.app):
-        return cast("Response", await target(Request(scope, receive))).status_code
-
-
-async def kept(stage: Stage) -> list[DeadMessage]:
-    return list((await stage.store.find(DeadMessage)).items)
 
 
 async def test_what_our_own_services_refuse_for_good_is_put_aside(stage: Stage) -> None:

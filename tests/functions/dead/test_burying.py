@@ -5,16 +5,14 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import SecretStr
-from starlette.requests import Request
 from structlog.testing import capture_logs
 
 from functions.alerts.main import evaluate_alerts
 from functions.dead.main import bury_message
-from hedgerow import wiring
 from hedgerow.adapters.courier import Courier
 from hedgerow.adapters.embedded import Wanted
 from hedgerow.dead_letters import DeadMessage
@@ -25,12 +23,11 @@ from hedgerow.ports import Add
 from hedgerow.pushes import DELIVERIES, dead_letter_attributes
 from local.private import PrivateTargets
 from tests.crash import Crash, Fuse, armed
-from tests.stage import NOW, Stage, Target, staged
+from tests.functions.dead.dying import kept, push
+from tests.stage import NOW, Stage, staged
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from starlette.responses import Response
 
     from hedgerow.app import App
     from hedgerow.ports import Store
@@ -58,19 +55,6 @@ def envelope(body: str, attributes: dict[str, str], message_id: str = "7") -> by
 def dead_letter(message_id: str = "7", key: str = "run_1") -> bytes:
     given_up = dead_letter_attributes("projects/p/subscriptions/hedgerow-run-ended", 10, "2026-11-20T14:00:00.5Z")
     return envelope(BODY, {"key": key, "traceparent": TRACE, **given_up}, message_id)
-
-
-async def push(stage: Stage, target: Target, body: bytes) -> int:
-    async def receive() -> dict[str, object]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
-    with wiring.override(stage.app):
-        return cast("Response", await target(Request(scope, receive))).status_code
-
-
-async def kept(stage: Stage) -> list[DeadMessage]:
-    return list((await stage.store.find(DeadMessage)).items)
 
 
 async def test_a_dead_letter_is_kept_with_where_it_died(stage: Stage) -> None:
