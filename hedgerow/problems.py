@@ -22,6 +22,7 @@ from hedgerow.errors import (
     RefusedError,
     TooManyError,
 )
+from hedgerow.health import NotReadyError
 from hedgerow.key_shapes import without_keys
 from hedgerow.logs import bind, log
 
@@ -177,10 +178,17 @@ class Guard:
             await send(message)
 
         try:
+            app = wiring.current()
+        except HedgerowError as error:
+            # Nobody is recognised yet: which setting it is, is the log's alone.
+            log().error("request.failed", code=error.code, detail=error.detail, hint=error.hint)
+            await answer(NotReadyError("Hedgerow is not ready."), 503)(scope, receive, send)
+            return
+        try:
             # A schedule's target and a topic's never ask who calls, and start without the records of who may.
             from hedgerow.keys import recognise
 
-            scope["hedgerow.caller"] = caller = await recognise(wiring.current(), bearer_of(scope))
+            scope["hedgerow.caller"] = caller = await recognise(app, bearer_of(scope))
             # Till the end of the call, which the entry point closes.
             bind(tenant_id=caller.tenant_id, connection_id=_connection_in(scope["path"]))
             self._count(caller.key_id or caller.role)

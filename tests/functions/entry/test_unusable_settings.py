@@ -38,7 +38,13 @@ for name, path in zip(sys.argv[1::2], sys.argv[2::2]):
     ],
 )
 def test_the_log_names_the_variable_and_the_caller_hears_that_it_is_not_ready(variable: str, value: str) -> None:
-    calls = [("api", "/v1/tenants"), ("connect", "/v1/tenants"), ("capture", "/batch/"), ("sync_tick", "/")]
+    calls = [
+        ("api", "/v1/tenants"),
+        ("api", "/v1/nowhere"),
+        ("connect", "/v1/tenants"),
+        ("capture", "/batch/"),
+        ("sync_tick", "/"),
+    ]
     calls += [("sync_connection", "/"), ("sync_tick", "/ready")]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("HEDGEROW_")}
 
